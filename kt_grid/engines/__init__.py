@@ -1,0 +1,25 @@
+"""What trains the folds of one trial."""
+
+from kt_grid.engines.base import Engine
+from kt_grid.errors import UsageError
+
+ENGINES = ("auto", "keras")
+
+
+def make_engine(name: str) -> Engine:
+    """Make an engine.
+
+    Args:
+        name: One of `ENGINES`.
+
+    Returns:
+        The engine.
+
+    Raises:
+        UsageError: If there is no engine of that name.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"Expected engine to be one of {', '.join(ENGINES)}. Received: {name!r}")
+    from kt_grid.engines.keras_fit import KerasFit
+
+    return KerasFit()

@@ -1,0 +1,186 @@
+"""What every engine is given, and what it gives back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kt_grid.errors import EngineError
+from kt_grid.folds import Indices
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The rows of a search.
+
+    Attributes:
+        x: An array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
+        y: Targets, likewise.
+        sample_weight: None, or weights of shape `(rows,)`.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        import keras
+
+        return len(keras.tree.flatten(self.x)[0])
+
+    def take(self, rows: Indices) -> "Arrays":
+        """Return the arrays' rows at the given positions."""
+        import keras
+
+        x, y = keras.tree.map_structure(lambda a: a[rows], (self.x, self.y))
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return Arrays(x, y, weights)
+
+    def training_tuple(self) -> tuple[Any, ...]:
+        """Return what `model.fit` takes from a dataset: (x, y) or (x, y, sample_weight)."""
+        rows = (self.x, self.y)
+        return rows if self.sample_weight is None else (*rows, self.sample_weight)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: on some rows, scored on others.
+
+    Attributes:
+        split: Number of the split; -1 for the refit.
+        train: Rows to train on.
+        test: Rows to score on; none for the refit.
+        seed: Seed of the initial weights, the batch order and the dropout.
+    """
+
+    split: int
+    train: Indices
+    test: Indices | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class FitArguments:
+    """How a model is trained.
+
+    Attributes:
+        epochs: Number of epochs.
+        batch_size: Rows per step.
+        class_weight: Weights by class, or None.
+        callbacks: Keras callbacks; each training gets copies.
+        own: Further arguments, for a HyperModel with a `fit` of its own.
+    """
+
+    epochs: int = 1
+    batch_size: int = 32
+    class_weight: Mapping[int, float] | None = None
+    callbacks: tuple[Any, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the arguments by plain JSON values, those that are not the default."""
+        described: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size}
+        if self.class_weight:
+            described["class_weight"] = {str(k): v for k, v in self.class_weight.items()}
+        if self.callbacks:
+            described["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
+        return {
+            **described,
+            **{name: repr(v) for name, v in self.own.items() if name not in described},
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training done.
+
+    Attributes:
+        split: The task's split.
+        scores: Metrics on the task's test rows, named with `val_`; empty for the refit.
+        epochs: Epochs trained.
+        seconds: Wall time.
+        model: The trained model. Good until the engine trains the next task with it.
+    """
+
+    split: int
+    scores: dict[str, float]
+    epochs: int
+    seconds: float
+    model: Any
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights in Keras's format; the path ends in `.weights.h5`."""
+        self.model.save_weights(path)
+
+
+class Engine(Protocol):
+    """Trains the tasks of one trial."""
+
+    name: str
+
+    def run(
+        self,
+        hypermodel: Any,
+        hyperparameters: Any,
+        arrays: Arrays,
+        fit: FitArguments,
+        tasks: list[Task],
+    ) -> Iterator[Trained]:
+        """Train each task from scratch.
+
+        Args:
+            hypermodel: A `keras_tuner.HyperModel`.
+            hyperparameters: The trial's `keras_tuner.HyperParameters`.
+            arrays: All rows of the search.
+            fit: How to train.
+            tasks: What to train.
+
+        Yields:
+            One result per task, as soon as it is there.
+        """
+
+
+def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int) -> Any:
+    """Build a fresh model whose initial weights follow from the seed.
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel`.
+        hyperparameters: The trial's hyperparameters.
+        arrays: Rows, from which a model without an input shape learns it.
+        seed: The training's seed.
+
+    Returns:
+        A compiled and built `keras.Model`.
+
+    Raises:
+        EngineError: If `build` returns something else, or a model that isn't compiled.
+    """
+    import keras
+
+    # Names begin anew with each model, so that two builds of one architecture are equal.
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(seed)
+    model = hypermodel.build(hyperparameters)
+    if not isinstance(model, keras.Model):
+        raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")
+    if not model.compiled:
+        raise EngineError("Expected build(hp) to return a compiled model. Received: one that isn't")
+    if not model.built:
+        model(keras.tree.map_structure(lambda a: a[:1], arrays.x))
+    return model
+
+
+def check_scores(scores: Mapping[str, float]) -> None:
+    """Refuse a training that diverged.
+
+    Args:
+        scores: Metrics by name.
+
+    Raises:
+        EngineError: If the loss on the held-out rows isn't finite.
+    """
+    loss = scores.get("val_loss", 0.0)
+    if loss - loss != 0:
+        raise EngineError(f"Expected a finite loss on the held-out rows. Received: {loss}")

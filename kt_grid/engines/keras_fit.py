@@ -1,0 +1,196 @@
+"""The reference engine: plain `model.fit`, fold after fold."""
+
+import copy
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kt_grid.engines.base import Arrays, FitArguments, Task, Trained, build_model, check_scores
+from kt_grid.engines.own_fit import fit_own, overrides_fit
+from kt_grid.seeds import epoch_orders
+
+_SCORING_BATCH = 4096
+
+
+class KerasFit:
+    """Trains every fold with `model.fit`, from the seed's weights and the seed's batch order.
+
+    One model object serves all folds of a trial where that is provably the same: if all of it
+    is Keras's own, its whole state lies in variables, which are set to a fresh model's. Then
+    TensorFlow traces the training step once per trial and not once per fold.
+    """
+
+    name = "keras"
+
+    def run(
+        self,
+        hypermodel: Any,
+        hyperparameters: Any,
+        arrays: Arrays,
+        fit: FitArguments,
+        tasks: list[Task],
+    ) -> Iterator[Trained]:
+        """Train each task from scratch.
+
+        Args:
+            hypermodel: A `keras_tuner.HyperModel`.
+            hyperparameters: The trial's `keras_tuner.HyperParameters`.
+            arrays: All rows of the search.
+            fit: How to train.
+            tasks: What to train.
+
+        Yields:
+            One result per task, as soon as it is there.
+
+        Raises:
+            EngineError: If a model can't be trained, or its loss is no longer finite.
+        """
+        traced: Any = None
+        own_fit = overrides_fit(hypermodel)
+        for task in tasks:
+            start = time.perf_counter()
+            fresh = build_model(hypermodel, hyperparameters, arrays, task.seed)
+            model = fresh
+            if not own_fit and traced is not None and is_same_design(fresh, traced):
+                model = traced
+                copy_state(fresh, model)
+            train = arrays.take(task.train)
+            test = None if task.test is None else arrays.take(task.test)
+            if own_fit:
+                scores = fit_own(hypermodel, hyperparameters, model, train, test, fit)
+            else:
+                fit_ordered(model, train, fit, task.seed)
+                scores = {}
+            if test is not None:
+                scores = scores or evaluate(model, test)
+                check_scores(scores)
+            traced = model
+            yield Trained(task.split, scores, fit.epochs, time.perf_counter() - start, model)
+
+
+def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None:
+    """Train with `model.fit`, on batches in the order that the seed gives.
+
+    Args:
+        model: A compiled model.
+        train: Rows to train on.
+        fit: How to train.
+        seed: Seed of the batch order.
+    """
+    rows = train.rows
+    steps = -(-rows // fit.batch_size)
+    if not fit.callbacks:
+        # One call into the graph per epoch: the same steps, without Python between them.
+        model.steps_per_execution = steps
+    model.fit(
+        ordered_batches(train, fit, seed),
+        epochs=fit.epochs,
+        steps_per_epoch=steps,
+        class_weight=fit.class_weight,
+        callbacks=copy.deepcopy(list(fit.callbacks)),
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def ordered_batches(train: Arrays, fit: FitArguments, seed: int) -> Any:
+    """Make a `tf.data.Dataset` of all batches of all epochs, one permutation per epoch.
+
+    Args:
+        train: Rows to train on.
+        fit: Epochs and batch size.
+        seed: Seed of the batch order.
+
+    Returns:
+        Batches as `model.fit` takes them; the last of an epoch may be short.
+    """
+    tensors = keras.tree.map_structure(tf.constant, train.training_tuple())
+    rows = train.rows
+    orders = tf.data.Dataset.from_generator(
+        lambda: itertools.islice(epoch_orders(seed, rows), fit.epochs),
+        output_signature=tf.TensorSpec((rows,), tf.int64),
+    )
+    batches = orders.flat_map(
+        lambda order: tf.data.Dataset.from_tensor_slices(order).batch(fit.batch_size)
+    )
+    return batches.map(
+        lambda indices: tf.nest.map_structure(lambda a: tf.gather(a, indices), tensors)
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def evaluate(model: Any, test: Arrays) -> dict[str, float]:
+    """Score a model on held-out rows.
+
+    Args:
+        model: A compiled model.
+        test: Rows to score on.
+
+    Returns:
+        The loss and every metric, named with `val_`.
+    """
+    scores = model.evaluate(
+        test.x,
+        test.y,
+        sample_weight=test.sample_weight,
+        batch_size=_SCORING_BATCH,
+        return_dict=True,
+        verbose=0,
+    )
+    return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def is_same_design(fresh: Any, traced: Any) -> bool:
+    """Tell whether one model's state can be copied into another's to the same effect.
+
+    True only if both are written entirely in Keras's own classes and are configured alike:
+    then nothing but variables tells them apart. A custom layer, loss or optimizer may keep
+    state elsewhere, so it makes the answer False.
+    """
+    design = _design(fresh)
+    return design is not None and design == _design(traced)
+
+
+def _design(model: Any) -> str | None:
+    """The configuration of model, optimizer, loss and metrics; None if not all Keras's own."""
+    try:
+        config = keras.saving.serialize_keras_object(model)
+        text = json.dumps(config, sort_keys=True, default=str)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+    return text if _is_builtin(config) else None
+
+
+def _is_builtin(config: Any) -> bool:
+    if isinstance(config, dict):
+        if config.get("class_name") in ("Lambda", "function") or config.get("registered_name"):
+            return False
+        module = config.get("module")
+        if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
+            return False
+        return all(_is_builtin(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return all(_is_builtin(value) for value in config)
+    return True
+
+
+def copy_state(source: Any, target: Any) -> None:
+    """Give a model all variables of another: weights, seeds, optimizer.
+
+    Args:
+        source: A freshly built model.
+        target: A model of the same design.
+    """
+    for model in (source, target):
+        model.optimizer.build(model.trainable_variables)
+    pairs = zip(
+        [*source.variables, *source.optimizer.variables],
+        [*target.variables, *target.optimizer.variables],
+        strict=True,
+    )
+    for fresh, variable in pairs:
+        variable.assign(fresh)

@@ -1,0 +1,60 @@
+"""Every exception that kt-grid raises on purpose.
+
+    KtGridError
+    ├── UsageError            an argument that can't be meant (exit status 2)
+    │   ├── ExperimentError   no such experiment, or one that can't be loaded
+    │   ├── GridError         an axis, a value or a `--grid` word
+    │   ├── ObjectiveError    an objective whose direction isn't known
+    │   └── SplitError        folds that can't be made of these rows
+    ├── DataError             a table of numbers that isn't one
+    ├── StoreError            a search directory that can't be read or written
+    │   └── MismatchError     a directory that holds another search
+    ├── EngineError           an engine that can't train this model
+    └── PredictionError       nothing to predict with, or not on these columns
+
+Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend.
+"""
+
+
+class KtGridError(Exception):
+    """Base of all exceptions of kt-grid."""
+
+
+class UsageError(KtGridError, ValueError):
+    """An argument that can't be meant."""
+
+
+class ExperimentError(UsageError):
+    """An experiment that doesn't exist or can't be loaded."""
+
+
+class GridError(UsageError):
+    """A grid axis, a grid value or a `--grid` word that can't be searched."""
+
+
+class ObjectiveError(UsageError):
+    """An objective that isn't known, or whose direction isn't."""
+
+
+class SplitError(UsageError):
+    """Folds that can't be made of the rows at hand."""
+
+
+class DataError(KtGridError, ValueError):
+    """A data file that isn't a complete table of finite numbers."""
+
+
+class StoreError(KtGridError, OSError):
+    """A search directory that can't be read or written."""
+
+
+class MismatchError(StoreError):
+    """A search directory that holds the results of another search."""
+
+
+class EngineError(KtGridError, ValueError):
+    """An engine that can't train this model as it is meant."""
+
+
+class PredictionError(KtGridError, ValueError):
+    """No trained model to predict with, or data that doesn't fit it."""

@@ -1,0 +1,67 @@
+"""What an experiment is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from kt_grid.space import Grid, Value
+
+Build: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model, its grid, and how it is trained.
+
+    Attributes:
+        name: Its name on the command line, and its folder's.
+        model: A function `build(hp)` that returns a compiled `keras.Model`, or a
+            `keras_tuner.HyperModel`.
+        grid: Values by axis.
+        summary: One line that says what is tuned.
+        epochs: Epochs, where the grid doesn't say.
+        batch_size: Rows per step, where the grid doesn't say.
+        objective: What is optimised.
+        declares: Whether the model may declare axes that aren't in `grid`.
+        source: The file it was loaded from, if it isn't kt-grid's own.
+    """
+
+    name: str
+    model: Any
+    grid: Grid = field(default_factory=dict)
+    summary: str = ""
+    epochs: int = 100
+    batch_size: int = 10
+    objective: str = "val_accuracy"
+    declares: bool = True
+    source: str | None = None
+
+
+REGISTRY: dict[str, Experiment] = {}
+
+
+def experiment(**grid: Sequence[Value]) -> Callable[[Build], Build]:
+    """Register a model-building function as an experiment of the function's name.
+
+    Args:
+        **grid: Values by axis. The function reads them with `hp.get(name)`; `batch_size` and
+            `epochs` go to the training by themselves.
+
+    Returns:
+        A decorator that returns the function unchanged.
+
+    Example:
+        ```python
+        @experiment(units=[4, 8])
+        def width(hp):
+            \"\"\"Width of the hidden layer.\"\"\"
+            return network(units=hp.get("units"))
+        ```
+    """
+
+    def register(build: Build) -> Build:
+        summary = (build.__doc__ or "").strip().partition("\n")[0]
+        REGISTRY[build.__name__] = Experiment(build.__name__, build, grid, summary, declares=False)
+        return build
+
+    return register

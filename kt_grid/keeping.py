@@ -1,0 +1,60 @@
+"""Which trials' weights stay on disk."""
+
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_grid.errors import UsageError
+from kt_grid.oracle import GridOracle
+from kt_grid.store import SearchStore
+
+KEEP = ("all", "best")
+
+
+class WeightKeeper:
+    """Deletes weights of trials that can't be the best any more, where only the best's are kept.
+
+    Args:
+        keep: "all" or "best".
+        oracle: Knows the trials and which one is best.
+        store: Holds the weights.
+
+    Raises:
+        UsageError: If `keep` is neither.
+    """
+
+    def __init__(self, keep: str, oracle: GridOracle, store: SearchStore) -> None:
+        if keep not in KEEP:
+            raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
+        self.keep = keep
+        self.oracle = oracle
+        self.store = store
+        self._leaders: list[Any] = []
+
+    def settle(self) -> None:
+        """Look at all finished trials and keep the weights of the best one."""
+        if self.keep == "all":
+            return
+        self._leaders = self.oracle.get_best_trials(1)
+        self._drop([t for t in self.oracle.finished_trials() if t not in self._leaders])
+
+    def take(self, trial: Any) -> None:
+        """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
+        if self.keep == "all":
+            return
+        if trial.status != TrialStatus.COMPLETED:
+            self._drop([trial])
+        elif not self._leaders or trial.score == self._leaders[0].score:
+            self._leaders.append(trial)
+        elif self._is_better(trial, self._leaders[0]):
+            self._drop(self._leaders)
+            self._leaders = [trial]
+        else:
+            self._drop([trial])
+
+    def _is_better(self, trial: Any, other: Any) -> bool:
+        return bool(self.oracle.objective.better_than(trial.score, other.score))
+
+    def _drop(self, trials: list[Any]) -> None:
+        for trial in trials:
+            self.store.drop_weights(trial.trial_id)

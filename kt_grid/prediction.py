@@ -1,0 +1,123 @@
+"""The best model of a finished search, and what it predicts."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kt_grid.data import read_features
+from kt_grid.errors import PredictionError, StoreError
+from kt_grid.store import SearchStore, read_json
+
+Row = dict[str, int | float]
+
+_BINARY = "binary_crossentropy"
+_MULTICLASS = ("categorical_crossentropy", "sparse_categorical_crossentropy")
+
+
+def load_best_model(directory: str | os.PathLike[str]) -> Any:
+    """Load the refitted model of a search.
+
+    Args:
+        directory: The search's folder, such as `runs/neurons`.
+
+    Returns:
+        A `keras.Model`; loading it runs no code from the file.
+
+    Raises:
+        PredictionError: If there is no refitted model.
+
+    Example:
+        ```python
+        probabilities = kt_grid.load_best_model("runs/neurons").predict(x)
+        ```
+    """
+    path = Path(directory)
+    return _load(SearchStore(path.parent, path.name))
+
+
+def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False) -> Iterator[Row]:
+    """Predict on the rows of a CSV file.
+
+    Args:
+        store: A finished search.
+        path: The file, with or without the target column.
+        ensemble: Whether the best trial's fold models are averaged; the refit by default.
+
+    Yields:
+        One dict per row: `row` from 0, and `probability` and `class` for a classifier or
+        `prediction` for anything else.
+
+    Raises:
+        PredictionError: If there is no model, or the search wasn't made from a file.
+        DataError: If the file can't be read, or has other columns.
+    """
+    identity = store.read_identity()
+    if identity is None:
+        raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
+    if "features" not in identity:
+        raise PredictionError(
+            f"Expected {store.root} to be a search on a data file. Received: one made in Python. "
+            "Use kt_grid.load_best_model there"
+        )
+    x = read_features(path, identity["features"], identity["target_column"])
+    model = _load(store)
+    outputs = [m.predict(x, verbose=0) for m in _members(store, model, ensemble=ensemble)]
+    yield from _rows(np.mean(outputs, axis=0, dtype=np.float64), _loss_name(model))
+
+
+def _load(store: SearchStore) -> Any:
+    if store.refit_parameters() is None:
+        raise PredictionError(
+            f"Expected a refitted model in {store.root}. Received: none. "
+            "Run the search to its end, without --no-refit"
+        )
+    import keras
+
+    return keras.saving.load_model(store.model_file, safe_mode=True)
+
+
+def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]:
+    """The refit, or the same model with each fold's weights in turn."""
+    if not ensemble:
+        yield model
+        return
+    record: Mapping[str, Any] = read_json(store.refit_file)
+    folds = int((store.read_identity() or {})["folds"])
+    for split in range(folds):
+        weights = store.weights(record["trial_id"], split)
+        if not weights.exists():
+            raise PredictionError(
+                f"Expected the weights of all folds for --ensemble. Received: no {weights}. "
+                "Run the search again with --overwrite"
+            )
+        model.load_weights(weights)
+        yield model
+
+
+def _loss_name(model: Any) -> str:
+    """The loss in Keras's spelling, whether it was given by name, function or object."""
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
+    return str(name or getattr(loss, "__name__", ""))
+
+
+def _rows(outputs: npt.NDArray[np.float64], loss: str) -> Iterator[Row]:
+    if loss == _BINARY and outputs.shape[1:] == (1,):
+        for row, probability in enumerate(outputs[:, 0]):
+            yield {
+                "row": row,
+                "probability": float(probability),
+                "class": int(probability > 0.5),
+            }
+    elif loss in _MULTICLASS:
+        for row, probabilities in enumerate(outputs):
+            chosen = int(np.argmax(probabilities))
+            yield {"row": row, "probability": float(probabilities[chosen]), "class": chosen}
+    else:
+        for row, values in enumerate(outputs.reshape(len(outputs), -1)):
+            named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
+            yield {"row": row, **({"prediction": float(values[0])} if len(values) == 1 else named)}

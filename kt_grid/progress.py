@@ -1,0 +1,57 @@
+"""A search's progress on a terminal."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kt_grid.space import Parameters
+
+
+class TerminalProgress:
+    """Shows trials and folds done, the best so far, and the time left.
+
+    Args:
+        name: The experiment.
+        console: Where to draw; nothing moves if it is no terminal.
+    """
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[trials]}"),
+            TextColumn("fold {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[best]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._name = name
+        self._task = self._progress.add_task(name, total=None, trials="", best="", visible=False)
+        self._trials = self._finished = 0
+
+    def begin(self, trials: int, folds: int, finished: int) -> None:
+        """Draw the bar."""
+        self._trials, self._finished = trials, finished
+        left = (trials - finished) * folds
+        self._progress.start()
+        self._progress.update(self._task, total=left, visible=True, trials=self._count())
+
+    def fold(self, parameters: Parameters) -> None:
+        """Move on by one fold."""
+        self._progress.update(self._task, advance=1, description=f"{self._name} {parameters}")
+
+    def trial(self, parameters: Parameters, score: float | None, best: float | None) -> None:  # noqa: ARG002 - Observer's signature
+        """Count one more trial."""
+        self._finished += 1
+        shown = "" if best is None else f"best {best:.4f}"
+        self._progress.update(self._task, trials=self._count(), best=shown)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def _count(self) -> str:
+        return f"trial {self._finished}/{self._trials}"

@@ -1,0 +1,174 @@
+"""Runs one trial: trains the folds that have no record yet, and sums up."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras_tuner
+import numpy as np
+
+from kt_grid.engines.base import Arrays, Engine, FitArguments, Task, Trained
+from kt_grid.errors import EngineError, KtGridError
+from kt_grid.folds import Split
+from kt_grid.objective import Objective
+from kt_grid.observer import Observer
+from kt_grid.results import score_name, summarise
+from kt_grid.seeds import derive_seed
+from kt_grid.space import FIT_AXES
+from kt_grid.store import FoldRecord, SearchStore
+
+_REFIT = "refit"
+
+
+@dataclass(frozen=True)
+class TrialRunner:
+    """Everything that the trials of one search have in common.
+
+    Attributes:
+        hypermodel: A `keras_tuner.HyperModel`.
+        engine: What trains.
+        store: Where the folds' records go.
+        arrays: The rows.
+        splits: Which of them train and which are held out.
+        fit: How to train, where the trial's parameters don't say it.
+        passed_axes: Axes among `batch_size` and `epochs` that a HyperModel's own `fit` is
+            given as arguments.
+        seed: The search's seed.
+        objective: What is optimised.
+        observer: Is told of every fold.
+    """
+
+    hypermodel: Any
+    engine: Engine
+    store: SearchStore
+    arrays: Arrays
+    splits: list[Split]
+    fit: FitArguments
+    passed_axes: tuple[str, ...]
+    seed: int
+    objective: Objective
+    observer: Observer
+
+    def run(self, trial: Any) -> dict[str, float]:
+        """Train and score the folds of a trial that have no record yet.
+
+        Args:
+            trial: A keras-tuner trial.
+
+        Returns:
+            Metrics for trial.json: the mean over the folds of every metric under its own name,
+            and of the objective also the standard deviation (ddof=0) and every fold's score.
+
+        Raises:
+            FailedTrialError: If a training raises or its result isn't finite.
+            FatalRuntimeError: If a record can't be written, from the StoreError.
+        """
+        fit = self._fit_of(trial)
+        tasks = {task.split: task for task in self._tasks(trial)}
+        records = {split: self._stored(trial, task, fit) for split, task in tasks.items()}
+        done = {split: record for split, record in records.items() if record is not None}
+        missing = [task for split, task in tasks.items() if split not in done]
+        for trained in self._train(trial, fit, missing):
+            done[trained.split] = self._keep(trial, trained, tasks[trained.split].seed)
+        return self._metrics(done)
+
+    def refit(self, trial: Any) -> Any:
+        """Train a trial's combination on all rows.
+
+        Args:
+            trial: A keras-tuner trial.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            EngineError: If the training raises.
+        """
+        rows = np.arange(self.arrays.rows)
+        task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
+        try:
+            (trained,) = self._train(trial, self._fit_of(trial), [task])
+        except keras_tuner.errors.FailedTrialError as error:
+            raise EngineError(f"Expected the refit to succeed. Received: {error}") from error
+        return trained.model
+
+    def refit_seed(self, trial: Any) -> int:
+        """Return the seed of a trial's refit."""
+        return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
+
+    def _tasks(self, trial: Any) -> list[Task]:
+        values = trial.hyperparameters.values
+        return [
+            Task(split, train, test, derive_seed(self.seed, values, 0, split))
+            for split, (train, test) in enumerate(self.splits)
+        ]
+
+    def _fit_of(self, trial: Any) -> FitArguments:
+        values = trial.hyperparameters.values
+        chosen = {name: values[name] for name in FIT_AXES if name in values}
+        passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
+        return replace(self.fit, **chosen, own={**self.fit.own, **passed})
+
+    def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
+        """The record of a fold that was trained before an interruption."""
+        record = self.store.read_fold(trial.trial_id, task.split)
+        if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
+            return None
+        return record if self.store.weights(trial.trial_id, task.split).exists() else None
+
+    def _train(self, trial: Any, fit: FitArguments, tasks: list[Task]) -> Iterator[Trained]:
+        """Let the engine train; whatever it raises makes the trial failed, with the reason."""
+        if not tasks:
+            return
+        try:
+            yield from self.engine.run(
+                self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks
+            )
+        except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
+            raise
+        except Exception as error:
+            first_line = str(error).partition("\n")[0]
+            raise keras_tuner.errors.FailedTrialError(
+                f"{type(error).__name__}: {first_line}"
+            ) from error
+
+    def _keep(self, trial: Any, trained: Trained, seed: int) -> FoldRecord:
+        record = FoldRecord(
+            split=trained.split,
+            parameters=dict(trial.hyperparameters.values),
+            seed=seed,
+            scores=self._named(trained.scores),
+            epochs=trained.epochs,
+            seconds=trained.seconds,
+            engine=self.engine.name,
+        )
+        try:
+            self.store.write_fold(trial.trial_id, record, trained.save_weights)
+        except KtGridError as error:
+            # Anything but a FatalError would be taken for a failure of the trial.
+            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        self.observer.fold(record.parameters)
+        return record
+
+    def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
+        named = {name or self.objective.name: value for name, value in scores.items()}
+        value = named.get(self.objective.name)
+        if value is None or not np.isfinite(value):
+            raise keras_tuner.errors.FailedTrialError(
+                f"Expected a finite {self.objective.name} among the scores. Received: {named}"
+            )
+        return {name: value for name, value in named.items() if np.isfinite(value)}
+
+    def _metrics(self, records: Mapping[int, FoldRecord]) -> dict[str, float]:
+        name = self.objective.name
+        common = set.intersection(*(set(record.scores) for record in records.values()))
+        summaries = {
+            metric: summarise({split: record.scores[metric] for split, record in records.items()})
+            for metric in sorted(common)
+        }
+        return {
+            **{metric: mean for metric, (mean, _) in summaries.items()},
+            f"{name}_std": summaries[name][1],
+            **{score_name(name, split): records[split].scores[name] for split in sorted(records)},
+        }

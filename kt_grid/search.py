@@ -1,0 +1,214 @@
+"""From an experiment and options to a finished search that can be resumed."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kt_grid.data import Dataset, bundled, check_target, read_csv
+from kt_grid.errors import UsageError
+from kt_grid.experiments import Experiment
+from kt_grid.folds import KFold, Splitter, make_splits
+from kt_grid.identity import make_identity
+from kt_grid.objective import Objective, parse_objective
+from kt_grid.observer import Observer
+from kt_grid.results import SearchResults, read_results
+from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.store import SearchStore
+
+CV = ("kfold", "shuffled-kfold")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a search may be told on the command line.
+
+    Attributes:
+        grid: Axes that replace the experiment's or add to them.
+        folds: Number of folds.
+        cv: One of `CV`.
+        seed: The search's seed.
+        data: A CSV file; the Pima data by default.
+        target: Its target column; the last by default.
+        sample: Share of the rows to search on.
+        objective: The experiment's by default.
+        engine: What trains.
+        directory: Where searches are kept.
+        overwrite: Whether a search that is already there is deleted first.
+        keep: "best" or "all": whose folds' weights are kept.
+        refit: Whether the best combination is trained once more on all rows.
+    """
+
+    grid: Grid = field(default_factory=dict)
+    folds: int = 3
+    cv: str = "kfold"
+    seed: int = 7
+    data: Path | None = None
+    target: str | None = None
+    sample: float = 1.0
+    objective: str | None = None
+    engine: str = "auto"
+    directory: Path = Path("runs")
+    overwrite: bool = False
+    keep: str = "best"
+    refit: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search before it runs.
+
+    Attributes:
+        experiment: What is searched.
+        options: What it was told.
+        grid: The experiment's grid with the options' changes.
+        dataset: The rows.
+        cv: The splitter.
+        objective: What is optimised.
+        store: Where it is kept.
+        identity: What must agree with what is already there.
+    """
+
+    experiment: Experiment
+    options: Options
+    grid: dict[str, tuple[Any, ...]]
+    dataset: Dataset
+    cv: Splitter
+    objective: Objective
+    store: SearchStore
+    identity: dict[str, Any]
+
+    @property
+    def splits(self) -> int:
+        """Trainings per trial."""
+        return int(self.identity["folds"])
+
+    def trials(self) -> list[Parameters]:
+        """List the combinations that the search tries, in order."""
+        if not self.experiment.declares:
+            return list(combinations(make_axes(self.grid)))
+        from kt_grid.tuner import CrossValidationTuner
+
+        with tempfile.TemporaryDirectory() as folder:
+            tuner = CrossValidationTuner(
+                self.experiment.model, self.objective, grid=self.grid, directory=folder
+            )
+            return list(combinations(tuner.oracle.axes))
+
+    def finished(self) -> SearchResults | None:
+        """Return the results if the directory already holds all that is asked for."""
+        if self.options.overwrite or not self.store.exists():
+            return None
+        self.store.check_identity(self.identity)
+        results = read_results(self.store)
+        asked = {name: list(values) for name, values in self.grid.items()}
+        if results.about.get("asked") != asked or not results.complete:
+            return None
+        best = results.best
+        if self.options.refit and best and self.store.refit_parameters() != best.parameters:
+            return None
+        return results
+
+
+def plan(experiment: Experiment, options: Options) -> Plan:
+    """Check everything that can be checked before training, without TensorFlow.
+
+    Args:
+        experiment: What to search.
+        options: How.
+
+    Returns:
+        The plan.
+
+    Raises:
+        KtGridError: If the options, the grid or the data can't be meant.
+    """
+    if not experiment.declares:
+        check_names(options.grid, list(experiment.grid))
+    grid = replace_axes(experiment.grid, options.grid)
+    objective = parse_objective(options.objective or experiment.objective)
+    cv = _make_cv(options)
+    dataset = read_csv(options.data or bundled(), options.target)
+    dataset = dataset.sample(options.sample, options.seed)
+    check_target(dataset, binary=not experiment.declares)
+    return Plan(
+        experiment=experiment,
+        options=options,
+        grid=grid,
+        dataset=dataset,
+        cv=cv,
+        objective=objective,
+        store=SearchStore(options.directory, experiment.name),
+        identity=make_identity(
+            objective=objective,
+            cv=cv,
+            splits=make_splits(cv, dataset.rows, dataset.y),
+            seed=options.seed,
+            arrays=[dataset.x, dataset.y],
+            fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
+            model=experiment.model,
+            engine=options.engine,
+        ),
+    )
+
+
+def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
+    """Run a search to its end, or go on with it; then refit the best combination.
+
+    Args:
+        planned: The plan.
+        observer: Is told how it goes on.
+
+    Returns:
+        The results.
+
+    Raises:
+        MismatchError: If the directory holds another search.
+        StoreError: If the directory can't be read or written.
+    """
+    finished = planned.finished()
+    if finished is not None:
+        return finished
+    from kt_grid.tuner import CrossValidationTuner
+
+    options, dataset = planned.options, planned.dataset
+    tuner = CrossValidationTuner(
+        planned.experiment.model,
+        objective=planned.objective,
+        cv=planned.cv,
+        grid=planned.grid,
+        seed=options.seed,
+        engine=options.engine,
+        directory=options.directory,
+        project_name=planned.experiment.name,
+        overwrite=options.overwrite,
+        keep=options.keep,
+        about=_about(planned),
+        observer=observer,
+    )
+    tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+    results = tuner.search_results()
+    if options.refit and results.completed:
+        tuner.refit()
+    return results
+
+
+def _make_cv(options: Options) -> Splitter:
+    if options.cv not in CV:
+        raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
+    if options.cv == "kfold":
+        return KFold(options.folds)
+    return KFold(options.folds, shuffle=True, random_state=options.seed)
+
+
+def _about(planned: Plan) -> dict[str, Any]:
+    dataset, experiment = planned.dataset, planned.experiment
+    return {
+        "experiment": experiment.name,
+        "file": experiment.source,
+        "source": dataset.source,
+        "sample": planned.options.sample,
+        "features": list(dataset.features),
+        "target": dataset.target,
+        "target_column": dataset.target_column,
+    }
