@@ -146,7 +146,7 @@ def run(
     sample: Annotated[
         float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
     ] = 1.0,
-    engine: Annotated[str, typer.Option("--engine", help="auto or keras.")] = "auto",
+    engine: Annotated[str, typer.Option("--engine", help="auto, keras or fused.")] = "auto",
     directory: _Directory = Path("runs"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the search that is there and begin anew.")

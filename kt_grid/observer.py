@@ -33,6 +33,13 @@ class Observer(Protocol):
             best: The best mean score so far; None if there is none.
         """
 
+    def note(self, message: str) -> None:
+        """Something is worth telling, once.
+
+        Args:
+            message: One line.
+        """
+
     def end(self) -> None:
         """The search ends, in whatever way."""
 
@@ -47,6 +54,9 @@ class Silent:
         """Do nothing."""
 
     def trial(self, parameters: Parameters, score: float | None, best: float | None) -> None:
+        """Do nothing."""
+
+    def note(self, message: str) -> None:
         """Do nothing."""
 
     def end(self) -> None:

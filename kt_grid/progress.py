@@ -31,6 +31,7 @@ class TerminalProgress:
         self._name = name
         self._task = self._progress.add_task(name, total=None, trials="", best="", visible=False)
         self._trials = self._finished = 0
+        self._noted: set[str] = set()
 
     def begin(self, trials: int, folds: int, finished: int) -> None:
         """Draw the bar."""
@@ -48,6 +49,12 @@ class TerminalProgress:
         self._finished += 1
         shown = "" if best is None else f"best {best:.4f}"
         self._progress.update(self._task, trials=self._count(), best=shown)
+
+    def note(self, message: str) -> None:
+        """Print a line above the bar, if it wasn't there before."""
+        if message not in self._noted:
+            self._noted.add(message)
+            self._progress.console.print(f"kt-grid: {message}", highlight=False, markup=False)
 
     def end(self) -> None:
         """Take the bar away."""

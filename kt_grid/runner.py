@@ -33,6 +33,7 @@ class TrialRunner:
         fit: How to train, where the trial's parameters don't say it.
         passed_axes: Axes among `batch_size` and `epochs` that a HyperModel's own `fit` is
             given as arguments.
+        longest: The most epochs that any trial trains.
         seed: The search's seed.
         objective: What is optimised.
         observer: Is told of every fold.
@@ -45,6 +46,7 @@ class TrialRunner:
     splits: list[Split]
     fit: FitArguments
     passed_axes: tuple[str, ...]
+    longest: int
     seed: int
     objective: Objective
     observer: Observer
@@ -107,7 +109,8 @@ class TrialRunner:
         values = trial.hyperparameters.values
         chosen = {name: values[name] for name in FIT_AXES if name in values}
         passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
-        return replace(self.fit, **chosen, own={**self.fit.own, **passed})
+        own = {**self.fit.own, **passed}
+        return replace(self.fit, **chosen, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption."""
@@ -140,13 +143,15 @@ class TrialRunner:
             scores=self._named(trained.scores),
             epochs=trained.epochs,
             seconds=trained.seconds,
-            engine=self.engine.name,
+            engine=trained.engine,
         )
         try:
             self.store.write_fold(trial.trial_id, record, trained.save_weights)
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        if trained.reason:
+            self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
         return record
 

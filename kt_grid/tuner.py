@@ -147,6 +147,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             splits=make_splits(self.cv, arrays.rows, arrays.y),
             fit=fit,
             passed_axes=self._declare_fit(arrays, fit),
+            longest=max(self._epochs_axis(), default=0),
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
@@ -176,6 +177,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         space, supplied = declare_fit(self.hypermodel, self.oracle.get_space(), arrays, fit)
         self.oracle.update_space(space)
         return tuple(name for name in FIT_AXES if name in self.grid and name not in supplied)
+
+    def _epochs_axis(self) -> list[int]:
+        axes = [axis.values for axis in self.oracle.axes if axis.name == "epochs"]
+        return [int(value) for values in axes for value in values]
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
         return make_identity(
@@ -435,10 +440,9 @@ def _objective(given: Any) -> Objective:
 
 def _as_arrays(x: Any, y: Any, sample_weight: Any) -> Arrays:
     """Numpy arrays of equal length, whatever the containers."""
+    weights = None if sample_weight is None else _as_array(sample_weight)
     arrays = Arrays(
-        keras.tree.map_structure(np.asarray, x),
-        keras.tree.map_structure(np.asarray, y),
-        None if sample_weight is None else np.asarray(sample_weight),
+        keras.tree.map_structure(_as_array, x), keras.tree.map_structure(_as_array, y), weights
     )
     lengths = {len(a) for a in keras.tree.flatten(arrays.training_tuple())}
     if len(lengths) != 1 or 0 in lengths:
@@ -446,6 +450,12 @@ def _as_arrays(x: Any, y: Any, sample_weight: Any) -> Arrays:
             f"Expected x, y and sample_weight of equal length. Received: {sorted(lengths)} rows"
         )
     return arrays
+
+
+def _as_array(values: Any) -> Any:
+    """A numpy array; double precision becomes Keras's float type, as `model.fit` would have it."""
+    array = np.asarray(values)
+    return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
 
 
 def _reason(message: str) -> str:

@@ -3,7 +3,7 @@
 from kt_grid.engines.base import Engine
 from kt_grid.errors import UsageError
 
-ENGINES = ("auto", "keras")
+ENGINES = ("auto", "keras", "fused")
 
 
 def make_engine(name: str) -> Engine:
@@ -20,6 +20,14 @@ def make_engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise UsageError(f"Expected engine to be one of {', '.join(ENGINES)}. Received: {name!r}")
-    from kt_grid.engines.keras_fit import KerasFit
+    if name == "keras":
+        from kt_grid.engines.keras_fit import KerasFit
 
-    return KerasFit()
+        return KerasFit()
+    if name == "fused":
+        from kt_grid.engines.fused import Fused
+
+        return Fused()
+    from kt_grid.engines.auto import Auto
+
+    return Auto()

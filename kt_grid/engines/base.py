@@ -71,6 +71,7 @@ class FitArguments:
         class_weight: Weights by class, or None.
         callbacks: Keras callbacks; each training gets copies.
         own: Further arguments, for a HyperModel with a `fit` of its own.
+        longest: The most epochs that any trial of the search trains.
     """
 
     epochs: int = 1
@@ -78,6 +79,7 @@ class FitArguments:
     class_weight: Mapping[int, float] | None = None
     callbacks: tuple[Any, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
+    longest: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Describe the arguments by plain JSON values, those that are not the default."""
@@ -102,6 +104,8 @@ class Trained:
         epochs: Epochs trained.
         seconds: Wall time.
         model: The trained model. Good until the engine trains the next task with it.
+        engine: What trained it.
+        reason: Why this engine, where there was a choice and it isn't the first one.
     """
 
     split: int
@@ -109,6 +113,8 @@ class Trained:
     epochs: int
     seconds: float
     model: Any
+    engine: str
+    reason: str = ""
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kt_grid.engines.base import Arrays, FitArguments, Task, Trained, build_model, check_scores
+from kt_grid.engines.design import copy_state, is_same_design
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.seeds import epoch_orders
 
@@ -70,7 +70,8 @@ class KerasFit:
                 scores = scores or evaluate(model, test)
                 check_scores(scores)
             traced = model
-            yield Trained(task.split, scores, fit.epochs, time.perf_counter() - start, model)
+            seconds = time.perf_counter() - start
+            yield Trained(task.split, scores, fit.epochs, seconds, model, self.name)
 
 
 def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None:
@@ -142,55 +143,3 @@ def evaluate(model: Any, test: Arrays) -> dict[str, float]:
         verbose=0,
     )
     return {f"val_{name}": float(value) for name, value in scores.items()}
-
-
-def is_same_design(fresh: Any, traced: Any) -> bool:
-    """Tell whether one model's state can be copied into another's to the same effect.
-
-    True only if both are written entirely in Keras's own classes and are configured alike:
-    then nothing but variables tells them apart. A custom layer, loss or optimizer may keep
-    state elsewhere, so it makes the answer False.
-    """
-    design = _design(fresh)
-    return design is not None and design == _design(traced)
-
-
-def _design(model: Any) -> str | None:
-    """The configuration of model, optimizer, loss and metrics; None if not all Keras's own."""
-    try:
-        config = keras.saving.serialize_keras_object(model)
-        text = json.dumps(config, sort_keys=True, default=str)
-    except (NotImplementedError, TypeError, ValueError):
-        return None
-    return text if _is_builtin(config) else None
-
-
-def _is_builtin(config: Any) -> bool:
-    if isinstance(config, dict):
-        if config.get("class_name") in ("Lambda", "function") or config.get("registered_name"):
-            return False
-        module = config.get("module")
-        if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
-            return False
-        return all(_is_builtin(value) for value in config.values())
-    if isinstance(config, list | tuple):
-        return all(_is_builtin(value) for value in config)
-    return True
-
-
-def copy_state(source: Any, target: Any) -> None:
-    """Give a model all variables of another: weights, seeds, optimizer.
-
-    Args:
-        source: A freshly built model.
-        target: A model of the same design.
-    """
-    for model in (source, target):
-        model.optimizer.build(model.trainable_variables)
-    pairs = zip(
-        [*source.variables, *source.optimizer.variables],
-        [*target.variables, *target.optimizer.variables],
-        strict=True,
-    )
-    for fresh, variable in pairs:
-        variable.assign(fresh)

@@ -1,0 +1,70 @@
+"""The engine that picks an engine: fused where it serves and is faster, else `model.fit`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from kt_grid.engines.base import Arrays, FitArguments, Task, Trained
+from kt_grid.engines.fused import Fused, UnsuitableError, refusal
+from kt_grid.engines.keras_fit import KerasFit
+
+
+class Auto:
+    """Trains in compiled code where that is known to serve and to be faster.
+
+    What it picks depends on nothing but the model, the data and the fit arguments, so it picks
+    the same again after an interruption.
+    """
+
+    name = "auto"
+
+    def __init__(self) -> None:
+        self._fused = Fused(judge=why_not_fused)
+        self._keras = KerasFit()
+
+    def run(
+        self,
+        hypermodel: Any,
+        hyperparameters: Any,
+        arrays: Arrays,
+        fit: FitArguments,
+        tasks: list[Task],
+    ) -> Iterator[Trained]:
+        """Train each task from scratch.
+
+        Args:
+            hypermodel: A `keras_tuner.HyperModel`.
+            hyperparameters: The trial's `keras_tuner.HyperParameters`.
+            arrays: All rows of the search.
+            fit: How to train.
+            tasks: What to train.
+
+        Yields:
+            One result per task, with the engine that trained it and why.
+
+        Raises:
+            EngineError: If a model can't be trained, or its loss is no longer finite.
+        """
+        done: set[int] = set()
+        try:
+            for trained in self._fused.run(hypermodel, hyperparameters, arrays, fit, tasks):
+                done.add(trained.split)
+                yield trained
+        except UnsuitableError as error:
+            rest = [task for task in tasks if task.split not in done]
+            for trained in self._keras.run(hypermodel, hyperparameters, arrays, fit, rest):
+                yield replace(trained, reason=error.received)
+
+
+def why_not_fused(model: Any, arrays: Arrays, fit: FitArguments) -> str | None:
+    """Say why a model is better trained by `model.fit`.
+
+    Args:
+        model: A built and compiled model.
+        arrays: The search's rows.
+        fit: How to train.
+
+    Returns:
+        The reason, or None.
+    """
+    return refusal(model, arrays, fit)

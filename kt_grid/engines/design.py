@@ -1,0 +1,116 @@
+"""What a model is made of, apart from the values of its variables."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import keras
+
+Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
+
+_FOREIGN_CLASSES = ("Lambda", "function")
+_OWN_MODULES = ("keras", "builtins")
+
+
+def design(model: Any) -> Any:
+    """Describe a model, its optimizer, loss and metrics; None if not all of it is Keras's own.
+
+    Two models of Keras's own classes that are configured alike differ in nothing but their
+    variables. A custom layer, loss or optimizer may keep state elsewhere.
+
+    Args:
+        model: A built and compiled model.
+
+    Returns:
+        Nested dicts and lists of plain values, or None.
+    """
+    try:
+        config = keras.saving.serialize_keras_object(model)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+    return config if _is_own(config) else None
+
+
+def _is_own(config: Any) -> bool:
+    if isinstance(config, dict):
+        if config.get("class_name") in _FOREIGN_CLASSES or config.get("registered_name"):
+            return False
+        module = config.get("module")
+        if isinstance(module, str) and module.split(".")[0] not in _OWN_MODULES:
+            return False
+        return all(_is_own(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return all(_is_own(value) for value in config)
+    return True
+
+
+def is_same_design(one: Any, other: Any) -> bool:
+    """Tell whether one model's variables can be copied into another to the same effect.
+
+    Args:
+        one: A built and compiled model.
+        other: Another.
+
+    Returns:
+        True if both are written in Keras's own classes only, and are configured alike.
+    """
+    described = design(one)
+    return described is not None and text_of(described) == text_of(design(other))
+
+
+def text_of(description: Any) -> str:
+    """Return a description as a text that is equal for equal descriptions only."""
+    return json.dumps(description, sort_keys=True, default=str)
+
+
+def generalise(part: Any, replace: Replace, owner: str | None = None) -> Any:
+    """Replace settings in a description, such as those that a compiled program takes as inputs.
+
+    Args:
+        part: What `design` returned.
+        replace: Is told a class's name, its whole configuration, and the name of one setting in
+            it; returns what stands in the setting's place.
+        owner: The class that the part belongs to.
+
+    Returns:
+        The description with the replacements.
+    """
+    if isinstance(part, dict):
+        owner = part.get("class_name", owner)
+        return {
+            name: replace(owner, part, name)
+            if _is_plain(value)
+            else generalise(replace(owner, part, name), replace, owner)
+            for name, value in part.items()
+        }
+    if isinstance(part, list | tuple):
+        return [generalise(value, replace, owner) for value in part]
+    return part
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, dict | list | tuple)
+
+
+def all_layers(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model and of the models within it."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from all_layers(layer)
+
+
+def copy_state(source: Any, target: Any) -> None:
+    """Give a model all variables of another: weights, random seeds, optimizer.
+
+    Args:
+        source: A model.
+        target: A model of the same design.
+    """
+    for fresh, variable in zip(_variables(source), _variables(target), strict=True):
+        variable.assign(fresh)
+
+
+def _variables(model: Any) -> list[Any]:
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]

@@ -1,0 +1,190 @@
+"""Settings that a compiled program takes as inputs, so that one program serves many trials.
+
+The learning rate and the initial weights are variables of the model anyway. Here are the bound
+of `MaxNorm` and the rate of `Dropout`, together with its random masks. XLA needs some 50 µs to
+draw the masks of one small step, a hundred times the step's arithmetic, so they are drawn
+outside, from a stream of their own for every layer.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from kt_grid.engines.design import all_layers
+
+_MASK_BYTES = 2**27
+
+Masks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MaskedLayer:
+    """A Dropout layer whose masks come from outside.
+
+    Attributes:
+        layer: The layer.
+        shape: Shape of one row of its input.
+        scale: What kept units are multiplied with.
+    """
+
+    layer: Any
+    shape: tuple[int, ...]
+    scale: tf.Variable
+
+    def apply(self, inputs: Any, mask: Any) -> Any:
+        """Drop out: the inputs where the mask is true, scaled; else zero."""
+        scaled = inputs * tf.cast(self.scale, inputs.dtype)
+        return tf.where(mask, scaled, tf.zeros_like(inputs))
+
+
+class Knobs:
+    """The settings of one model that a program takes as inputs.
+
+    Args:
+        model: A built and compiled model.
+        example: One row of its input.
+        rows: Number of rows that are trained on.
+    """
+
+    def __init__(self, model: Any, example: Any, rows: int) -> None:
+        self._bounded = [v for v in model.trainable_variables if is_bounded(v)]
+        self._bounds = [tf.Variable(float(v.constraint.max_value)) for v in self._bounded]
+        self.masked = [
+            MaskedLayer(layer, shape, tf.Variable(1.0))
+            for layer, shape in _dropout_shapes(model, example)
+            if rows * math.prod(shape) <= _MASK_BYTES
+        ]
+
+    def set(self, model: Any) -> None:
+        """Take over the settings of another model of the same design.
+
+        Args:
+            model: The model.
+        """
+        bounded = [v for v in model.trainable_variables if is_bounded(v)]
+        for variable, bound in zip(bounded, self._bounds, strict=True):
+            bound.assign(float(variable.constraint.max_value))
+        rates = dropout_rates(model)
+        for masked in self.masked:
+            masked.scale.assign(1 / (1 - rates[masked.layer.name]))
+
+    def share(self, owner: str | None, config: dict[str, Any], setting: str) -> Any:
+        """Replace the settings that are inputs of this program; see `share_all`."""
+        names = [masked.layer.name for masked in self.masked]
+        if (owner, setting) == ("Dropout", "rate") and config["name"] not in names:
+            return config[setting]
+        return share_all(owner, config, setting)
+
+    @contextmanager
+    def turned(self, masks: Sequence[Any]) -> Iterator[None]:
+        """Let the model read its settings and masks from the inputs while it is traced.
+
+        Args:
+            masks: One boolean tensor per masked layer, shape `(batch, *shape)`.
+        """
+        bounds = [variable.constraint.max_value for variable in self._bounded]
+        for variable, bound in zip(self._bounded, self._bounds, strict=True):
+            variable.constraint.max_value = bound
+        for masked, mask in zip(self.masked, masks, strict=True):
+            masked.layer.call = _masked_call(masked, mask)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._bounded, bounds, strict=True):
+                variable.constraint.max_value = value
+            for masked in self.masked:
+                del masked.layer.call
+
+
+def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
+    """Replace every setting that may be an input of a program; for `generalise`.
+
+    Args:
+        owner: A class's name.
+        config: Its configuration.
+        setting: The name of a setting in it.
+
+    Returns:
+        None for an initializer, MaxNorm's bound and a learning rate that is a number; for a
+        Dropout rate whether it drops anything; else the setting's value.
+    """
+    value = config[setting]
+    if setting.endswith("initializer") or (owner, setting) == ("MaxNorm", "max_value"):
+        return None
+    if setting == "learning_rate" and isinstance(value, float):
+        return None
+    if (owner, setting) == ("Dropout", "rate"):
+        return value > 0
+    return value
+
+
+def is_bounded(variable: Any) -> bool:
+    """Tell whether a variable is constrained by Keras's own MaxNorm."""
+    return type(variable.constraint) is keras.constraints.MaxNorm
+
+
+def dropout_rates(model: Any) -> dict[str, float]:
+    """Return the rates of a model's Dropout layers that drop anything, by layer name."""
+    return {
+        layer.name: layer.rate
+        for layer in all_layers(model)
+        if type(layer) is keras.layers.Dropout and layer.rate > 0 and layer.noise_shape is None
+    }
+
+
+def draw_masks(stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> Masks:
+    """Draw which units are kept.
+
+    Args:
+        stream: The layer's own stream of random bits.
+        rate: Share of units to drop.
+        shape: Shape of the masks.
+
+    Returns:
+        True where a unit is kept.
+    """
+    size = math.prod(shape)
+    bits = stream.random_raw((size + 1) // 2).view(np.uint32)[:size]
+    return (bits >= np.uint32(round(rate * 2**32))).reshape(shape)
+
+
+def _masked_call(masked: MaskedLayer, mask: Any) -> Any:
+    def call(inputs: Any, training: bool = False) -> Any:  # noqa: ARG001 - Dropout's signature
+        return masked.apply(inputs, mask)
+
+    return call
+
+
+def _dropout_shapes(model: Any, example: Any) -> list[tuple[Any, tuple[int, ...]]]:
+    """Dropout layers that are called exactly once in a step, and the shapes they see."""
+    seen: dict[str, list[tuple[int, ...]]] = {}
+    named = {layer.name: layer for layer in all_layers(model)}
+    layers = [named[name] for name in dropout_rates(model)]
+    if not layers:
+        return []
+
+    def note(layer: Any) -> Any:
+        def call(inputs: Any, training: bool = False) -> Any:  # noqa: ARG001 - Dropout's signature
+            seen.setdefault(layer.name, []).append(tuple(inputs.shape[1:]))
+            return inputs
+
+        return call
+
+    for layer in layers:
+        layer.call = note(layer)
+    try:
+        tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(
+            keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), example)
+        )
+    finally:
+        for layer in layers:
+            del layer.call
+    once = [layer for layer in layers if len(seen.get(layer.name, ())) == 1]
+    return [(layer, seen[layer.name][0]) for layer in once if None not in seen[layer.name][0]]

@@ -1,0 +1,250 @@
+"""One training as one XLA program over data that stays in memory."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from kt_grid.engines.design import design, generalise, text_of
+from kt_grid.engines.knobs import Knobs, Masks, draw_masks, dropout_rates
+from kt_grid.seeds import epoch_orders
+
+Data: TypeAlias = tuple[Any, ...]
+
+_EPOCHS_A_CALL = 10
+_BYTES_A_CALL = 2**26
+_SCORING_BATCH = 4096
+
+
+@dataclass
+class Course:
+    """Where a training has got to: its random streams, and the epochs behind it.
+
+    Attributes:
+        orders: The epochs' batch orders that are still to come.
+        streams: Random bits for the masks, one stream per masked layer.
+        rates: Dropout rates, one per masked layer.
+        epochs: Epochs trained.
+    """
+
+    orders: Iterator[npt.NDArray[np.int64]]
+    streams: list[np.random.PCG64]
+    rates: list[float]
+    epochs: int = 0
+
+
+class TrainingProgram:
+    """Trains models of one design on a number of rows, in batches of one size.
+
+    The program does what `model.train_step` does, step after step, without metrics and without
+    leaving the compiled code between steps; the short last batch of an epoch is a step of its
+    own size. Weights, optimizer and seeds are variables, so any model of the same design can
+    be loaded into it.
+
+    Args:
+        model: A built and compiled model; the program keeps it and trains it in place.
+        data: All rows of the search as tensors: x, y and perhaps weights.
+        rows: Number of rows that are trained on.
+        batch_size: Rows per step.
+    """
+
+    def __init__(self, model: Any, data: Data, rows: int, batch_size: int) -> None:
+        self.model = model
+        self.rows = rows
+        self.batch_size = batch_size
+        self._data = data
+        example = keras.tree.map_structure(lambda a: a[:1], data[0])
+        self._knobs = Knobs(model, example, rows)
+        self.description = self.describe(model)
+        self._block = self._epochs_a_call()
+        model.optimizer.build(model.trainable_variables)
+        self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
+        self._train = self._trace_training()
+        self._score: Callable[..., Any] | None = None
+
+    def describe(self, model: Any) -> str:
+        """Describe a model but for what is an input of this program.
+
+        Args:
+            model: A built and compiled model.
+
+        Returns:
+            A text that equals `description` if the model can be loaded.
+        """
+        return text_of(generalise(design(model), self._knobs.share))
+
+    def _epochs_a_call(self) -> int:
+        units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
+        return max(1, min(_EPOCHS_A_CALL, _BYTES_A_CALL // (self.rows * (units + 4))))
+
+    def load(self, fresh: Any, seed: int) -> Course:
+        """Begin a training.
+
+        Args:
+            fresh: A freshly built model that `describe` finds equal.
+            seed: Seed of the batch order and of the masks.
+
+        Returns:
+            The training's course.
+        """
+        optimizer = self.model.optimizer
+        self.restore([*(v.numpy() for v in fresh.variables), *self._optimizer_state])
+        # Not yet built, a fresh optimizer has but its step count and its learning rate.
+        for new, variable in zip(fresh.optimizer.variables[:2], optimizer.variables, strict=False):
+            variable.assign(new)
+        self._knobs.set(fresh)
+        rates = dropout_rates(fresh)
+        seeds = [np.random.SeedSequence([seed, i]) for i, _ in enumerate(self._knobs.masked)]
+        return Course(
+            orders=epoch_orders(seed, self.rows),
+            streams=[np.random.PCG64(sequence) for sequence in seeds],
+            rates=[rates[masked.layer.name] for masked in self._knobs.masked],
+        )
+
+    def _trace_training(self) -> Callable[..., Any]:
+        """Trace the program once; XLA compiles it when it is first called."""
+        masks = [
+            tf.TensorSpec((self._block, self.rows, *masked.shape), tf.bool)
+            for masked in self._knobs.masked
+        ]
+        orders = tf.TensorSpec((self._block, self.rows), tf.int32)
+        train = tf.function(self._epochs, jit_compile=True, autograph=False)
+        count = tf.TensorSpec((), tf.int32)
+        traced: Callable[..., Any] = train.get_concrete_function(orders, masks, count)
+        return traced
+
+    def _trace_scoring(self, weighted: bool) -> Callable[..., Any]:
+        """Trace the scoring once, for any number of rows."""
+
+        def score(indices: Any) -> Any:
+            x, y, weights = self._gather(indices)
+            return self.model.test_step((x, y, weights) if weighted else (x, y))
+
+        indices = tf.TensorSpec((None,), tf.int32)
+        traced: Callable[..., Any] = tf.function(score, autograph=False).get_concrete_function(
+            indices
+        )
+        return traced
+
+    def state(self) -> list[npt.NDArray[Any]]:
+        """Return copies of all variables."""
+        return [variable.numpy() for variable in self._variables()]
+
+    def restore(self, state: list[npt.NDArray[Any]]) -> None:
+        """Set all variables to what `state` returned."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def advance(self, course: Course, epochs: int, train: npt.NDArray[np.intp]) -> None:
+        """Train on until a number of epochs is reached.
+
+        Args:
+            course: The training's course, which moves on.
+            epochs: Epochs to reach, counted from the training's beginning.
+            train: Positions of the rows that are trained on.
+        """
+        while course.epochs < epochs:
+            count = min(self._block, epochs - course.epochs)
+            orders, masks = self._draw(course, count, train)
+            self._train(orders, masks, tf.constant(count))
+            course.epochs += count
+
+    def finish(self) -> None:
+        """Do what `model.fit` does last: set averaged weights, where the optimizer keeps any."""
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def _draw(
+        self, course: Course, count: int, train: npt.NDArray[np.intp]
+    ) -> tuple[Any, list[Any]]:
+        """Batch orders and masks of the next epochs, padded to the block."""
+        orders = np.zeros((self._block, self.rows), np.int32)
+        for epoch, order in enumerate(itertools.islice(course.orders, count)):
+            orders[epoch] = train[order]
+        masks = [
+            self._draw_layer(stream, rate, count, masked.shape)
+            for stream, rate, masked in zip(
+                course.streams, course.rates, self._knobs.masked, strict=True
+            )
+        ]
+        return tf.constant(orders), [tf.constant(mask) for mask in masks]
+
+    def _draw_layer(
+        self, stream: np.random.PCG64, rate: float, count: int, shape: tuple[int, ...]
+    ) -> Masks:
+        masks = np.zeros((self._block, self.rows, *shape), np.bool_)
+        for epoch in range(count):
+            masks[epoch] = draw_masks(stream, rate, (self.rows, *shape))
+        return masks
+
+    def _epochs(self, orders: Any, masks: list[Any], count: Any) -> None:
+        """The compiled program: `count` epochs, each of full steps and a short last one."""
+        full, short = divmod(self.rows, self.batch_size)
+
+        def epoch(number: Any) -> Any:
+            order, kept = orders[number], [mask[number] for mask in masks]
+
+            def step(i: Any) -> Any:
+                first = i * self.batch_size
+                self._step(*(_window(part, first, self.batch_size) for part in (order, *kept)))
+                return i + 1
+
+            if full:
+                tf.while_loop(lambda i: i < full, step, [tf.constant(0)])
+            if short:
+                self._step(*(part[-short:] for part in (order, *kept)))
+            return number + 1
+
+        tf.while_loop(lambda number: number < count, epoch, [tf.constant(0)])
+
+    def _step(self, indices: Any, *masks: Any) -> None:
+        """Keras's own training step but for the metrics."""
+        x, y, weights = self._gather(indices)
+        model = self.model
+        with self._knobs.turned(masks):
+            with tf.GradientTape() as tape:
+                predicted = model(x, training=True)
+                loss = model.compute_loss(
+                    x=x, y=y, y_pred=predicted, sample_weight=weights, training=True
+                )
+                loss = model.optimizer.scale_loss(loss)
+            trainable = model.trainable_variables
+            gradients = tape.gradient(loss, trainable)
+            model.optimizer.apply_gradients(zip(gradients, trainable, strict=True))
+
+    def _gather(self, indices: Any) -> tuple[Any, Any, Any]:
+        parts = keras.tree.map_structure(lambda a: tf.gather(a, indices), self._data)
+        return (*parts, None) if len(parts) == 2 else parts
+
+    def score(self, test: npt.NDArray[np.intp], weighted: bool) -> dict[str, float]:
+        """Score the model as it is on held-out rows.
+
+        Args:
+            test: Positions of the rows.
+            weighted: Whether the rows' weights count.
+
+        Returns:
+            The loss and every metric, named with `val_`.
+        """
+        if self._score is None:
+            self._score = self._trace_scoring(weighted)
+        self.model.reset_metrics()
+        scores: dict[str, Any] = {}
+        for first in range(0, len(test), _SCORING_BATCH):
+            scores = self._score(tf.constant(test[first : first + _SCORING_BATCH].astype(np.int32)))
+        return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def _window(part: Any, first: Any, size: int) -> Any:
+    """Rows `first` to `first + size` of a tensor."""
+    rank = len(part.shape)
+    begin = tf.stack([first] + [tf.constant(0)] * (rank - 1))
+    return tf.slice(part, begin, [size, *part.shape[1:]])
