@@ -3,11 +3,13 @@
 import csv
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -167,7 +169,6 @@ def run(
     Example: kt-grid run neurons --grid neurons=5,10 --folds 5
     """
     options = Options(
-        grid=parse_words(grid or []),
         folds=folds,
         cv=cv,
         seed=seed,
@@ -181,7 +182,10 @@ def run(
         keep=keep,
         refit=not no_refit,
     )
-    plans = [plan(experiment, options) for experiment in _experiments(names)]
+    plans = [
+        plan(experiment, replace(options, grid=parse_words(grid or [], experiment.grid)))
+        for experiment in _experiments(names)
+    ]
     failed = False
     for number, planned in enumerate(plans):
         if len(plans) > 1:
@@ -212,7 +216,7 @@ def report(
 
     Example: kt-grid report neurons --format markdown --output neurons.md
     """
-    results = read_results(SearchStore(directory, _folder(name)))
+    results = read_results(_store(directory, name))
     text = render(results, style, published_results(name) if published else None)
     _write(text, output)
     if not results.complete:
@@ -240,13 +244,16 @@ def predict(
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
     _load_tensorflow()
-    store = SearchStore(directory, _folder(name))
+    store = _store(directory, name)
     rows = list(predict_file(store, data, ensemble=ensemble))
     _write(_csv(rows), output)
 
 
 def _experiments(names: list[str]) -> list[Experiment]:
     words = list(REGISTRY) if names == [_ALL] else names
+    if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
+        # A user's file imports Keras itself, and with it TensorFlow's log would appear.
+        _load_tensorflow()
     return [load_experiment(word) for word in words]
 
 
@@ -263,16 +270,22 @@ def _load_tensorflow() -> None:
     try:
         os.dup2(nowhere, 2)
         importlib.import_module("keras_tuner")
+        importlib.import_module("tensorflow").config.list_logical_devices()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     finally:
         os.dup2(terminal, 2)
         os.close(nowhere)
         os.close(terminal)
 
 
-def _folder(name: str) -> str:
-    """The folder of a search, from its name or from the file or module it came from."""
+def _store(directory: Path, name: str) -> SearchStore:
+    """Where a search is kept, from its name or from the file or module that it came from."""
     place, _, attribute = name.partition(":")
-    return Path(place).stem if place.endswith(".py") else attribute or place
+    folder = Path(place).stem if place.endswith(".py") else attribute or place
+    store = SearchStore(directory, folder)
+    if store.exists() or folder == name:
+        return store
+    return SearchStore(directory, load_experiment(name).name)
 
 
 def _show_plan(planned: Plan) -> None:

@@ -3,7 +3,8 @@
 import csv
 import hashlib
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import DataError, UsageError
+from kt_grid.seeds import check_seed
 
 PIMA = "pima-indians-diabetes.csv"
-_DELIMITER = ","
-_UNNAMED_TARGET = "class"
+_LARGEST = float(np.finfo(np.float32).max)
 
 Floats = npt.NDArray[np.float32]
 
@@ -62,7 +63,7 @@ class Dataset:
         if fraction == 1:
             return self
         count = max(1, round(fraction * self.rows))
-        kept = np.sort(np.random.RandomState(seed).permutation(self.rows)[:count])
+        kept = np.sort(np.random.RandomState(check_seed(seed)).permutation(self.rows)[:count])
         return replace(self, x=self.x[kept], y=self.y[kept])
 
 
@@ -93,9 +94,9 @@ def digest(*arrays: npt.NDArray[np.generic]) -> str:
         32 hexadecimal digits of a SHA-256.
     """
     sha = hashlib.sha256()
-    for array in arrays:
-        sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).tobytes())
+    for part in arrays:
+        sha.update(f"{part.dtype.str}{part.shape}".encode())
+        sha.update(np.ascontiguousarray(part).tobytes())
     return sha.hexdigest()[:32]
 
 
@@ -120,7 +121,7 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
         (768, 8)
     """
     path = Path(path)
-    names, table = _read_table(path)
+    names, _, table = _read_table(path)
     if table.shape[1] < 2:
         raise DataError(
             f"Expected {path} to have features and a target, separated by commas. "
@@ -154,8 +155,14 @@ def read_features(path: str | Path, features: Sequence[str], target_column: int)
             the target.
     """
     path = Path(path)
-    names, table = _read_table(path)
-    if set(features) <= set(names) and _has_header(path):
+    names, named, table = _read_table(path)
+    if named and list(features) != _positions(len(features) + 1, target_column):
+        missing = [name for name in features if name not in names]
+        if missing:
+            raise DataError(
+                f"Expected {path} to have the columns {', '.join(features)}. "
+                f"Received: no column {missing[0]!r}"
+            )
         return table[:, [names.index(name) for name in features]].astype(np.float32)
     if table.shape[1] == len(features) + 1:
         table = np.delete(table, target_column, axis=1)
@@ -190,50 +197,76 @@ def check_target(dataset: Dataset, *, binary: bool) -> None:
         )
 
 
-def _read_table(path: Path) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Column names and all numbers of a file."""
-    header = _header(path)
-    try:
-        table = np.loadtxt(
-            path,
-            delimiter=_DELIMITER,
-            comments=None,
-            quotechar='"',
-            skiprows=1 if header else 0,
-            ndmin=2,
-            encoding="utf-8-sig",
-        )
-    except ValueError as error:
-        raise DataError(_first_fault(path, skip=bool(header)) or f"{path}: {error}") from error
-    if not table.size:
-        raise DataError(f"Expected {path} to have rows under its header. Received: none")
-    names = header or [str(i) for i in range(table.shape[1])]
-    if len(names) != table.shape[1]:
-        raise DataError(
-            f"Expected {path}, line 1, to name {table.shape[1]} columns. Received: {len(names)}"
-        )
-    if not np.isfinite(table).all():
-        raise DataError(_first_fault(path, skip=bool(header)))
-    return names, table
+def _read_table(path: Path) -> tuple[list[str], bool, npt.NDArray[np.float64]]:
+    """Column names, whether the file gave them, and all numbers."""
+    names: list[str] = []
+    numbers = array("d")
+    width = 0
+    for place, row in _lines(path):
+        if not width:
+            width = len(row)
+            if all(_number(cell) is None for cell in row):
+                names = _check_names(place, [cell.strip() for cell in row])
+                continue
+        if len(row) != width and names and not numbers:
+            raise DataError(
+                f"Expected {path}, line 1, to name {len(row)} columns. Received: {width}"
+            )
+        if len(row) != width:
+            raise DataError(f"Expected {width} columns in {place}. Received: {len(row)}")
+        numbers.extend(_numbers(place, row))
+    if not numbers:
+        received = "a header and nothing under it" if names else "an empty file"
+        raise DataError(f"Expected {path} to have rows. Received: {received}")
+    table = np.frombuffer(numbers, np.float64).reshape(-1, width)
+    return names or [str(i) for i in range(width)], bool(names), table
 
 
-def _header(path: Path) -> list[str]:
-    """The names in the first line, or nothing if the file starts with numbers."""
+def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a file that aren't empty, each with its place."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first = next((row for row in csv.reader(file) if row), None)
+            reader = csv.reader(file)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield f"{path}, line {reader.line_num}", row
     except FileNotFoundError:
         raise DataError(f"Expected a CSV file at {path}. Received: no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"Expected a readable CSV file at {path}. Received: {error}") from error
-    if first is None:
-        raise DataError(f"Expected rows in {path}. Received: an empty file")
-    numeric = any(_number(cell) is not None for cell in first)
-    return [] if numeric else [cell.strip() for cell in first]
 
 
-def _has_header(path: Path) -> bool:
-    return bool(_header(path))
+def _check_names(place: str, names: list[str]) -> list[str]:
+    if len(names) == 1 and ";" in names[0]:
+        raise DataError(f"Expected commas between the columns in {place}. Received: semicolons")
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise DataError(f"Expected different column names in {place}. Received: {twice[0]!r} twice")
+    return names
+
+
+def _numbers(place: str, row: list[str]) -> list[float]:
+    """The numbers of one line."""
+    try:
+        numbers = [float(cell) for cell in row]
+    except ValueError:
+        numbers = [math.nan]
+    # One comparison settles the usual case: a NaN or an infinity fails it too.
+    if sum(map(abs, numbers)) <= _LARGEST and not any("_" in cell for cell in row):
+        return numbers
+    for column, cell in enumerate(row, start=1):
+        number = _number(cell)
+        if number is None or not abs(number) <= _LARGEST:
+            raise DataError(
+                f"Expected a finite number in {place}, column {column}. Received: {cell[:40]!r}. "
+                "Fill or drop such rows first"
+            )
+    return numbers
+
+
+def _positions(width: int, target_column: int) -> list[str]:
+    """What the features of a file without a header are called."""
+    return [str(i) for i in range(width) if i != target_column]
 
 
 def _position(path: Path, names: list[str], target: str | None) -> int:
@@ -242,7 +275,10 @@ def _position(path: Path, names: list[str], target: str | None) -> int:
         return len(names) - 1
     if target in names:
         return names.index(target)
-    position = int(target) if target.lstrip("-").isdigit() else len(names)
+    try:
+        position = int(target)
+    except ValueError:
+        position = len(names)
     if not -len(names) <= position < len(names):
         known = ", ".join(names)
         raise UsageError(
@@ -251,34 +287,9 @@ def _position(path: Path, names: list[str], target: str | None) -> int:
     return position % len(names)
 
 
-def _first_fault(path: Path, *, skip: bool) -> str:
-    """Say what is wrong with the first faulty line, by line and column."""
-    width = None
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        for row in reader:
-            if not row or (skip and width is None and not _has_number(row)):
-                continue
-            width = width or len(row)
-            place = f"{path}, line {reader.line_num}"
-            if len(row) != width:
-                return f"Expected {width} columns in {place}. Received: {len(row)}"
-            for column, cell in enumerate(row, start=1):
-                number = _number(cell)
-                if number is None or not math.isfinite(number):
-                    return (
-                        f"Expected a finite number in {place}, column {column}. "
-                        f"Received: {cell!r}. Fill or drop such rows first"
-                    )
-    return ""
-
-
-def _has_number(row: list[str]) -> bool:
-    return any(_number(cell) is not None for cell in row)
-
-
 def _number(cell: str) -> float | None:
+    """The number that a cell holds, if it holds one; Python's `1_000` isn't one."""
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)
     except ValueError:
         return None

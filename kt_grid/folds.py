@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from kt_grid.data import digest
 from kt_grid.errors import SplitError
+from kt_grid.seeds import check_seed
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Indices, Indices]
@@ -47,6 +48,8 @@ class KFold:
                 "Expected a seed for shuffled folds. Received: random_state=None. "
                 "Without one the same folds can't be drawn again"
             )
+        if random_state is not None:
+            check_seed(random_state)
         if not shuffle and random_state is not None:
             raise SplitError(
                 f"Expected no seed for contiguous folds. Received: random_state={random_state}. "
@@ -108,7 +111,7 @@ def check_cv(cv: int | Splitter) -> Splitter:
     """
     if isinstance(cv, int | np.integer):
         return KFold(int(cv))
-    if not callable(getattr(cv, "split", None)):
+    if isinstance(cv, str) or not callable(getattr(cv, "split", None)):
         raise SplitError(
             "Expected cv to be a number of folds or an object with a split method. "
             f"Received: {cv!r}"
@@ -131,18 +134,32 @@ def make_splits(cv: Splitter, rows: int, y: Any = None) -> list[Split]:
         SplitError: If a fold has no rows to train on or to hold out, a row is on both sides, or
             there is no fold at all.
     """
-    splits = [(np.asarray(a, np.intp), np.asarray(b, np.intp)) for a, b in cv.split(range(rows), y)]
+    splits = [
+        (_indices(train, rows, number), _indices(test, rows, number))
+        for number, (train, test) in enumerate(cv.split(range(rows), y))
+    ]
     if not splits:
         raise SplitError(f"Expected at least one fold from {cv!r}. Received: none")
     for number, (train, test) in enumerate(splits):
-        if not len(train) or not len(test):
-            raise SplitError(f"Expected rows on both sides of fold {number}. Received: none on one")
         if np.intersect1d(train, test).size:
             raise SplitError(
                 f"Expected no row both trained on and held out in fold {number}. "
                 f"Received: {np.intersect1d(train, test)[:3].tolist()}…"
             )
     return splits
+
+
+def _indices(side: Any, rows: int, number: int) -> Indices:
+    """One side of a fold as positions of rows."""
+    array = np.asarray(side)
+    if not array.size:
+        raise SplitError(f"Expected rows on both sides of fold {number}. Received: none on one")
+    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= rows:
+        raise SplitError(
+            f"Expected positions from 0 to {rows - 1} in fold {number}. "
+            f"Received: {array.min()} to {array.max()}"
+        )
+    return array.astype(np.intp)
 
 
 def splits_digest(splits: Sequence[Split]) -> str:

@@ -1,10 +1,12 @@
 """What makes a search the same search: the entries of search.json that must agree."""
 
+import functools
 import inspect
+import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ def make_identity(
     seed: int,
     arrays: Sequence[Any],
     fit: Mapping[str, Any],
-    model: object,
+    model_source: str,
     engine: str,
 ) -> dict[str, Any]:
     """Describe a search so that two searches with equal descriptions give equal numbers.
@@ -38,7 +40,7 @@ def make_identity(
         seed: The search's seed.
         arrays: The data, as arrays.
         fit: Epochs, batch size and other arguments of the training, as JSON values.
-        model: The build function or HyperModel.
+        model_source: Digest of the build function or HyperModel.
         engine: What trains.
 
     Returns:
@@ -53,58 +55,104 @@ def make_identity(
         "splits": splits_digest(splits),
         "seed": seed,
         "fit": dict(fit),
-        "model source": source_digest(model),
+        "model source": model_source,
         "engine": engine,
     }
 
 
 def source_digest(model: object) -> str:
-    """Hash the source of a model: its function or class, and what these call in their module.
+    """Hash what a model is made by: its source, and what that names in its own module.
+
+    Functions, classes and plain constants of the same module count, arguments bound by
+    `functools.partial` or kept in an object's attributes too. What is imported from elsewhere
+    doesn't.
 
     Args:
-        model: A function, a class or an object.
+        model: A function, a partial, a class or an object.
 
     Returns:
-        32 hexadecimal digits; those of the bytecode where no source is to be had.
+        32 hexadecimal digits.
     """
     pieces: dict[str, str] = {}
-    target = model if isinstance(model, FunctionType | MethodType | type) else type(model)
-    _collect(target, pieces)
-    text = "\n".join(pieces[name] for name in sorted(pieces))
+    _collect("", model, pieces)
+    text = "\n".join(f"{name}: {pieces[name]}" for name in sorted(pieces))
     return digest(np.frombuffer(text.encode(), np.uint8))
 
 
-def _collect(target: Any, pieces: dict[str, str]) -> None:
-    """Gather the source of a function or class and of its module's functions that it names."""
-    name = f"{target.__module__}.{target.__qualname__}"
+def _collect(name: str, target: Any, pieces: dict[str, str]) -> None:
+    """Gather the source of something and of all that it names in its module."""
+    if isinstance(target, functools.partial):
+        pieces[f"{name}()"] = repr((_plain(target.args), _plain(target.keywords)))
+        _collect(name, target.func, pieces)
+    elif isinstance(target, MethodType):
+        _collect(name, target.__func__, pieces)
+    elif isinstance(target, FunctionType | type):
+        _collect_code(target, pieces)
+    elif _plain(target) is not None:
+        pieces[name] = str(_plain(target))
+    elif not name:
+        attributes = {key: _plain(value) for key, value in vars(target).items()}
+        pieces["attributes"] = json.dumps(attributes, sort_keys=True)
+        _collect_code(type(target), pieces)
+
+
+def _collect_code(target: Any, pieces: dict[str, str]) -> None:
+    name = target.__qualname__
     if name in pieces:
         return
     pieces[name] = _source(target)
+    for used, value in _named(target):
+        if isinstance(value, FunctionType | type) and value.__module__ != target.__module__:
+            continue
+        _collect(used, value, pieces)
+
+
+def _named(target: Any) -> Iterator[tuple[str, Any]]:
+    """What a function or a class refers to, by name."""
+    if isinstance(target, type):
+        yield from ((base.__qualname__, base) for base in target.__bases__)
     for function in _functions(target):
-        module = function.__globals__
-        for used in function.__code__.co_names:
-            candidate = module.get(used)
-            if isinstance(candidate, FunctionType | type) and _is_here(candidate, function):
-                _collect(candidate, pieces)
+        names = {name for code in _codes(function.__code__) for name in code.co_names}
+        seen = inspect.getclosurevars(function)
+        for name, value in {**seen.nonlocals, **function.__globals__}.items():
+            if name in names or name in seen.nonlocals:
+                yield name, value
 
 
 def _functions(target: Any) -> list[FunctionType]:
-    if isinstance(target, type):
-        return [value for value in vars(target).values() if isinstance(value, FunctionType)]
-    function = inspect.unwrap(getattr(target, "__func__", target))
-    return [function] if isinstance(function, FunctionType) else []
+    """The function itself, or a class's methods."""
+    members = vars(target).values() if isinstance(target, type) else [target]
+    plain = (getattr(member, "__func__", member) for member in members)
+    return [inspect.unwrap(member) for member in plain if isinstance(member, FunctionType)]
 
 
-def _is_here(candidate: Any, function: Callable[..., Any]) -> bool:
-    return bool(candidate.__module__ == function.__module__)
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
 
 
 def _source(target: Any) -> str:
+    """The source, or the bytecode where no source is to be had."""
     try:
         return inspect.getsource(target)
     except (OSError, TypeError):
-        codes = [(f.__code__.co_code, repr(f.__code__.co_consts)) for f in _functions(target)]
-        return repr(codes)
+        return repr([_bytecode(c) for f in _functions(target) for c in _codes(f.__code__)])
+
+
+def _bytecode(code: CodeType) -> tuple[Any, ...]:
+    constants = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+    return code.co_code, code.co_names, constants
+
+
+def _plain(value: Any) -> str | None:
+    """A plain constant as text; None for anything else."""
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError):
+        return None
 
 
 def package_versions() -> dict[str, str]:

@@ -11,6 +11,23 @@ from kt_grid.store import SearchStore
 KEEP = ("all", "best")
 
 
+def check_keep(keep: str) -> str:
+    """Refuse a word that doesn't say whose weights to keep.
+
+    Args:
+        keep: The word.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: If it isn't one of `KEEP`.
+    """
+    if keep not in KEEP:
+        raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
+    return keep
+
+
 class WeightKeeper:
     """Deletes weights of trials that can't be the best any more, where only the best's are kept.
 
@@ -24,24 +41,23 @@ class WeightKeeper:
     """
 
     def __init__(self, keep: str, oracle: GridOracle, store: SearchStore) -> None:
-        if keep not in KEEP:
-            raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
-        self.keep = keep
+        self.keep = check_keep(keep)
         self.oracle = oracle
         self.store = store
         self._leaders: list[Any] = []
 
+    @property
+    def best_score(self) -> float | None:
+        """The best mean score so far."""
+        return float(self._leaders[0].score) if self._leaders else None
+
     def settle(self) -> None:
-        """Look at all finished trials and keep the weights of the best one."""
-        if self.keep == "all":
-            return
+        """Look at all finished trials and settle which one is best."""
         self._leaders = self.oracle.get_best_trials(1)
         self._drop([t for t in self.oracle.finished_trials() if t not in self._leaders])
 
     def take(self, trial: Any) -> None:
         """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
-        if self.keep == "all":
-            return
         if trial.status != TrialStatus.COMPLETED:
             self._drop([trial])
         elif not self._leaders or trial.score == self._leaders[0].score:
@@ -56,5 +72,5 @@ class WeightKeeper:
         return bool(self.oracle.objective.better_than(trial.score, other.score))
 
     def _drop(self, trials: list[Any]) -> None:
-        for trial in trials:
+        for trial in trials if self.keep == "best" else ():
             self.store.drop_weights(trial.trial_id)

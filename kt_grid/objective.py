@@ -1,7 +1,7 @@
 """What a search optimises, and in which direction; the direction is never guessed."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from kt_grid.errors import ObjectiveError
 
@@ -69,7 +69,7 @@ def parse_objective(text: str) -> Objective:
         >>> parse_objective("val_auc")
         Objective(name='val_auc', direction='max')
     """
-    stated, _, name = text.rpartition(":")
+    stated, colon, name = text.rpartition(":")
     if not name.startswith(_HELD_OUT) or name == _HELD_OUT:
         raise ObjectiveError(
             f"Expected an objective on the held-out fold, such as val_accuracy. Received: {text!r}"
@@ -77,9 +77,26 @@ def parse_objective(text: str) -> Objective:
     if stated in ("min", "max"):
         return Objective(name, "min" if stated == "min" else "max")
     metric = name.removeprefix(_HELD_OUT)
-    if stated or metric not in _MAXIMISED | _MINIMISED:
+    if colon or metric not in _MAXIMISED | _MINIMISED:
         raise ObjectiveError(
             f"Expected the direction of an objective that Keras doesn't define. "
             f"Received: {text!r}. Write max:{name} or min:{name}"
         )
     return Objective(name, "max" if metric in _MAXIMISED else "min")
+
+
+def as_objective(given: Any) -> Objective:
+    """Take an objective in any form.
+
+    Args:
+        given: An Objective, a `keras_tuner.Objective`, or a word as `parse_objective` reads it.
+
+    Returns:
+        The objective.
+
+    Raises:
+        ObjectiveError: As `parse_objective`.
+    """
+    if hasattr(given, "direction") and hasattr(given, "name"):
+        return parse_objective(f"{given.direction}:{given.name}")
+    return parse_objective(str(given))

@@ -8,7 +8,17 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_grid.space import Axis, Grid, Parameters, combinations, count, declared_axes, key
+from kt_grid.objective import Objective
+from kt_grid.space import (
+    Axis,
+    Grid,
+    Parameters,
+    combinations,
+    count,
+    declared_axes,
+    key,
+    register,
+)
 from kt_grid.store import SearchStore, write_json
 
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
@@ -147,7 +157,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
         Args:
             trial_id: The trial.
-            metrics: Values by name; the objective's must be among them.
+            metrics: Values by name; without a finite one for the objective the trial fails.
             step: What keras-tuner calls the step of an observation.
 
         Returns:
@@ -155,7 +165,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """
         with self._lock:
             trial = self.trials[trial_id]
-            for name, value in metrics.items():
+            finite = {name: v for name, v in metrics.items() if math.isfinite(v)}
+            for name, value in finite.items():
                 if not trial.metrics.exists(name):
                     # The direction is stated, because keras-tuner's guess is often wrong.
                     trial.metrics.register(name, direction=self._direction(name))
@@ -177,10 +188,10 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             own.hyperparameters = trial.hyperparameters
             own.status = trial.status
             own.message = trial.message
-            if own.status == TrialStatus.COMPLETED:
-                self.score_trial(own)
-            if own.status != TrialStatus.COMPLETED or not _finite(own.score):
+            if own.status != TrialStatus.COMPLETED or not own.metrics.exists(self.objective.name):
                 own.status = TrialStatus.FAILED
+            else:
+                self.score_trial(own)
             self.update_space(own.hyperparameters)
             # An axis met only while training adds its value to the trial's own.
             self._tried.add(key(own.hyperparameters.values))
@@ -268,13 +279,28 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         return trial_id
 
 
+def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
+    """Make the oracle of a grid whose axes go before those that the model declares.
+
+    Args:
+        objective: What the trials are ranked by.
+        seed: The search's seed.
+        grid: Checked values by axis.
+
+    Returns:
+        The oracle.
+    """
+    return GridOracle(
+        objective=keras_tuner.Objective(objective.name, objective.direction),
+        seed=seed,
+        hyperparameters=register(grid),
+        grid=grid,
+    )
+
+
 def _revive(state: dict[str, Any]) -> Any:
     """A trial from its file; None if the file lacks something, so that it is run again."""
     try:
         return Trial.from_state(state)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _finite(score: float | None) -> bool:
-    return score is not None and math.isfinite(score)

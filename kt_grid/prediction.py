@@ -70,14 +70,9 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
 
 
 def _load(store: SearchStore) -> Any:
-    if store.refit_parameters() is None:
-        raise PredictionError(
-            f"Expected a refitted model in {store.root}. Received: none. "
-            "Run the search to its end, without --no-refit"
-        )
-    import keras
+    from kt_grid.models import load_refit
 
-    return keras.saving.load_model(store.model_file, safe_mode=True)
+    return load_refit(store)
 
 
 def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]:

@@ -30,12 +30,12 @@ class TerminalProgress:
         )
         self._name = name
         self._task = self._progress.add_task(name, total=None, trials="", best="", visible=False)
-        self._trials = self._finished = 0
+        self._trials = self._finished = self._before = self._folds = 0
         self._noted: set[str] = set()
 
     def begin(self, trials: int, folds: int, finished: int) -> None:
         """Draw the bar."""
-        self._trials, self._finished = trials, finished
+        self._trials, self._finished, self._before, self._folds = trials, finished, finished, folds
         left = (trials - finished) * folds
         self._progress.start()
         self._progress.update(self._task, total=left, visible=True, trials=self._count())
@@ -48,7 +48,9 @@ class TerminalProgress:
         """Count one more trial."""
         self._finished += 1
         shown = "" if best is None else f"best {best:.4f}"
-        self._progress.update(self._task, trials=self._count(), best=shown)
+        # A trial that failed has fewer folds than the others.
+        folds = (self._finished - self._before) * self._folds
+        self._progress.update(self._task, completed=folds, trials=self._count(), best=shown)
 
     def note(self, message: str) -> None:
         """Print a line above the bar, if it wasn't there before."""

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from kt_grid.errors import UsageError
 from kt_grid.published import Published
-from kt_grid.results import SearchResults, TrialResult
+from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
 from kt_grid.space import Value, key
 
 Cells: TypeAlias = list[list[str]]
 
 _NAN = float("nan")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(results: SearchResults, style: str = "text", published: Published | None = None) -> str:
@@ -40,7 +41,7 @@ def _text(results: SearchResults, published: Published) -> str:
     lines = []
     if results.best is not None:
         lines.append(f"Best: {results.best.mean:f} using {results.best.parameters}")
-    for trial in [t for t in results.trials if t.mean is not None or t.reason is not None]:
+    for trial in [t for t in results.trials if t.status in (COMPLETED, FAILED)]:
         mean, std = (_NAN, _NAN) if trial.mean is None else (trial.mean, trial.std)
         theirs = published.get(key(trial.parameters))
         beside = f"  published: {theirs[0]:f} ({theirs[1]:f})" if theirs else ""
@@ -162,12 +163,18 @@ def _word(value: Value | None) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return (
+        cell.replace("\\", "\\\\")
+        .replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("\n", " ")
+        .replace("\r", " ")
+    )
 
 
 def _safe(value: object) -> object:
     """A text that a spreadsheet would run as a formula is shown as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA_STARTS else value
 
 
 FORMATS: Mapping[str, Callable[[SearchResults, Published], str]] = {

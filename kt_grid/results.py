@@ -100,7 +100,8 @@ class SearchResults:
         """Return one row per trial begun, with scikit-learn's column names."""
         import pandas as pd
 
-        return pd.DataFrame([self._row(trial) for trial in self.trials])
+        columns = list(self._row(TrialResult("", {}, "")))
+        return pd.DataFrame([self._row(trial) for trial in self.trials], columns=columns)
 
     def _row(self, trial: TrialResult) -> dict[str, Any]:
         nothing = float("nan")
@@ -147,7 +148,7 @@ def read_results(store: SearchStore) -> SearchResults:
         raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
     try:
         return _read(store, identity)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"Expected {store.root} to hold whole records. Received: {error!r} is missing or "
             "wrong in one. Run the search again with --overwrite"

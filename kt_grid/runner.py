@@ -7,7 +7,8 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
-from kt_grid.engines.base import Arrays, Engine, FitArguments, Task, Trained
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.objective import Objective

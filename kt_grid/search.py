@@ -9,7 +9,7 @@ from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
 from kt_grid.folds import KFold, Splitter, make_splits
-from kt_grid.identity import make_identity
+from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.results import SearchResults, read_results
@@ -146,7 +146,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
             seed=options.seed,
             arrays=[dataset.x, dataset.y],
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
-            model=experiment.model,
+            model_source=source_digest(experiment.model),
             engine=options.engine,
         ),
     )

@@ -13,7 +13,27 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.errors import UsageError
+
 _EPOCHS = "epochs"
+_SEEDS = 2**32
+
+
+def check_seed(seed: int) -> int:
+    """Refuse a seed that numpy's generators can't take.
+
+    Args:
+        seed: The seed of a search.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: If it isn't an integer in [0, 2**32).
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEEDS:
+        raise UsageError(f"Expected a seed from 0 to {_SEEDS - 1}. Received: {seed!r}")
+    return seed
 
 
 def derive_seed(search_seed: int, parameters: Mapping[str, object], *place: int | str) -> int:

@@ -7,6 +7,7 @@ to and from `keras_tuner.HyperParameters`.
 import difflib
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ Parameters: TypeAlias = dict[str, Value]
 Grid: TypeAlias = Mapping[str, Sequence[Value]]
 
 FIT_AXES = ("batch_size", "epochs")
+_LARGEST = sys.float_info.max
 _SAMPLES = 10
 _DIGITS = 12
 
@@ -91,22 +93,29 @@ def check_values(name: str, values: Iterable[object]) -> tuple[Value, ...]:
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise GridError(f"Expected a list of values for axis {name!r}. Received: {values!r}")
-    plain: list[Any] = [value.item() if hasattr(value, "item") else value for value in values]
+    plain = [_plain(value) for value in values]
     if not plain:
         raise GridError(f"Expected at least one value for axis {name!r}. Received: none")
     for value in plain:
-        if not isinstance(value, bool | int | float | str) or value in (math.inf, -math.inf):
+        if not isinstance(value, bool | int | float | str):
             _refuse(name, "numbers, words or booleans", value)
-        if isinstance(value, float) and math.isnan(value):
-            _refuse(name, "numbers", value)
+        if not isinstance(value, str) and not abs(value) <= _LARGEST:
+            _refuse(name, "finite numbers", value)
     if {type(value) for value in plain} == {int, float}:
         plain = [float(value) for value in plain]
+    if name in FIT_AXES and not all(type(value) is int and value > 0 for value in plain):
+        _refuse(name, "whole numbers from 1", plain)
     if len({type(value) for value in plain}) > 1:
         _refuse(name, "values of one type", plain)
     twice = [value for i, value in enumerate(plain) if value in plain[:i]]
     if twice:
         _refuse(name, "every value once", f"{twice[0]!r} twice")
     return tuple(plain)
+
+
+def _plain(value: object) -> Any:
+    """Python's own scalar for numpy's."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
 
 def combinations(axes: Sequence[Axis]) -> Iterator[Parameters]:
@@ -163,11 +172,12 @@ def key(parameters: Mapping[str, Value]) -> str:
     return json.dumps(parameters, sort_keys=True)
 
 
-def parse_words(words: Sequence[str]) -> dict[str, tuple[Value, ...]]:
+def parse_words(words: Sequence[str], grid: Grid | None = None) -> dict[str, tuple[Value, ...]]:
     """Read `--grid` words.
 
     Args:
         words: Words of the form `AXIS=V1,V2`.
+        grid: The axes that there are; those that hold words get words.
 
     Returns:
         Values by axis: integers, floats, booleans (true, false) or else words.
@@ -179,17 +189,19 @@ def parse_words(words: Sequence[str]) -> dict[str, tuple[Value, ...]]:
         >>> parse_words(["units=5,10", "rate=0.1,1"])
         {'units': (5, 10), 'rate': (0.1, 1.0)}
     """
-    grid: dict[str, tuple[Value, ...]] = {}
+    changes: dict[str, tuple[Value, ...]] = {}
     for word in words:
         name, equals, listed = word.partition("=")
         texts = [text.strip() for text in listed.split(",")]
         if not name.strip() or not equals or not all(texts):
             raise GridError(f"Expected --grid AXIS=VALUE,VALUE. Received: {word!r}")
         name = name.strip()
-        if name in grid:
+        if name in changes:
             raise GridError(f"Expected --grid {name}=… once. Received: it twice")
-        grid[name] = check_values(name, _read_values(texts))
-    return grid
+        present = (grid or {}).get(name)
+        verbatim = present is not None and isinstance(present[0], str)
+        changes[name] = check_values(name, texts if verbatim else _read_values(texts))
+    return changes
 
 
 def _read_values(texts: list[str]) -> list[Value]:

@@ -83,12 +83,12 @@ class SearchStore:
         """
         if not self.root.exists():
             return
-        if any(self.root.iterdir()) and not self._holds_search():
-            raise StoreError(
-                f"Expected {self.root} to hold a search. Received: other files. "
-                "They are not deleted; choose another directory"
-            )
         with _faults(self.root):
+            if any(self.root.iterdir()) and not self._holds_search():
+                raise StoreError(
+                    f"Expected {self.root} to hold a search. Received: other files. "
+                    "They are not deleted; choose another directory"
+                )
             shutil.rmtree(self.root)
 
     def _holds_search(self) -> bool:
@@ -195,6 +195,17 @@ class SearchStore:
     def tuner_file(self) -> Path:
         """Where keras-tuner keeps the tuner's state."""
         return self.root / "tuner0.json"
+
+    @contextmanager
+    def without_tuner_file(self) -> Iterator[None]:
+        """Set keras-tuner's file of the tuner's state aside, and put it back."""
+        present = read_json(self.tuner_file)
+        self.tuner_file.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            if present is not None:
+                write_json(self.tuner_file, present)
 
     @property
     def model_file(self) -> Path:

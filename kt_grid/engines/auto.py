@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from kt_grid.engines.base import Arrays, FitArguments, Task, Trained
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments, Task, Trained
 from kt_grid.engines.fused import Fused, UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
 

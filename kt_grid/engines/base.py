@@ -5,43 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from kt_grid.arrays import Arrays
 from kt_grid.errors import EngineError
 from kt_grid.folds import Indices
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """The rows of a search.
-
-    Attributes:
-        x: An array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
-        y: Targets, likewise.
-        sample_weight: None, or weights of shape `(rows,)`.
-    """
-
-    x: Any
-    y: Any
-    sample_weight: Any = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        import keras
-
-        return len(keras.tree.flatten(self.x)[0])
-
-    def take(self, rows: Indices) -> "Arrays":
-        """Return the arrays' rows at the given positions."""
-        import keras
-
-        x, y = keras.tree.map_structure(lambda a: a[rows], (self.x, self.y))
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return Arrays(x, y, weights)
-
-    def training_tuple(self) -> tuple[Any, ...]:
-        """Return what `model.fit` takes from a dataset: (x, y) or (x, y, sample_weight)."""
-        rows = (self.x, self.y)
-        return rows if self.sample_weight is None else (*rows, self.sample_weight)
 
 
 @dataclass(frozen=True)
@@ -80,6 +46,12 @@ class FitArguments:
     callbacks: tuple[Any, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
     longest: int = 0
+
+    def given(self) -> dict[str, Any]:
+        """Return the arguments as `search` takes them."""
+        named = {"epochs": self.epochs, "batch_size": self.batch_size}
+        weighted = {"class_weight": self.class_weight} if self.class_weight else {}
+        return {**named, **weighted, **self.own, "callbacks": list(self.callbacks)}
 
     def to_json(self) -> dict[str, Any]:
         """Describe the arguments by plain JSON values, those that are not the default."""

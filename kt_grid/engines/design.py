@@ -9,6 +9,7 @@ import keras
 Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
 
 _FOREIGN_CLASSES = ("Lambda", "function")
+_USER_PACKAGE = ">"
 _OWN_MODULES = ("keras", "builtins")
 
 
@@ -33,7 +34,9 @@ def design(model: Any) -> Any:
 
 def _is_own(config: Any) -> bool:
     if isinstance(config, dict):
-        if config.get("class_name") in _FOREIGN_CLASSES or config.get("registered_name"):
+        if config.get("class_name") in _FOREIGN_CLASSES:
+            return False
+        if _USER_PACKAGE in (config.get("registered_name") or ""):
             return False
         module = config.get("module")
         if isinstance(module, str) and module.split(".")[0] not in _OWN_MODULES:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kt_grid.engines.base import Arrays, FitArguments, Task, Trained, build_model, check_scores
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments, Task, Trained, build_model, check_scores
 from kt_grid.engines.design import design, generalise, text_of
 from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit

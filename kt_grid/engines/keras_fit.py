@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kt_grid.engines.base import Arrays, FitArguments, Task, Trained, build_model, check_scores
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments, Task, Trained, build_model, check_scores
 from kt_grid.engines.design import copy_state, is_same_design
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.seeds import epoch_orders
@@ -51,12 +52,14 @@ class KerasFit:
             EngineError: If a model can't be trained, or its loss is no longer finite.
         """
         traced: Any = None
+        traced_steps = 0
         own_fit = overrides_fit(hypermodel)
         for task in tasks:
             start = time.perf_counter()
             fresh = build_model(hypermodel, hyperparameters, arrays, task.seed)
             model = fresh
-            if not own_fit and traced is not None and is_same_design(fresh, traced):
+            steps = count_steps(len(task.train), fit)
+            if not own_fit and steps == traced_steps and is_same_design(fresh, traced):
                 model = traced
                 copy_state(fresh, model)
             train = arrays.take(task.train)
@@ -69,9 +72,14 @@ class KerasFit:
             if test is not None:
                 scores = scores or evaluate(model, test)
                 check_scores(scores)
-            traced = model
+            traced, traced_steps = model, steps
             seconds = time.perf_counter() - start
             yield Trained(task.split, scores, fit.epochs, seconds, model, self.name)
+
+
+def count_steps(rows: int, fit: FitArguments) -> int:
+    """Count the batches of an epoch; the last one may be short."""
+    return -(-rows // fit.batch_size)
 
 
 def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None:
@@ -83,8 +91,7 @@ def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None
         fit: How to train.
         seed: Seed of the batch order.
     """
-    rows = train.rows
-    steps = -(-rows // fit.batch_size)
+    steps = count_steps(train.rows, fit)
     if not fit.callbacks:
         # One call into the graph per epoch: the same steps, without Python between them.
         model.steps_per_execution = steps

@@ -1,13 +1,22 @@
 """HyperModels that train in their own way, through an overridden `fit`."""
 
+import ast
 import copy
+import inspect
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
 
-from kt_grid.engines.base import Arrays, FitArguments
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments
+from kt_grid.errors import UsageError
+from kt_grid.space import FIT_AXES
+
+_FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
 
 
 def overrides_fit(hypermodel: Any) -> bool:
@@ -15,32 +24,85 @@ def overrides_fit(hypermodel: Any) -> bool:
     return type(hypermodel).fit is not keras_tuner.HyperModel.fit
 
 
+def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
+    """Sort the arguments that `search` was given.
+
+    Args:
+        hypermodel: The HyperModel.
+        given: Arguments by name.
+
+    Returns:
+        How to train.
+
+    Raises:
+        UsageError: If an argument has no meaning here.
+    """
+    own = {name: value for name, value in given.items() if name not in _FIT_ARGUMENTS}
+    if overrides_fit(hypermodel):
+        own |= {name: given[name] for name in FIT_AXES if name in given}
+    elif own:
+        raise UsageError(
+            f"Expected fit arguments out of {', '.join(_FIT_ARGUMENTS)}, sample_weight. "
+            f"Received: {', '.join(own)}. The held-out fold is the validation data"
+        )
+    return FitArguments(
+        epochs=given.get("epochs", FitArguments.epochs),
+        batch_size=given.get("batch_size", FitArguments.batch_size),
+        class_weight=given.get("class_weight"),
+        callbacks=tuple(given.get("callbacks") or ()),
+        own=own,
+    )
+
+
 def declare_fit(
     hypermodel: Any, space: Any, arrays: Arrays, fit: FitArguments
 ) -> tuple[Any, frozenset[str]]:
-    """Call an overridden `fit` with a stand-in for the model, to learn what it declares.
+    """Ask an overridden `fit` what it declares, up to where it first uses the model.
 
-    Hyperparameters that only `fit` asks for would otherwise be known after the first trial. A
-    `fit` that does more with a model than to call its `fit` can't be asked beforehand; what it
-    declares then joins the grid when its first trial ends.
+    Hyperparameters that only `fit` asks for would otherwise be known after the first trial. It
+    is given one row, and a stand-in for the model that can do nothing but tell how its `fit`
+    was called. What a `fit` declares after using the model otherwise joins the grid when its
+    first trial ends.
 
     Args:
         hypermodel: The HyperModel.
         space: A `keras_tuner.HyperParameters`, to which the declarations are added.
-        arrays: The search's rows; one of them is shown to `fit`.
+        arrays: The search's rows.
         fit: Further arguments.
 
     Returns:
-        The hyperparameters, and the names of the arguments that `fit` passes to `model.fit`.
+        The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
     one = arrays.take(np.arange(1))
+    written = _keywords(hypermodel)
     try:
         hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
-        return space, asked.names
-    except Exception:
-        return space, frozenset()
-    return space, frozenset()
+        return space, asked.names | written
+    except Exception:  # whatever is wrong with it, the first trial will say
+        return space, written
+    return space, written
+
+
+def _keywords(hypermodel: Any) -> frozenset[str]:
+    """Names of the keyword arguments that a HyperModel's `fit`, or its bases', writes in calls."""
+    names: set[str] = set()
+    for base in type(hypermodel).__mro__:
+        if base is keras_tuner.HyperModel:
+            break
+        nodes = list(ast.walk(_tree(vars(base).get("fit"))))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        names |= {word.arg for call in calls for word in call.keywords if word.arg}
+        if nodes[1:] and not any(isinstance(n, ast.Name) and n.id == "super" for n in nodes):
+            break
+    return frozenset(names)
+
+
+def _tree(function: Any) -> ast.AST:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ast.Module([], [])
 
 
 def fit_own(

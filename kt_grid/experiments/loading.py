@@ -8,12 +8,13 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from kt_grid.errors import ExperimentError
-from kt_grid.experiments.base import REGISTRY, Experiment
+from kt_grid.experiments.base import REGISTRY, Experiment, experiment
 
 _USUAL_NAMES = ("experiment", "build_model", "build", "model")
 
@@ -45,15 +46,20 @@ def load_experiment(word: str) -> Experiment:
 
 
 def _load_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    """Run a file as a module; modules beside it can be imported by it."""
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_experiment"
+    spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ExperimentError(f"Expected a Python file at {path}. Received: no such file")
     module = importlib.util.module_from_spec(spec)
-    # Its classes must be importable by name, for Keras to save and load them.
-    sys.modules[path.stem] = module
+    if str(path.parent.resolve()) not in sys.path:
+        sys.path.append(str(path.parent.resolve()))
+    # Its classes must be found by their module's name when Keras saves and loads them.
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise ExperimentError(
             f"Expected {path} to run. Received: {type(error).__name__}: {error}"
         ) from error
@@ -71,25 +77,50 @@ def _import(name: str) -> ModuleType:
 
 def _wrap(module: ModuleType, attribute: str, name: str, place: str) -> Experiment:
     """Make an experiment of what a module holds."""
-    found = _find(module, attribute, place)
+    registered = _registered(module, attribute, place)
+    word, found = ("", registered) if registered else _find(module, attribute, place)
     if isinstance(found, Experiment):
-        return found
+        return replace(found, source=place)
     if inspect.isclass(found):
-        found = found()
+        found = _instantiate(found, place)
     if not callable(found) and not hasattr(found, "build"):
         raise ExperimentError(
-            f"Expected {place}:{attribute} to be build(hp) or a HyperModel. Received: {found!r}"
+            f"Expected {place}:{word} to be build(hp) or a HyperModel. Received: {found!r}"
         )
     summary = (inspect.getdoc(found) or "").partition("\n")[0]
     return Experiment(name, found, summary=summary, source=place)
 
 
-def _find(module: ModuleType, attribute: str, place: str) -> Any:
+def _registered(module: ModuleType, attribute: str, place: str) -> Experiment | None:
+    """The experiment that the module made with `@kt_grid.experiment`."""
+    own = [e for e in REGISTRY.values() if e.model.__module__ == module.__name__]
+    if attribute:
+        return next((e for e in own if e.model is getattr(module, attribute, None)), None)
+    if len(own) > 1:
+        names = ", ".join(f"{place}:{e.name}" for e in own)
+        raise ExperimentError(f"Expected the name of one experiment: {names}. Received: {place}")
+    return own[0] if own else None
+
+
+def _find(module: ModuleType, attribute: str, place: str) -> tuple[str, Any]:
+    """The named object of a module, or the one that has a usual name."""
     names = (attribute,) if attribute else _USUAL_NAMES
     for name in names:
-        if hasattr(module, name):
-            return getattr(module, name)
+        found = getattr(module, name, None)
+        # A file that imports kt_grid.experiment has a name that isn't its own.
+        if hasattr(module, name) and found is not experiment:
+            return name, found
     raise ExperimentError(
         f"Expected {place} to define {' or '.join(names)}. Received: none of them. "
         f"Name it: {place}:my_function"
     )
+
+
+def _instantiate(made: type, place: str) -> Any:
+    try:
+        return made()
+    except Exception as error:
+        raise ExperimentError(
+            f"Expected {made.__name__}() in {place} to make a HyperModel without arguments. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,130 @@
+"""The trained models that a search keeps: those of the folds, and the refit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_grid.errors import PredictionError
+from kt_grid.objective import Objective
+from kt_grid.results import score_name
+from kt_grid.runner import TrialRunner
+from kt_grid.store import SearchStore, read_json, write_file, write_json
+
+
+@dataclass(frozen=True)
+class KeptModels:
+    """Loads and writes the models of one search.
+
+    Attributes:
+        store: Where they are kept.
+        hypermodel: A `keras_tuner.HyperModel`, which builds what weights are loaded into.
+        objective: What the folds were scored by.
+    """
+
+    store: SearchStore
+    hypermodel: Any
+    objective: Objective
+
+    def best_fold(self, trial: Any, runner: TrialRunner | None) -> Any:
+        """Load a trial's model of the fold with the best score, the first of equal ones.
+
+        Args:
+            trial: A completed keras-tuner trial.
+            runner: The search's, if there was one: its rows show a model its input's shape.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            PredictionError: If the trial isn't completed, or its weights weren't kept.
+        """
+        name, sign = self.objective.name, self.objective.sign
+        splits = self._splits(trial)
+        scores = [sign * trial.metrics.get_best_value(score_name(name, s)) for s in splits]
+        return self._load(trial, scores.index(max(scores)), runner)
+
+    def all_folds(self, trial: Any, runner: TrialRunner | None) -> list[Any]:
+        """Load a trial's models of all folds.
+
+        Args:
+            trial: A completed keras-tuner trial.
+            runner: The search's, if there was one: its rows show a model its input's shape.
+
+        Returns:
+            One trained model per fold.
+
+        Raises:
+            PredictionError: If the trial isn't completed, or its weights weren't kept.
+        """
+        return [self._load(trial, split, runner) for split in self._splits(trial)]
+
+    def _splits(self, trial: Any) -> list[int]:
+        splits: list[int] = []
+        while self.store.weights(trial.trial_id, len(splits)).exists():
+            splits.append(len(splits))
+        if trial.status != TrialStatus.COMPLETED or not splits:
+            raise PredictionError(
+                f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
+                "none. Search with keep='all' to keep those of every trial"
+            )
+        return splits
+
+    def _load(self, trial: Any, split: int, runner: TrialRunner | None) -> Any:
+        model = self.hypermodel.build(trial.hyperparameters)
+        if not model.built and runner is None:
+            raise PredictionError(
+                "Expected search(x, y) before a model without an input shape is loaded. "
+                "Received: no data yet. Give the model a keras.Input"
+            )
+        if not model.built and runner is not None:
+            model(runner.arrays.take(np.arange(1)).x)
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.store.weights(trial.trial_id, split))
+        return model
+
+    def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
+        """Train a trial's combination on all rows, unless that is done already.
+
+        Args:
+            runner: Trains.
+            trial: The trial.
+            identity: The search's identity.
+
+        Returns:
+            The trained model.
+        """
+        record = {
+            "trial_id": trial.trial_id,
+            "parameters": trial.hyperparameters.values,
+            "seed": runner.refit_seed(trial),
+            "identity": identity,
+        }
+        if read_json(self.store.refit_file) != record or not self.store.model_file.exists():
+            self.store.refit_file.unlink(missing_ok=True)
+            write_file(self.store.model_file, runner.refit(trial).save)
+            write_json(self.store.refit_file, record)
+        return load_refit(self.store)
+
+
+def load_refit(store: SearchStore) -> Any:
+    """Load the refitted model of a search.
+
+    Args:
+        store: The search's directory.
+
+    Returns:
+        The model; loading it runs no code from the file.
+
+    Raises:
+        PredictionError: If there is none.
+    """
+    if store.refit_parameters() is None:
+        raise PredictionError(
+            f"Expected a refitted model in {store.root}. Received: none. "
+            "Run the search to its end without --no-refit, or call refit"
+        )
+    return keras.saving.load_model(store.model_file, safe_mode=True)

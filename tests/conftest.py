@@ -1,0 +1,106 @@
+"""Data and states that several test modules share."""
+
+import random
+import re
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from kt_grid import data, space
+from kt_grid.store import FoldRecord, SearchStore
+
+# A busy machine must not fail a test.
+settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kt-grid")
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    random.seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def pima():
+    """The 768 rows that come with kt-grid."""
+    return data.read_csv(data.bundled())
+
+
+@pytest.fixture
+def toy_csv(tmp_path):
+    """24 rows of 3 features under a header, and a class that alternates."""
+    rows = np.random.RandomState(0).uniform(-1, 1, (24, 3)).round(3)
+    lines = [",".join(map(str, [*row, i % 2])) for i, row in enumerate(rows.tolist())]
+    path = tmp_path / "toy.csv"
+    path.write_text("\n".join(["a,b,c,class", *lines, ""]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def raises():
+    """`pytest.raises` that also asks for the form `Expected … Received: …` and for some words."""
+
+    def check(kind, *words):
+        wanted = "".join(f"(?=.*{re.escape(word)})" for word in words)
+        return pytest.raises(kind, match=rf"(?s)\A{wanted}Expected .+\. Received: .+")
+
+    return check
+
+
+@pytest.fixture
+def make_search(tmp_path):
+    """Write a search's directory by hand, as keras-tuner and kt-grid do.
+
+    `outcomes` has one item per combination, in grid order: the scores of the splits, the reason
+    of a failure, None for a trial that runs, or no item for one that isn't begun.
+    """
+
+    def make(grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, **about):
+        store = SearchStore(tmp_path, name)
+        axes = space.make_axes(grid)
+        store.write_identity(
+            {
+                "experiment": name,
+                "grid": [axis.to_json() for axis in axes],
+                "objective": objective,
+                "folds": folds,
+                "repeats": 1,
+                "seed": 7,
+            }
+            | about
+        )
+        for number, (values, outcome) in enumerate(
+            zip(space.combinations(axes), outcomes, strict=False)
+        ):
+            _write_trial(store, f"{number:04d}", values, outcome, objective.partition(":")[2])
+        return store
+
+    return make
+
+
+def _write_trial(store, trial_id, values, outcome, objective):
+    failed, completed = isinstance(outcome, str), isinstance(outcome, list)
+    scores = outcome if completed else []
+    for split, score in enumerate(scores):
+        record = FoldRecord(split, values, 1, {objective: score}, 10, 0.5 * split, "keras")
+        store.write_fold(trial_id, record, None)
+    # keras-tuner turns the order of parameters where a model declares them in another one.
+    state = {
+        "trial_id": trial_id,
+        "hyperparameters": {"space": [], "values": dict(reversed(values.items()))},
+        "metrics": {
+            "metrics": {
+                f"split{split}_{objective}": {
+                    "direction": "max",
+                    "observations": [{"value": [score], "step": 0}],
+                }
+                for split, score in enumerate(scores)
+            }
+        },
+        "score": float(np.mean(scores)) if completed else None,
+        "best_step": 0,
+        "status": "COMPLETED" if completed else "FAILED" if failed else "RUNNING",
+        "message": f"{outcome}\n\nTraceback" if failed else None,
+    }
+    store.write_trial(trial_id, state)

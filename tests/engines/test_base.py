@@ -1,0 +1,123 @@
+"""What engines are given, and how a model is built."""
+
+from types import SimpleNamespace
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kt_grid.arrays import Arrays
+from kt_grid.engines import make_engine
+from kt_grid.engines.base import FitArguments, build_model, check_scores
+from kt_grid.errors import EngineError, UsageError
+
+X = np.arange(12, dtype=np.float32).reshape(6, 2)
+Y = np.arange(6)
+ROWS = np.array([4, 1])
+
+
+@pytest.mark.parametrize(
+    ("x", "taken"),
+    [
+        pytest.param(X, [[8, 9], [2, 3]], id="array"),
+        pytest.param({"a": X, "b": Y}, {"a": [[8, 9], [2, 3]], "b": [4, 1]}, id="dict"),
+        pytest.param([X, Y], [[[8, 9], [2, 3]], [4, 1]], id="list"),
+    ],
+)
+def test_rows_are_taken_from_every_array(x, taken):
+    arrays = Arrays(x, Y, Y / 10)
+    assert arrays.rows == 6
+    part = arrays.take(ROWS)
+    assert keras.tree.map_structure(np.ndarray.tolist, part.x) == taken
+    assert part.y.tolist() == [4, 1]
+    assert part.sample_weight.tolist() == [0.4, 0.1]
+
+
+def test_the_training_tuple_has_weights_only_if_there_are_any():
+    assert Arrays(X, Y).training_tuple() == (X, Y)
+    assert len(Arrays(X, Y, Y).training_tuple()) == 3
+    assert Arrays(X, Y).take(ROWS).sample_weight is None
+
+
+@pytest.mark.parametrize(
+    ("fit", "described"),
+    [
+        pytest.param(FitArguments(), {"epochs": 1, "batch_size": 32}, id="defaults"),
+        pytest.param(
+            FitArguments(class_weight={0: 1.0, 1: 3.0}),
+            {"epochs": 1, "batch_size": 32, "class_weight": {"0": 1.0, "1": 3.0}},
+            id="class_weight",
+        ),
+        pytest.param(
+            FitArguments(callbacks=(keras.callbacks.TerminateOnNaN(),)),
+            {"epochs": 1, "batch_size": 32, "callbacks": ["TerminateOnNaN"]},
+            id="callbacks",
+        ),
+        pytest.param(
+            FitArguments(epochs=2, own={"epochs": 2, "steps": 3}),
+            {"epochs": 2, "batch_size": 32, "steps": "3"},
+            id="own",
+        ),
+    ],
+)
+def test_fit_arguments_are_described_in_json_values(fit, described):
+    assert fit.to_json() == described
+
+
+def build(hp, inputs=()):
+    model = keras.Sequential([*inputs, keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+    model.compile(loss="mse")
+    return model
+
+
+def built(seed, build=build):
+    return build_model(
+        SimpleNamespace(build=build), keras_tuner.HyperParameters(), Arrays(X, Y), seed
+    )
+
+
+def test_initial_weights_follow_from_the_seed_alone():
+    first, again, other = built(1), built(1), built(2)
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+    assert first.get_config() == again.get_config()
+
+
+@pytest.mark.parametrize("inputs", [(), (keras.Input((2,)),)], ids=["no input shape", "input"])
+def test_a_model_is_built_and_has_the_same_weights_either_way(inputs):
+    model = built(1, lambda hp: build(hp, inputs))
+    assert model.built
+    np.testing.assert_array_equal(model.get_weights()[0], built(1).get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        pytest.param(lambda _: "a model", "to return a keras.Model. Received: 'a model'", id="no"),
+        pytest.param(
+            lambda _: keras.Sequential([keras.layers.Dense(1)]), "compiled", id="not compiled"
+        ),
+    ],
+)
+def test_what_is_no_compiled_model_is_refused(result, reason):
+    with pytest.raises(EngineError, match=reason):
+        built(1, result)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
+def test_a_diverged_loss_is_refused(loss):
+    with pytest.raises(EngineError, match="Expected a finite loss"):
+        check_scores({"val_loss": loss, "val_accuracy": 0.5})
+
+
+@pytest.mark.parametrize("scores", [{"val_loss": 3.0}, {"val_accuracy": 0.5}])
+def test_a_finite_loss_or_none_passes(scores):
+    check_scores(scores)
+
+
+def test_an_engine_is_made_by_its_name():
+    assert make_engine("keras").name == "keras"
+    with pytest.raises(UsageError, match=r"one of auto, .*keras.* Received: 'warp'"):
+        make_engine("warp")

@@ -1,0 +1,356 @@
+"""The fused engine against plain `model.fit`: same weights, same scores, fewer programs."""
+
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.fused import Fused, UnsuitableError
+from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.folds import KFold, make_splits
+
+ROWS, FEATURES = 50, 4
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def rows() -> Arrays:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(ROWS, FEATURES)).astype("float32")
+    y = (x @ [1.0, -2.0, 0.5, 0.0] + random.normal(size=ROWS) > 0).astype("float32")
+    return Arrays(x, y)
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    splits = make_splits(KFold(3), ROWS)
+    return [Task(i, train, test, seed=100 + i) for i, (train, test) in enumerate(splits)]
+
+
+class Builder(keras_tuner.HyperModel):
+    """Builds what a function without arguments builds."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.make = make
+
+    def build(self, hp: Any) -> Any:
+        return self.make()
+
+
+def dense(*extra: Any, **hidden: Any) -> Any:
+    return keras.Sequential(
+        [
+            keras.layers.Dense(6, **{"activation": "tanh", **hidden}),
+            *extra,
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def compiled(model: Any, optimizer: Any = "sgd", loss: Any = "binary_crossentropy", **more: Any):
+    model.compile(optimizer=optimizer, loss=loss, **{"metrics": ["accuracy"], **more})
+    return model
+
+
+def trained(engine: Any, make: Any, rows: Arrays, tasks: list[Task], fit: FitArguments):
+    results = {}
+    for done in engine.run(Builder(make), keras_tuner.HyperParameters(), rows, fit, tasks):
+        weights = [variable.numpy().copy() for variable in done.model.weights]
+        results[done.split] = (weights, done.scores)
+    return results
+
+
+def assert_same(make: Any, rows: Arrays, tasks: list[Task], fit: FitArguments) -> None:
+    """Weights within 1e-5 of their largest, and scores to match, on every fold."""
+    ours = trained(Fused(), make, rows, tasks, fit)
+    theirs = trained(KerasFit(), make, rows, tasks, fit)
+    assert ours.keys() == theirs.keys()
+    for split, (weights, scores) in theirs.items():
+        for mine, reference in zip(ours[split][0], weights, strict=True):
+            bound = TOLERANCE * max(1e-3, np.abs(reference).max())
+            np.testing.assert_allclose(mine, reference, rtol=0, atol=bound)
+        assert ours[split][1] == pytest.approx(scores, rel=1e-4, abs=1e-6)
+
+
+FIT = FitArguments(epochs=1, batch_size=8)
+
+OPTIMIZERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.1),
+    "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "nesterov": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: keras.optimizers.RMSprop(),
+    "rmsprop_centered": lambda: keras.optimizers.RMSprop(momentum=0.5, centered=True),
+    "adagrad": lambda: keras.optimizers.Adagrad(0.01),
+    "adadelta": lambda: keras.optimizers.Adadelta(1.0),
+    "adam": lambda: keras.optimizers.Adam(),
+    "amsgrad": lambda: keras.optimizers.Adam(amsgrad=True),
+    "adamw": lambda: keras.optimizers.AdamW(weight_decay=0.1),
+    "adamax": lambda: keras.optimizers.Adamax(),
+    "nadam": lambda: keras.optimizers.Nadam(),
+    "ftrl": lambda: keras.optimizers.Ftrl(0.01),
+    "lion": lambda: keras.optimizers.Lion(),
+    "adafactor": lambda: keras.optimizers.Adafactor(0.01),
+    "lamb": lambda: keras.optimizers.Lamb(),
+    "clipnorm": lambda: keras.optimizers.SGD(0.5, clipnorm=0.05),
+    "global_clipnorm": lambda: keras.optimizers.SGD(0.5, global_clipnorm=0.05),
+    "clipvalue": lambda: keras.optimizers.SGD(0.5, clipvalue=0.02),
+    "weight_decay": lambda: keras.optimizers.SGD(0.1, weight_decay=0.1),
+    "ema": lambda: keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9),
+    "ema_overwrite": lambda: keras.optimizers.SGD(
+        0.1, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3
+    ),
+    "accumulation": lambda: keras.optimizers.SGD(0.1, gradient_accumulation_steps=2),
+    "schedule": lambda: keras.optimizers.SGD(
+        keras.optimizers.schedules.ExponentialDecay(0.2, 2, 0.5)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_moves_the_weights_alike(name, rows, tasks):
+    assert_same(lambda: compiled(dense(), OPTIMIZERS[name]()), rows, tasks[:1], FIT)
+
+
+MODELS = {
+    "relu": lambda: compiled(dense(activation="relu")),
+    "softmax": lambda: compiled(dense(activation="softmax")),
+    "hard_sigmoid": lambda: compiled(dense(activation="hard_sigmoid")),
+    "zeros": lambda: compiled(dense(kernel_initializer="zeros")),
+    "he_normal": lambda: compiled(dense(kernel_initializer="he_normal")),
+    "max_norm": lambda: compiled(dense(kernel_constraint=keras.constraints.MaxNorm(0.5))),
+    "min_max_norm": lambda: compiled(dense(kernel_constraint=keras.constraints.MinMaxNorm(0.2))),
+    "unit_norm": lambda: compiled(dense(kernel_constraint="unit_norm")),
+    "non_neg": lambda: compiled(dense(kernel_constraint="non_neg")),
+    "l2": lambda: compiled(dense(kernel_regularizer="l2")),
+    "activity": lambda: compiled(dense(keras.layers.ActivityRegularization(l1=0.01))),
+    "batch_norm": lambda: compiled(dense(keras.layers.BatchNormalization())),
+    "layer_norm": lambda: compiled(dense(keras.layers.LayerNormalization())),
+    "no_dropout": lambda: compiled(dense(keras.layers.Dropout(0.0))),
+    "sum": lambda: compiled(dense(), loss=keras.losses.BinaryCrossentropy(reduction="sum")),
+    "mean_squared": lambda: compiled(dense(), loss="mse", metrics=["mae", "mse"]),
+    "label_smoothing": lambda: compiled(
+        dense(), loss=keras.losses.BinaryCrossentropy(label_smoothing=0.1)
+    ),
+    "many_metrics": lambda: compiled(
+        dense(), metrics=["accuracy", keras.metrics.AUC(), keras.metrics.Precision()]
+    ),
+    "convolution": lambda: compiled(
+        keras.Sequential(
+            [
+                keras.layers.Reshape((FEATURES, 1)),
+                keras.layers.Conv1D(3, 2, activation="relu"),
+                keras.layers.MaxPooling1D(),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    ),
+    "recurrent": lambda: compiled(
+        keras.Sequential(
+            [
+                keras.layers.Reshape((FEATURES, 1)),
+                keras.layers.GRU(3),
+                keras.layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model_is_trained_alike(name, rows, tasks):
+    assert_same(MODELS[name], rows, tasks[:1], FIT)
+
+
+@pytest.mark.parametrize(
+    "batch_size",
+    [pytest.param(8, id="short"), pytest.param(11, id="even"), pytest.param(64, id="one")],
+)
+def test_batches_of_any_size_on_unequal_folds(batch_size, rows, tasks):
+    assert {len(task.train) for task in tasks} == {33, 34}
+    fit = FitArguments(epochs=2, batch_size=batch_size)
+    assert_same(lambda: compiled(dense(), "adam"), rows, tasks, fit)
+
+
+def test_class_weight(rows, tasks):
+    fit = FitArguments(epochs=1, batch_size=8, class_weight={0: 0.2, 1: 3.0})
+    assert_same(lambda: compiled(dense()), rows, tasks[:1], fit)
+
+
+def test_sample_weight(rows, tasks):
+    weights = np.linspace(0, 2, ROWS, dtype="float32")
+    weighted = Arrays(rows.x, rows.y, weights)
+    make = lambda: compiled(dense(), weighted_metrics=["accuracy"])  # noqa: E731
+    assert_same(make, weighted, tasks[:1], FIT)
+
+
+def test_several_inputs(rows, tasks):
+    def make():
+        left, right = keras.Input((2,), name="left"), keras.Input((2,), name="right")
+        both = keras.layers.Concatenate()([left, right])
+        output = keras.layers.Dense(1, activation="sigmoid")(both)
+        return compiled(keras.Model({"left": left, "right": right}, output))
+
+    halves = Arrays({"left": rows.x[:, :2], "right": rows.x[:, 2:]}, rows.y)
+    assert_same(make, halves, tasks[:1], FIT)
+
+
+def dropped(rate: float, **more: Any) -> Any:
+    return lambda: compiled(dense(keras.layers.Dropout(rate), **more), "adam")
+
+
+def test_dropout_scores_agree_in_distribution(rows, tasks):
+    """The mean loss over 24 seeds, within three standard errors of the difference."""
+    seeds = [Task(seed, tasks[0].train, tasks[0].test, seed) for seed in range(24)]
+    fit = FitArguments(epochs=12, batch_size=8)
+    losses = [
+        [
+            scores["val_loss"]
+            for _, scores in trained(engine, dropped(0.5), rows, seeds, fit).values()
+        ]
+        for engine in (Fused(), KerasFit())
+    ]
+    error = np.sqrt(sum(np.var(part, ddof=1) / len(part) for part in losses))
+    assert abs(np.mean(losses[0]) - np.mean(losses[1])) < 3 * error
+
+
+def test_dropout_changes_the_training(rows, tasks):
+    fit = FitArguments(epochs=2, batch_size=8)
+    with_it = trained(Fused(), dropped(0.5), rows, tasks[:1], fit)
+    without = trained(Fused(), dropped(0.0), rows, tasks[:1], fit)
+    assert not np.allclose(with_it[0][0][0], without[0][0][0], atol=1e-3)
+
+
+def test_fold_depends_on_itself_only(rows, tasks):
+    fit = FitArguments(epochs=3, batch_size=8)
+    together = trained(Fused(), dropped(0.3), rows, tasks, fit)
+    engine = Fused()
+    for other in (0.1, 0.6):
+        trained(engine, dropped(other), rows, tasks[:2], fit)
+    alone = trained(engine, dropped(0.3), rows, tasks[2:], fit)
+    for mine, other in zip(alone[2][0], together[2][0], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert alone[2][1] == together[2][1]
+
+
+@pytest.mark.parametrize(
+    "make", [pytest.param(dropped(0.3), id="dropout"), pytest.param(OPTIMIZERS["ema"], id="ema")]
+)
+def test_epochs_are_a_prefix_bit_for_bit(make, rows, tasks):
+    if make is OPTIMIZERS["ema"]:
+        optimizer, make = make, lambda: compiled(dense(), optimizer())
+    shared = Fused()
+    for epochs in (1, 4, 13):
+        fit = FitArguments(epochs=epochs, batch_size=8, longest=13)
+        going_on = trained(shared, make, rows, tasks[:1], fit)
+        apart = trained(Fused(), make, rows, tasks[:1], fit)
+        assert going_on[0][1] == apart[0][1]
+        for mine, other in zip(going_on[0][0], apart[0][0], strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize(
+    ("makes", "programs"),
+    [
+        pytest.param(
+            [
+                lambda init=init: compiled(dense(kernel_initializer=init))
+                for init in ("zeros", "he_normal", "uniform")
+            ],
+            1,
+            id="initializers",
+        ),
+        pytest.param(
+            [
+                lambda rate=rate: compiled(dense(), keras.optimizers.SGD(rate))
+                for rate in (0.001, 0.1, 0.3)
+            ],
+            1,
+            id="learning_rates",
+        ),
+        pytest.param(
+            [
+                dropped(rate, kernel_constraint=keras.constraints.MaxNorm(bound))
+                for rate in (0.1, 0.5)
+                for bound in (1, 4)
+            ],
+            1,
+            id="rates_and_bounds",
+        ),
+        pytest.param([dropped(0.0), dropped(0.1)], 2, id="no_dropout_is_another"),
+        pytest.param(
+            [lambda a=a: compiled(dense(activation=a)) for a in ("relu", "tanh")],
+            2,
+            id="activations",
+        ),
+        pytest.param(
+            [
+                lambda m=m: compiled(dense(), keras.optimizers.SGD(0.1, momentum=m))
+                for m in (0.0, 0.5)
+            ],
+            2,
+            id="momenta",
+        ),
+    ],
+)
+def test_programs_are_shared(makes, programs, rows, tasks):
+    engine = Fused()
+    equal_folds = [task for task in tasks if len(task.train) == 33]
+    for make in makes:
+        trained(engine, make, rows, equal_folds, FIT)
+    assert engine.compiled == programs
+
+
+@pytest.mark.parametrize("bound", [0.2, 0.6])
+def test_bound_is_an_input(bound, rows, tasks):
+    """A shared program must obey the bound of the model at hand, not the first one's."""
+    engine = Fused()
+    make = lambda b: dropped(0.0, kernel_constraint=keras.constraints.MaxNorm(b))  # noqa: E731
+    trained(engine, make(4.0), rows, tasks[:1], FIT)
+    weights = trained(engine, make(bound), rows, tasks[:1], FIT)[0][0][0]
+    assert engine.compiled == 1
+    assert np.linalg.norm(weights, axis=0).max() == pytest.approx(bound, rel=1e-4)
+
+
+class OwnFit(keras_tuner.HyperModel):
+    def build(self, hp):
+        return compiled(dense())
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, **kwargs)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubling(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+
+UNSUITABLE = {
+    "own_fit": (OwnFit(), FIT, "fit of its own"),
+    "callbacks": (
+        Builder(lambda: compiled(dense())),
+        FitArguments(1, 8, callbacks=(keras.callbacks.TerminateOnNaN(),)),
+        "callbacks",
+    ),
+    "custom_layer": (Builder(lambda: compiled(dense(Doubling()))), FIT, "isn't Keras's own"),
+    "lambda": (
+        Builder(lambda: compiled(dense(keras.layers.Lambda(lambda x: 2 * x)))),
+        FIT,
+        "isn't Keras's own",
+    ),
+    "eager": (Builder(lambda: compiled(dense(), run_eagerly=True)), FIT, "run_eagerly"),
+}
+
+
+@pytest.mark.parametrize("name", UNSUITABLE)
+def test_refuses_what_it_would_change(name, rows, tasks):
+    hypermodel, fit, reason = UNSUITABLE[name]
+    running = Fused().run(hypermodel, keras_tuner.HyperParameters(), rows, fit, tasks)
+    with pytest.raises(UnsuitableError, match=f"Expected .* Received: .*{reason}"):
+        list(running)

@@ -1,0 +1,213 @@
+"""A HyperModel's own `fit` is honoured, and what it declares is known before the search."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kt_grid.arrays import Arrays
+from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.engines.own_fit import declare_fit, fit_own, overrides_fit
+from kt_grid.observer import Silent
+from kt_grid.tuner import CrossValidationTuner
+
+X = np.random.RandomState(1).normal(size=(16, 2)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.float32)
+ARRAYS = Arrays(X, Y)
+
+
+class Logistic(keras_tuner.HyperModel):
+    """Builds only; the classes below train in their own ways."""
+
+    def build(self, hp):
+        model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+        model.compile(optimizer="sgd", loss="binary_crossentropy", metrics=["accuracy"])
+        return model
+
+
+class Returns(Logistic):
+    def __init__(self, result):
+        super().__init__()
+        self.result = result
+        self.calls = []
+
+    def fit(self, hp, model, *args, **kwargs):
+        self.calls.append((args, kwargs))
+        return self.result
+
+
+def test_an_overridden_fit_is_noticed():
+    assert overrides_fit(Returns(1.0))
+    assert not overrides_fit(Logistic())
+
+
+@pytest.mark.parametrize(
+    ("result", "scores"),
+    [
+        (0.25, {"": 0.25}),
+        (np.float32(0.25), {"": 0.25}),
+        ({"val_f1": np.float32(0.5), "val_loss": 2}, {"val_f1": 0.5, "val_loss": 2.0}),
+        (keras.callbacks.History(), {}),
+    ],
+    ids=["float", "numpy", "dict", "history"],
+)
+def test_what_fit_returns_are_the_scores(result, scores):
+    returned = fit_own(Returns(result), None, None, ARRAYS, ARRAYS, FitArguments())
+    assert returned == scores
+    assert {type(value) for value in returned.values()} <= {float}
+
+
+@pytest.mark.parametrize("result", [None, "0.5", [0.5]], ids=["none", "word", "list"])
+def test_another_result_fails_the_trial(result):
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match="to return a History, a number"):
+        fit_own(Returns(result), None, None, ARRAYS, ARRAYS, FitArguments())
+
+
+def test_fit_is_given_rows_weights_validation_data_and_copies_of_callbacks():
+    hypermodel = Returns(1.0)
+    callback = keras.callbacks.TerminateOnNaN()
+    weights = np.arange(16.0)
+    fit = FitArguments(class_weight={0: 1, 1: 2}, callbacks=(callback,), own={"steps": 3})
+    test = Arrays(X[:4], Y[:4], weights[:4])
+    fit_own(hypermodel, None, None, Arrays(X, Y, weights), test, fit)
+    ((x, y), kwargs) = hypermodel.calls[0]
+    assert x is X
+    assert y is Y
+    assert kwargs.pop("sample_weight") is weights
+    assert [len(part) for part in kwargs.pop("validation_data")] == [4, 4, 4]
+    (copied,) = kwargs.pop("callbacks")
+    assert isinstance(copied, keras.callbacks.TerminateOnNaN)
+    assert copied is not callback
+    assert kwargs == {"class_weight": {0: 1, 1: 2}, "steps": 3}
+
+
+def test_the_refit_has_no_validation_data():
+    hypermodel = Returns(1.0)
+    fit_own(hypermodel, None, None, ARRAYS, None, FitArguments())
+    assert set(hypermodel.calls[0][1]) == {"callbacks"}
+
+
+class Guide(Logistic):
+    """As in keras-tuner's guide; also notes the steps of an epoch and the epochs."""
+
+    def __init__(self):
+        super().__init__()
+        self.trained = []
+
+    def fit(self, hp, model, *args, **kwargs):
+        size = hp.Choice("batch_size", [4, 8])
+        history = model.fit(*args, batch_size=size, **kwargs, verbose=0)
+        self.trained.append((history.params["steps"], history.params["epochs"]))
+        return history
+
+
+class Plain(Guide):
+    """Takes batch size and epochs as they come."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        history = model.fit(*args, **kwargs, verbose=0)
+        self.trained.append((history.params["steps"], history.params["epochs"]))
+        return history
+
+
+class Conditional(Logistic):
+    def fit(self, hp, model, x, y, **kwargs):
+        hp.Choice("warm", [True, False])
+        model.summary()
+
+
+@pytest.mark.parametrize(
+    ("hypermodel", "names", "supplied"),
+    [
+        pytest.param(Guide(), ["batch_size"], {"batch_size", "verbose", "callbacks"}, id="guide"),
+        pytest.param(Plain(), [], {"verbose", "callbacks"}, id="plain"),
+        pytest.param(Conditional(), ["warm"], set(), id="more than fit"),
+    ],
+)
+def test_fit_is_asked_beforehand_what_it_declares(hypermodel, names, supplied):
+    space, passed = declare_fit(hypermodel, keras_tuner.HyperParameters(), ARRAYS, FitArguments())
+    assert [entry.name for entry in space.space] == names
+    assert passed - {"validation_data"} == supplied
+
+
+def make_tuner(directory, hypermodel, **options):
+    return CrossValidationTuner(hypermodel, cv=2, directory=directory, engine="keras", **options)
+
+
+def test_an_axis_declared_in_fit_is_in_the_grid_before_the_search(tmp_path):
+    hypermodel = Guide()
+    tuner = make_tuner(tmp_path, hypermodel)
+    begun = []
+
+    class Told(Silent):
+        def begin(self, trials, folds, finished):
+            begun.append((trials, folds, finished))
+
+    tuner.observer = Told()
+    tuner.search(X, Y, epochs=2)
+    assert begun == [(2, 2, 0)]
+    assert list(tuner.results()["params"]) == [{"batch_size": 4}, {"batch_size": 8}]
+    # Eight rows to train on: two steps of four, one of eight.
+    assert hypermodel.trained == [(2, 2)] * 2 + [(1, 2)] * 2
+
+
+def test_the_grid_is_passed_on_where_fit_supplies_nothing(tmp_path):
+    hypermodel = Plain()
+    tuner = make_tuner(tmp_path, hypermodel, grid={"batch_size": [2], "epochs": [3, 1]})
+    tuner.search(X, Y)
+    assert hypermodel.trained == [(4, 3)] * 2 + [(4, 1)] * 2
+
+
+def test_the_grid_stands_before_what_fit_declares(tmp_path):
+    hypermodel = Guide()
+    tuner = make_tuner(tmp_path, hypermodel, grid={"batch_size": [2], "epochs": [1]})
+    tuner.search(X, Y)
+    assert hypermodel.trained == [(4, 1)] * 2
+
+
+def test_after_a_history_the_model_is_scored_as_fit_left_it():
+    task = Task(0, np.arange(8), np.arange(8, 16), 3)
+    fit = FitArguments(own={"epochs": 2})
+    hp = keras_tuner.HyperParameters()
+    (trained,) = KerasFit().run(Plain(), hp, ARRAYS, fit, [task])
+    kernel, bias = trained.model.get_weights()
+    predicted = 1 / (1 + np.exp(-(X[8:] @ kernel + bias)[:, 0]))
+    losses = -np.log(np.where(Y[8:] == 1, predicted, 1 - predicted))
+    assert trained.scores["val_loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    assert trained.scores["val_accuracy"] == np.mean((predicted > 0.5) == Y[8:])
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "reason"),
+    [
+        (0.5, "COMPLETED", None),
+        ({"val_accuracy": 0.5}, "COMPLETED", None),
+        (None, "FAILED", "Expected HyperModel.fit to return a History, a number or a dict"),
+        ({"val_other": 0.5}, "FAILED", "Expected a finite val_accuracy among the scores"),
+    ],
+    ids=["float", "dict", "none", "dict without the objective"],
+)
+def test_a_trial_takes_what_fit_returns(tmp_path, result, status, reason):
+    tuner = make_tuner(tmp_path, Returns(result))
+    tuner.search(X, Y)
+    (trial,) = tuner.search_results().trials
+    assert trial.status == status
+    assert (trial.reason or "").startswith(reason or "")
+    assert trial.scores == ((0.5, 0.5) if reason is None else ())
+
+
+class Careful(Guide):
+    """Does something else with the model first."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        model.count_params()
+        return super().fit(hp, model, *args, **kwargs)
+
+
+def test_an_argument_that_fit_supplies_is_not_passed_twice(tmp_path):
+    hypermodel = Careful()
+    tuner = make_tuner(tmp_path, hypermodel, grid={"batch_size": [2]})
+    tuner.search(X, Y)
+    assert [t.reason for t in tuner.search_results().trials] == [None]
+    assert hypermodel.trained == [(4, 1)] * 2

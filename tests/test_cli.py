@@ -1,0 +1,498 @@
+"""The command line: what it prints where, how it ends, and how it goes on after an interruption."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+import kt_grid
+import kt_grid.cli
+from kt_grid.data import bundled
+from kt_grid.store import SearchStore
+from kt_grid.tuner import CrossValidationTuner
+
+# Scores a model by its initial weights, which is quick; the environment says what goes wrong.
+OWN = """
+import os
+import signal
+
+import keras
+import keras_tuner
+
+fits = 0
+
+
+class Experiment(keras_tuner.HyperModel):
+    def build(self, hp):
+        units = hp.Choice("units", [2, 3, 4])
+        output = keras.layers.Dense(1, activation="sigmoid")
+        model = keras.Sequential([keras.layers.Dense(units), output])
+        model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        global fits
+        model.optimizer.build(model.trainable_variables)
+        fits += 1
+        word, _, when = os.environ.get("OWN_ENDS", "").partition(":")
+        if word and fits == int(when):
+            os.kill(os.getpid(), getattr(signal, word))
+        if hp.get("units") == 13:
+            raise ValueError("unlucky")
+        return {"val_accuracy": float(abs(model.get_weights()[0]).mean())}
+
+
+experiment = Experiment
+"""
+
+
+@dataclass
+class Ended:
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, toy_csv):
+    """A folder to work in, with `own.py` and `toy.csv`."""
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    yield tmp_path
+    sys.modules.pop("own", None)
+
+
+@pytest.fixture
+def call(place, capfd, monkeypatch):
+    """Runs a command line in this process."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def main(*words):
+        monkeypatch.setattr(sys, "argv", ["kt-grid", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            kt_grid.cli.main()
+        shown = capfd.readouterr()
+        return Ended(int(ended.value.code or 0), shown.out, shown.err)
+
+    yield main
+    signal.signal(signal.SIGTERM, handler)
+
+
+def start(*words, cwd, flags=(), **environment):
+    """Runs a command line in a process of its own."""
+    command = [sys.executable, *flags, "-m", "kt_grid", *map(str, words)]
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+NEURONS = ("run", "neurons", "--grid", "neurons=1,2", "--grid", "epochs=2")
+RUN_OWN = ("run", "own.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
+
+
+@pytest.fixture(scope="module")
+def neurons(tmp_path_factory):
+    """The tutorial's experiment, run once in a process of its own."""
+    folder = tmp_path_factory.mktemp("neurons")
+    return folder, start(*NEURONS, cwd=folder)
+
+
+def test_a_run_prints_the_tutorials_lines_and_nothing_else(neurons):
+    folder, ended = neurons
+    assert (ended.status, ended.stderr) == (0, "")
+    lines, best = [], (0.0, None)
+    for number, units in enumerate((1, 2)):
+        trial = folder / "runs" / "neurons" / f"trial_{number:04d}"
+        records = [json.loads((trial / f"fold_{i}.json").read_text()) for i in range(3)]
+        scores = [record["scores"]["val_accuracy"] for record in records]
+        parameters = {"neurons": units, "epochs": 2}
+        lines.append(f"{np.mean(scores):f} ({np.std(scores):f}) with: {parameters}")
+        best = max(best, (np.mean(scores), f"Best: {np.mean(scores):f} using {parameters}"))
+    assert ended.stdout.splitlines() == [best[1], *lines]
+
+
+def imports(stderr):
+    return set(re.findall(r"\| +(\w+)\S*$", stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(NEURONS, id="the same line again"),
+        pytest.param(("report", "neurons", "--format", "json"), id="report"),
+        pytest.param((*NEURONS, "--dry-run"), id="dry run"),
+        pytest.param(("run", "--help"), id="help"),
+        pytest.param(("-h",), id="-h"),
+        pytest.param(("--version",), id="version"),
+        pytest.param(("list",), id="list"),
+    ],
+)
+def test_what_trains_nothing_does_without_tensorflow(neurons, words):
+    folder, first = neurons
+    before = files(folder)
+    ended = start(*words, cwd=folder, flags=("-X", "importtime"))
+    loaded = imports(ended.stderr)
+    assert ended.status == 0
+    assert ended.stdout
+    assert "kt_grid" in loaded
+    assert not loaded & {"tensorflow", "keras", "keras_tuner"}
+    assert files(folder) == before
+    if words is NEURONS:
+        assert ended.stdout == first.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--version"], f"kt-grid {kt_grid.__version__}\n"),
+        (
+            [*NEURONS, "--dry-run", "--folds", "5"],
+            "{'neurons': 1, 'epochs': 2}\n{'neurons': 2, 'epochs': 2}\n2 trials, 10 fits\n",
+        ),
+    ],
+    ids=["version", "dry run"],
+)
+def test_what_is_shown_without_training(call, place, words, expected):
+    assert call(*words) == Ended(0, expected, "")
+    assert not (place / "runs").exists()
+
+
+def test_a_dry_run_of_a_file_shows_what_its_model_declares(place):
+    expected = "{'units': 2}\n{'units': 3}\n{'units': 4}\n3 trials, 6 fits\n"
+    assert start(*RUN_OWN, "--dry-run", cwd=place) == Ended(0, expected, "")
+    assert not (place / "runs").exists()
+
+
+def test_the_list_names_all_experiments_with_their_axes(call):
+    ended = call("list")
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == [
+        *("batch_epochs", "optimizer", "learning_rate", "init", "activation", "dropout", "neurons")
+    ]
+    assert "(dropout_rate: 10, weight_constraint: 5)" in ended.stdout
+
+
+SPOILT = {
+    "empty.csv": "",
+    "header.csv": "a,b,class\n",
+    "ragged.csv": "1,2,0\n3,4\n",
+    "nan.csv": "1,2,0\n3,nan,1\n",
+    "words.csv": "1,2,0\n3,much,1\n",
+    "few.csv": "1,2,0\n3,4,1\n",
+    "one_class.csv": "1,2,0\n3,4,0\n5,6,0\n",
+    "runs/notes/precious.txt": "mine",
+    "runs/neurons/precious.txt": "mine",
+    "runs/init": "a file",
+    "file": "a file",
+    "runs/optimizer/search.json": "{",
+    "runs/dropout/search.json": '{"format": 1}',
+    "broken.py": "import nothing_of_that_name",
+    "nobody.py": "x = 1",
+}
+
+BAD = {
+    "no data file": (["run", "neurons", "--data", "no.csv"], 1, ["no.csv", "no such file"]),
+    "empty data": (["run", "neurons", "--data", "empty.csv"], 1, ["an empty file"]),
+    "header only": (["run", "neurons", "--data", "header.csv"], 1, ["header.csv"]),
+    "ragged data": (["run", "neurons", "--data", "ragged.csv"], 1, ["3 columns", "line 2", "2"]),
+    "NaN in data": (["run", "neurons", "--data", "nan.csv"], 1, ["line 2, column 2", "'nan'"]),
+    "words in data": (["run", "neurons", "--data", "words.csv"], 1, ["column 2", "'much'"]),
+    "one class": (["run", "neurons", "--data", "one_class.csv"], 1, ["two classes"]),
+    "unknown target": (
+        ["run", "neurons", "--data", "toy.csv", "--target", "klass"],
+        2,
+        ["--target", "class"],
+    ),
+    "unknown experiment": (["run", "neuron"], 2, ["Did you mean 'neurons'?"]),
+    "no experiment file": (["run", "no.py"], 2, ["no.py", "no such file"]),
+    "broken experiment file": (["run", "broken.py"], 2, ["ModuleNotFoundError"]),
+    "file without experiment": (["run", "nobody.py"], 2, ["nobody.py:my_function"]),
+    "unknown axis": (["run", "neurons", "--grid", "neuron=1"], 2, ["Did you mean 'neurons'?"]),
+    "grid without values": (["run", "neurons", "--grid", "neurons"], 2, ["AXIS=VALUE"]),
+    "grid with a hole": (["run", "neurons", "--grid", "neurons=1,,2"], 2, ["neurons=1,,2"]),
+    "grid value twice": (["run", "neurons", "--grid", "neurons=1,1"], 2, ["1 twice"]),
+    "words for numbers": (["run", "neurons", "--grid", "neurons=many"], 2, ["numbers"]),
+    "one fold": (["run", "neurons", "--folds", "1"], 2, ["1"]),
+    "more folds than rows": (["run", "neurons", "--data", "few.csv"], 2, ["2 rows"]),
+    "unknown cv": (["run", "neurons", "--cv", "loo"], 2, ["kfold", "'loo'"]),
+    "no sample": (["run", "neurons", "--sample", "0"], 2, ["--sample in (0, 1]"]),
+    "unknown objective": (["run", "neurons", "--objective", "val_x"], 2, ["max:val_x"]),
+    "unknown engine": (["run", "neurons", "--engine", "warp"], 2, ["warp"]),
+    "unknown keep": (["run", "neurons", "--keep", "some"], 2, ["all, best", "'some'"]),
+    "unknown keep with overwrite": (
+        ["run", "dropout", "--keep", "some", "--overwrite"],
+        2,
+        ["all, best", "'some'"],
+    ),
+    "foreign folder": (["run", "neurons", "--overwrite"], 1, ["other files", "not deleted"]),
+    "file for a folder": (["run", "init"], 1, ["init"]),
+    "file for a folder, overwrite": (["run", "init", "--overwrite"], 1, ["init"]),
+    "file for the directory": (["run", "neurons", "--directory", "file"], 1, ["file"]),
+    "damaged search": (["run", "optimizer"], 1, ["search.json", "--overwrite"]),
+    "report of a damaged search": (["report", "optimizer"], 1, ["search.json"]),
+    "report of half a search": (["report", "dropout"], 1, ["whole records"]),
+    "report of nothing": (["report", "activation"], 1, ["Run it first"]),
+    "unknown format": (["report", "dropout", "--format", "pdf"], None, []),
+    "prediction of nothing": (["predict", "activation", "--data", "toy.csv"], 1, ["Run it first"]),
+}
+
+
+@pytest.mark.parametrize(("words", "status", "expected"), BAD.values(), ids=BAD)
+def test_a_mistake_is_told_in_two_lines_and_nothing_is_lost(call, place, words, status, expected):
+    for name, content in SPOILT.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(content, encoding="utf-8")
+    before = files(place)
+    ended = call(*words)
+    assert ended.status in ((1, 2) if status is None else (status,))
+    assert ended.stdout == ""
+    assert re.match(r"kt-grid: Expected .*Received: ", ended.stderr)
+    assert len(ended.stderr.splitlines()) <= 2
+    assert "Traceback" not in ended.stderr
+    for word in expected:
+        assert word in ended.stderr
+    after = files(place)
+    assert {path: content for path, content in after.items() if path.suffix != ".pyc"} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "neurons", "--fold", "3"], "--fold"),
+        (["run", "neurons", "--folds", "three"], "--folds"),
+        (["walk"], "walk"),
+        (["run"], "NAME"),
+    ],
+    ids=["option", "number", "command", "no name"],
+)
+def test_a_slip_of_the_pen_is_wrong_usage(call, words, expected):
+    ended = call(*words)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert expected in ended.stderr
+    assert len(ended.stderr.splitlines()) <= 2
+
+
+def test_debug_shows_the_traceback(call):
+    ended = call("run", "neuron", "--debug")
+    assert ended.status == 2
+    assert "Traceback" in ended.stderr
+
+
+def test_another_search_is_refused_and_overwrite_replaces_it(call, place):
+    call(*RUN_OWN)
+    before = files(place / "runs")
+    ended = call(*RUN_OWN, "--seed", "8")
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "another seed, 7 there, 8 asked for" in ended.stderr
+    assert files(place / "runs") == before
+    replaced = call(*RUN_OWN, "--seed", "8", "--overwrite")
+    elsewhere = call(*RUN_OWN, "--seed", "8", "--directory", "fresh")
+    assert replaced == elsewhere
+    assert replaced.status == 0
+
+
+@pytest.mark.parametrize("word", ["SIGINT", "SIGKILL"])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
+    stopped = start(*RUN_OWN, cwd=place, OWN_ENDS=f"{word}:4")
+    assert stopped.stdout == ""
+    if word == "SIGINT":
+        expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
+        assert (stopped.status, stopped.stderr) == (130, expected)
+    else:
+        assert stopped.status == -signal.SIGKILL
+    assert len(list(place.glob("runs/own/trial_*/fold_*.json"))) == 3
+
+    partial = call("report", "own")
+    assert "1 of 3 trials are finished" in partial.stderr
+    resumed = call(*RUN_OWN)
+    assert sys.modules["own"].fits == 3 + 1  # what was missing, and the refit
+    assert resumed == call(*RUN_OWN, "--directory", "whole")
+    assert resumed.status == 0
+    assert not list(place.rglob("writing.*"))
+
+
+@pytest.mark.parametrize("after", [1, 6, 7])
+def test_ctrl_c_at_any_training(call, place, monkeypatch, after):
+    monkeypatch.setenv("OWN_ENDS", f"SIGINT:{after}")
+    stopped = call(*RUN_OWN)
+    assert (stopped.status, stopped.stdout) == (130, "")
+    assert len(stopped.stderr.splitlines()) == 1
+    monkeypatch.delenv("OWN_ENDS")
+    assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
+
+
+@pytest.mark.parametrize(
+    ("words", "within"),
+    [
+        (("report", "own"), "read_results"),
+        (("predict", "own", "--data", "toy.csv"), "predict_file"),
+        (RUN_OWN, "plan"),
+    ],
+    ids=["report", "predict", "before the run"],
+)
+def test_ctrl_c_elsewhere_is_quiet_too(call, monkeypatch, words, within):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kt_grid.cli, within, interrupted)
+    ended = call(*words)
+    assert (ended.status, ended.stdout) == (130, "")
+    assert len(ended.stderr.splitlines()) <= 1
+
+
+def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
+    ended = call(*RUN_OWN, "--grid", "units=13,2")
+    assert ended.status == 1
+    best, *lines = ended.stdout.splitlines()
+    assert best.endswith("using {'units': 2}")
+    assert lines[0] == "nan (nan) with: {'units': 13}"
+    reason = "kt-grid: trial 0000 {'units': 13} failed: ValueError: unlucky\n"
+    assert ended.stderr == reason
+    assert call(*RUN_OWN, "--grid", "units=13,2") == ended
+
+
+def test_several_experiments_are_headed_by_their_names(call, place):
+    (place / "second.py").write_text(OWN, encoding="utf-8")
+    alone = call(*RUN_OWN).stdout
+    ended = call("run", "own.py", "second.py", *RUN_OWN[2:])
+    assert ended.stdout == f"# own\n{alone}\n# second\n{alone}"
+    sys.modules.pop("second")
+
+
+def rows_of(text):
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.fixture
+def predicted(call, place):
+    """Rows of `toy.csv`, and what `predict` and plain numpy say of them."""
+    call(*RUN_OWN)
+    table = np.loadtxt(place / "toy.csv", delimiter=",", skiprows=1)
+    store = SearchStore("runs", "own")
+
+    def by_hand(*paths):
+        model = kt_grid.load_best_model("runs/own")
+        outputs = []
+        for path in paths or [None]:
+            if path is not None:
+                model.load_weights(path)
+            kernel, bias, out, out_bias = model.get_weights()
+            values = (table[:, :3] @ kernel + bias) @ out + out_bias
+            outputs.append(1 / (1 + np.exp(-values[:, 0])))
+        return np.mean(outputs, axis=0)
+
+    best = json.loads(store.refit_file.read_text())["trial_id"]
+    return by_hand, [store.weights(best, split) for split in range(2)]
+
+
+def check(rows, probabilities):
+    assert list(rows[0]) == ["row", "probability", "class"]
+    assert [int(row["row"]) for row in rows] == list(range(24))
+    given = [float(row["probability"]) for row in rows]
+    np.testing.assert_allclose(given, probabilities, rtol=1e-5)
+    assert [int(row["class"]) for row in rows] == (probabilities > 0.5).astype(int).tolist()
+    assert 0 < sum(probabilities > 0.5) < 24
+
+
+def test_predictions_are_the_refits_with_or_without_the_target(call, place, predicted):
+    by_hand, _ = predicted
+    lines = (place / "toy.csv").read_text().splitlines()
+    features = [line.rpartition(",")[0] for line in lines]
+    turned = [",".join(line.split(",")[::-1]) for line in lines]
+    (place / "features.csv").write_text("\n".join(features), encoding="utf-8")
+    (place / "turned.csv").write_text("\n".join(turned), encoding="utf-8")
+    shown = [
+        call("predict", "own", "--data", name).stdout
+        for name in ("toy.csv", "features.csv", "turned.csv")
+    ]
+    check(rows_of(shown[0]), by_hand())
+    assert shown[0] == shown[1] == shown[2]
+    ended = call("predict", "own", "--data", "toy.csv", "--output", "out.csv")
+    assert ended == Ended(0, "", "")
+    assert (place / "out.csv").read_text() == shown[0]
+
+
+def test_an_ensemble_is_the_mean_of_the_fold_models(call, predicted):
+    by_hand, paths = predicted
+    ended = call("predict", "own", "--data", "toy.csv", "--ensemble")
+    check(rows_of(ended.stdout), by_hand(*paths))
+    assert not np.allclose(by_hand(*paths), by_hand())
+
+
+def test_json_keeps_its_contract(call):
+    call(*RUN_OWN, "--grid", "units=13,2")
+    document = json.loads(call("report", "own", "--format", "json").stdout)
+    assert list(document) == [
+        *("experiment", "objective", "direction", "folds", "repeats", "seed", "complete"),
+        *("total_trials", "best", "trials"),
+    ]
+    entry = ["trial_id", "parameters", "status", "scores", "mean", "std", "rank", "fit_seconds"]
+    failed, good = document["trials"]
+    assert list(good) == entry
+    assert list(failed) == [*entry, "reason"]
+    assert failed["reason"] == "ValueError: unlucky"
+    assert document["best"] == good
+    assert good["mean"] == pytest.approx(np.mean(good["scores"]))
+    assert document["complete"] is True
+
+
+@pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json"])
+def test_output_holds_what_stdout_would(call, place, style):
+    call(*RUN_OWN)
+    shown = call("report", "own", "--format", style)
+    assert shown.status == 0
+    ended = call("report", "own", "--format", style, "--output", "there.txt")
+    assert ended == Ended(0, "", "")
+    assert (place / "there.txt").read_text() == shown.stdout
+
+
+class Named(keras_tuner.HyperModel):
+    """Has the tutorial's axis, and scores that are no one's."""
+
+    def build(self, hp):
+        model = keras.Sequential([keras.layers.Dense(hp.Choice("neurons", [5, 2, 10]))])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        return 0.5
+
+
+def test_published_figures_stand_beside_ours(call):
+    tuner = CrossValidationTuner(Named(), cv=2, engine="keras", project_name="neurons")
+    tuner.search(np.zeros((4, 1)), np.zeros(4))
+    with bundled("published_results.csv").open(newline="", encoding="utf-8") as file:
+        theirs = {
+            row["parameters"]: f"  published: {row['mean_accuracy']} ({row['std_accuracy']})"
+            for row in csv.DictReader(file)
+            if row["experiment"] == "neurons"
+        }
+    ours = "0.500000 (0.000000) with: {'neurons': %d}%s\n"
+    # There is no published figure for two neurons.
+    expected = [ours % (n, theirs.get(json.dumps({"neurons": n}), "")) for n in (5, 2, 10)]
+    assert [line.endswith(")\n") for line in expected] == [True, False, True]
+    ended = call("report", "neurons", "--published")
+    assert ended.stdout == "Best: 0.500000 using {'neurons': 5}\n" + "".join(expected)
+
+
+def test_only_the_tutorials_experiments_have_published_figures(call):
+    call(*RUN_OWN)
+    ended = call("report", "own", "--published")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "for --published. Received: 'own'" in ended.stderr

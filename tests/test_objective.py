@@ -1,0 +1,49 @@
+"""The direction of an objective is known or stated, never guessed."""
+
+import pytest
+
+from kt_grid.errors import ObjectiveError
+from kt_grid.objective import Objective, parse_objective
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "direction"),
+    [
+        pytest.param("val_accuracy", "val_accuracy", "max", id="accuracy"),
+        pytest.param("val_auc", "val_auc", "max", id="auc"),
+        pytest.param("val_f1_score", "val_f1_score", "max", id="f1"),
+        pytest.param("val_r2_score", "val_r2_score", "max", id="r2"),
+        pytest.param("val_loss", "val_loss", "min", id="loss"),
+        pytest.param("val_mae", "val_mae", "min", id="mae"),
+        pytest.param("val_false_negatives", "val_false_negatives", "min", id="false-negatives"),
+        pytest.param("min:val_mine", "val_mine", "min", id="stated-min"),
+        pytest.param("max:val_mine", "val_mine", "max", id="stated-max"),
+        pytest.param("min:val_accuracy", "val_accuracy", "min", id="stated-against-the-known"),
+    ],
+)
+def test_parse_objective(text, name, direction):
+    objective = parse_objective(text)
+    assert objective == Objective(name, direction)
+    assert objective.sign == (1 if direction == "max" else -1)
+    assert str(objective) == f"{direction}:{name}"
+    assert parse_objective(str(objective)) == objective
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("accuracy", ["held-out"], id="not-held-out"),
+        pytest.param("loss", ["held-out"], id="training-loss"),
+        pytest.param("", ["held-out"], id="empty"),
+        pytest.param("val_", ["held-out"], id="no-metric"),
+        pytest.param("max:", ["held-out"], id="only-a-direction"),
+        pytest.param("max:accuracy", ["held-out"], id="stated-but-not-held-out"),
+        pytest.param("val_mine", ["direction", "max:val_mine"], id="unknown-metric"),
+        pytest.param("up:val_accuracy", ["direction"], id="unknown-direction"),
+        pytest.param("MAX:val_accuracy", ["direction"], id="capitals"),
+        pytest.param("max:min:val_mine", ["direction"], id="two-directions"),
+    ],
+)
+def test_parse_objective_refuses(raises, text, words):
+    with raises(ObjectiveError, repr(text), *words):
+        parse_objective(text)

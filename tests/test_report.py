@@ -1,0 +1,258 @@
+"""Reports, character by character: others read them with programs."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from kt_grid import report
+from kt_grid.errors import UsageError
+from kt_grid.published import published_results
+from kt_grid.results import read_results
+
+GRID = {"batch_size": [10, 20], "kind": ["a"]}
+SCORES = [[0.25, 0.5, 0.75], [0.5, 0.5, 0.5]]
+
+
+@pytest.fixture
+def read(make_search):
+    def read(grid=None, outcomes=SCORES, **options):
+        return read_results(make_search(grid or GRID, outcomes, **options))
+
+    return read
+
+
+def test_text_is_the_tutorials(read):
+    results = read(
+        {"epochs": [10, 50], "optimizer": ["adam"]}, [[0.25, 0.5, 0.75], [0.5, 0.75, 1.0]]
+    )
+    assert report.render(results) == (
+        "Best: 0.750000 using {'epochs': 50, 'optimizer': 'adam'}\n"
+        "0.500000 (0.204124) with: {'epochs': 10, 'optimizer': 'adam'}\n"
+        "0.750000 (0.204124) with: {'epochs': 50, 'optimizer': 'adam'}\n"
+    )
+
+
+def test_text_of_the_tutorials_constant_models(read):
+    ones = [98 / 256, 87 / 256, 83 / 256]
+    results = read({"on": [False, True]}, [ones, [1 - share for share in ones]])
+    assert report.render(results).splitlines() == [
+        "Best: 0.651042 using {'on': True}",
+        "0.348958 (0.024774) with: {'on': False}",
+        "0.651042 (0.024774) with: {'on': True}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "lines"),
+    [
+        pytest.param(
+            ["boom", SCORES[0]],
+            [
+                "Best: 0.500000 using {'n': 2}",
+                "nan (nan) with: {'n': 1}",
+                "0.500000 (0.204124) with: {'n': 2}",
+            ],
+            id="failed",
+        ),
+        pytest.param(
+            ["", SCORES[0]],
+            [
+                "Best: 0.500000 using {'n': 2}",
+                "nan (nan) with: {'n': 1}",
+                "0.500000 (0.204124) with: {'n': 2}",
+            ],
+            id="failed-without-a-reason",
+        ),
+        pytest.param(
+            ["boom", "boom"],
+            ["nan (nan) with: {'n': 1}", "nan (nan) with: {'n': 2}"],
+            id="all-failed",
+        ),
+        pytest.param(
+            [SCORES[0], None],
+            ["Best: 0.500000 using {'n': 1}", "0.500000 (0.204124) with: {'n': 1}"],
+            id="running",
+        ),
+        pytest.param(
+            [SCORES[0]],
+            ["Best: 0.500000 using {'n': 1}", "0.500000 (0.204124) with: {'n': 1}"],
+            id="unfinished",
+        ),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_text_of_what_has_no_score(read, outcomes, lines):
+    assert report.render(read({"n": [1, 2]}, outcomes)).splitlines() == lines
+
+
+def test_text_beside_the_published_figures(read):
+    published = published_results("batch_epochs")
+    results = read({"epochs": [10, 11], "batch_size": [10]})
+    ours = report.render(results).splitlines()[1:]
+    both = report.render(results, "text", published).splitlines()[1:]
+    assert both == [f"{ours[0]}  published: 0.348958 (0.024774)", ours[1]]
+
+
+def test_table(read):
+    assert report.render(read(outcomes=[SCORES[0], "no"]), "table") == (
+        "  rank  batch_size  kind      mean       std    fold 0    fold 1    fold 2\n"
+        "     1          10     a  0.500000  0.204124  0.250000  0.500000  0.750000\n"
+        "failed          20     a                                                  \n"
+    )
+
+
+def test_markdown(read):
+    assert report.render(read(), "markdown") == (
+        "| rank | batch_size | kind | mean | std | fold 0 | fold 1 | fold 2 |\n"
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| 1 | 10 | a | 0.500000 | 0.204124 | 0.250000 | 0.500000 | 0.750000 |\n"
+        "| 1 | 20 | a | 0.500000 | 0.000000 | 0.500000 | 0.500000 | 0.500000 |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        pytest.param("a|b", r"a\|b", id="pipe"),
+        pytest.param("a\\|b", r"a\\\|b", id="backslash-and-pipe"),
+        pytest.param("<img>", "&lt;img>", id="tag"),
+        pytest.param("a\nb", "a b", id="line-break"),
+    ],
+)
+def test_markdown_escapes(read, value, cell):
+    text = report.render(read({"kind": [value]}, [[1.0] * 3]), "markdown")
+    rows = text.split("\n")
+    assert len(rows) == 4
+    assert rows[2].split(" | ")[1] == cell
+    assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in rows[:3]}) == 1
+
+
+@pytest.mark.parametrize("style", ["table", "markdown"])
+def test_published_columns(read, style):
+    results = read({"neurons": [1, 2]}, SCORES)
+    rows = report.render(results, style, published_results("neurons")).splitlines()
+    assert re.findall(r"[a-z]+", rows[0])[-2:] == ["published", "std"]
+    theirs = "{:f} {:f}".format(*published_results("neurons")['{"neurons": 1}'])
+    assert re.findall(r"[0-9.]+", rows[-2])[-2:] == theirs.split()
+    assert len(re.findall(r"0\.\d{6}", rows[-1])) == 5
+
+
+def test_csv(read):
+    assert report.render(read(outcomes=[SCORES[0], "no"]), "csv") == (
+        "trial_id,status,param_batch_size,param_kind,split0_test_score,split1_test_score,"
+        "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time\n"
+        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5\n"
+        "0001,FAILED,20,a,,,,,,,\n"
+    )
+
+
+def test_csv_has_the_columns_of_the_frame(read):
+    columns = next(csv.reader(io.StringIO(report.render(read(), "csv"))))
+    assert columns == [name for name in read().to_frame() if name != "params"]
+
+
+def test_csv_with_the_published_figures(read):
+    text = report.render(read({"neurons": [1, 2]}), "csv", published_results("neurons"))
+    rows = [*csv.DictReader(io.StringIO(text))]
+    expected = published_results("neurons")['{"neurons": 1}']
+    assert tuple(float(rows[0][f"published_{name}"]) for name in ("mean", "std")) == expected
+    assert rows[1]["published_mean"] == rows[1]["published_std"] == ""
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1+1", "-x", "@SUM(A1)", "\t=1"])
+def test_csv_is_safe_in_a_spreadsheet(read, value):
+    text = report.render(read({"kind": [value]}, [[1.0] * 3]), "csv")
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["param_kind"] == f"'{value}"
+
+
+def test_csv_leaves_other_values_alone(read):
+    values = ["a,b", 'a"b', "1-2", "x=1"]
+    text = report.render(read({"kind": values, "n": [-1.5]}, [[1.0] * 3] * 4), "csv")
+    rows = [*csv.DictReader(io.StringIO(text))]
+    assert [row["param_kind"] for row in rows] == values
+    assert {row["param_n"] for row in rows} == {"-1.5"}
+
+
+def test_json_is_a_contract(read):
+    results = read(outcomes=[SCORES[0], "ValueError: bad"])
+    document = json.loads(report.render(results, "json"))
+    best = {
+        "trial_id": "0000",
+        "parameters": {"batch_size": 10, "kind": "a"},
+        "status": "COMPLETED",
+        "scores": SCORES[0],
+        "mean": 0.5,
+        "std": results.best.std,
+        "rank": 1,
+        "fit_seconds": 1.5,
+    }
+    assert document == {
+        "experiment": "search",
+        "objective": "val_accuracy",
+        "direction": "max",
+        "folds": 3,
+        "repeats": 1,
+        "seed": 7,
+        "complete": True,
+        "total_trials": 2,
+        "best": best,
+        "trials": [
+            best,
+            {
+                "trial_id": "0001",
+                "parameters": {"batch_size": 20, "kind": "a"},
+                "status": "FAILED",
+                "scores": [],
+                "mean": None,
+                "std": None,
+                "rank": None,
+                "fit_seconds": None,
+                "reason": "ValueError: bad",
+            },
+        ],
+    }
+
+
+def test_json_with_the_published_figures(read):
+    document = json.loads(
+        report.render(read({"neurons": [1, 2]}), "json", published_results("neurons"))
+    )
+    mean, std = published_results("neurons")['{"neurons": 1}']
+    assert document["trials"][0]["published"] == {"mean": mean, "std": std}
+    assert "published" not in document["trials"][1]
+
+
+def test_json_of_an_unfinished_search(read):
+    document = json.loads(report.render(read(outcomes=[]), "json"))
+    assert (document["complete"], document["best"], document["trials"]) == (False, None, [])
+    assert document["total_trials"] == 2
+
+
+@pytest.mark.parametrize("style", ["table", "markdown", "csv"])
+def test_an_empty_search_has_a_header(read, style):
+    text = report.render(read(outcomes=[]), style)
+    assert "batch_size" in text.splitlines()[0]
+    assert len(text.splitlines()) == (2 if style == "markdown" else 1)
+
+
+@pytest.mark.parametrize("style", report.FORMATS)
+def test_every_format_ends_with_a_line_break(read, style):
+    assert re.search(r"[^\n]\n\Z", report.render(read(), style))
+
+
+def test_axes_that_do_not_count_are_empty(make_search):
+    store = make_search({"kind": ["a", "b"]}, [[1.0], [0.5]], folds=1)
+    condition = {"parent": "kind", "values": ["z"]}
+    axes = [*store.read_identity()["grid"], {"name": "n", "values": [1], "conditions": [condition]}]
+    store.write_identity({**store.read_identity(), "grid": axes})
+    text = report.render(read_results(store), "csv")
+    assert [row["param_n"] for row in csv.DictReader(io.StringIO(text))] == ["", ""]
+
+
+def test_unknown_format(read, raises):
+    with raises(UsageError, "--format", "text, table, markdown, csv, json", "xml"):
+        report.render(read(), "xml")
