@@ -57,15 +57,16 @@ class Auto:
                 yield replace(trained, reason=error.received)
 
 
-def why_not_fused(model: Any, arrays: Arrays, fit: FitArguments) -> str | None:
+def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
     """Say why a model is better trained by `model.fit`.
 
     Args:
         model: A built and compiled model.
+        described: Its design.
         arrays: The search's rows.
         fit: How to train.
 
     Returns:
         The reason, or None.
     """
-    return refusal(model, arrays, fit)
+    return refusal(model, described, arrays, fit)

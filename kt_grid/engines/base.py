@@ -145,7 +145,9 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")
     if not model.compiled:
         raise EngineError("Expected build(hp) to return a compiled model. Received: one that isn't")
-    if not model.built:
+    if not model.built and isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
+        model.build((None, *arrays.x.shape[1:]))
+    elif not model.built:
         model(keras.tree.map_structure(lambda a: a[:1], arrays.x))
     return model
 

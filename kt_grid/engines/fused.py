@@ -1,5 +1,6 @@
 """The fused engine: each training is one XLA program, shared by all trials that it fits."""
 
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,7 @@ _PAUSED_BYTES = 2**28
 _RESIDENT_BYTES = 2**30
 
 
-Judge: TypeAlias = Callable[[Any, Arrays, FitArguments], str | None]
+Judge: TypeAlias = Callable[[Any, Any, Arrays, FitArguments], str | None]
 
 
 class UnsuitableError(EngineError):
@@ -74,7 +75,7 @@ class Fused:
         self._judge = judge or refusal
         self._arrays: Arrays | None = None
         self._data: Data = ()
-        self._programs: OrderedDict[str, list[TrainingProgram]] = OrderedDict()
+        self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
 
     def run(
@@ -104,19 +105,23 @@ class Fused:
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         self._hold(arrays, fit)
-        for task in tasks:
+        build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
+        fresh = None
+        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
             start = time.perf_counter()
             place = f"{task.split} {task.seed} {_without_epochs(hyperparameters.values)}"
             paused = self._take_up(place, fit)
             if paused is None:
-                fresh = build_model(hypermodel, hyperparameters, arrays, task.seed)
+                fresh = fresh or build(task.seed)
                 program = self._program(fresh, arrays, fit, len(task.train))
-                course = program.load(fresh, task.seed)
+                course = program.load(fresh, task.seed, len(task.train))
             else:
                 program, course = paused.program, paused.course
                 program.restore(paused.state)
             with _as_unsuitable():
                 program.advance(course, fit.epochs, task.train)
+            # The compiled code is still running; meanwhile Python can build the next model.
+            fresh = build(following.seed) if following and paused is None else None
             if task.test is not None and fit.epochs < fit.longest:
                 self._pause(place, _Paused(program, course, program.state()))
             program.finish()
@@ -139,22 +144,23 @@ class Fused:
 
     def _program(self, fresh: Any, arrays: Arrays, fit: FitArguments, rows: int) -> TrainingProgram:
         """Find the program for a model, or make one if no trial before had its design."""
-        reason = self._judge(fresh, arrays, fit)
+        described = design(fresh)
+        reason = self._judge(fresh, described, arrays, fit)
         if reason is not None:
             raise UnsuitableError(reason)
-        described = text_of(generalise(design(fresh), share_all))
-        place = f"{rows} {fit.batch_size} {described}"
-        programs = self._programs.setdefault(place, [])
+        place = f"{fit.batch_size} {text_of(generalise(described, share_all))}"
+        entries = self._programs.setdefault(place, [])
         self._programs.move_to_end(place)
-        for program in programs:
-            if program.describe(fresh) == program.description:
+        for program, description in entries:
+            if program.rows in (None, rows) and program.describe(described) == description:
                 return program
         with _as_unsuitable():
-            programs.append(TrainingProgram(fresh, self._data, rows, fit.batch_size))
+            program = TrainingProgram(fresh, self._data, rows, fit.batch_size)
+        entries.append((program, program.describe(described)))
         self.compiled += 1
         while len(self._programs) > _PROGRAMS:
             self._programs.popitem(last=False)
-        return programs[-1]
+        return program
 
     def _take_up(self, place: str, fit: FitArguments) -> _Paused | None:
         paused = self._paused.pop(place, None)
@@ -176,11 +182,12 @@ def _as_unsuitable() -> Iterator[None]:
         raise UnsuitableError(f"one that XLA refuses, {first_line}") from error
 
 
-def refusal(model: Any, arrays: Arrays, fit: FitArguments) -> str | None:
+def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
     """Say why the fused engine can't train a model as it is meant.
 
     Args:
         model: A built and compiled model.
+        described: Its design.
         arrays: The search's rows.
         fit: How to train.
 
@@ -193,7 +200,7 @@ def refusal(model: Any, arrays: Arrays, fit: FitArguments) -> str | None:
         return "class_weight together with sample_weight"
     if model.run_eagerly:
         return "a model compiled with run_eagerly=True"
-    if design(model) is None:
+    if described is None:
         return "a layer, loss, metric or optimizer that isn't Keras's own"
     if sum(array.nbytes for array in keras.tree.flatten(arrays.x)) > _RESIDENT_BYTES:
         return f"more than {_RESIDENT_BYTES >> 20} MB of data"

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kt_grid.engines.design import design, generalise, text_of
+from kt_grid.engines.design import generalise, text_of
 from kt_grid.engines.knobs import Knobs, Masks, draw_masks, dropout_rates
+from kt_grid.engines.padding import fill_up, may_pad, pad_rows, row_weights
 from kt_grid.seeds import epoch_orders
 
 Data: TypeAlias = tuple[Any, ...]
@@ -40,61 +41,83 @@ class Course:
 
 
 class TrainingProgram:
-    """Trains models of one design on a number of rows, in batches of one size.
+    """Trains models of one design in batches of one size.
 
     The program does what `model.train_step` does, step after step, without metrics and without
-    leaving the compiled code between steps; the short last batch of an epoch is a step of its
-    own size. Weights, optimizer and seeds are variables, so any model of the same design can
-    be loaded into it.
+    leaving the compiled code between steps. Weights, optimizer and seeds are variables, so any
+    model of the same design can be loaded into it.
 
     Args:
         model: A built and compiled model; the program keeps it and trains it in place.
         data: All rows of the search as tensors: x, y and perhaps weights.
         rows: Number of rows that are trained on.
         batch_size: Rows per step.
+
+    Attributes:
+        rows: The only number of rows it can train on; None if it can train on any.
     """
 
     def __init__(self, model: Any, data: Data, rows: int, batch_size: int) -> None:
         self.model = model
-        self.rows = rows
         self.batch_size = batch_size
         self._data = data
+        x = keras.tree.flatten(data[0])[0]
+        self.rows = None if may_pad(model) else rows
+        self._places = rows if self.rows else pad_rows(x.shape[0], batch_size)
         example = keras.tree.map_structure(lambda a: a[:1], data[0])
-        self._knobs = Knobs(model, example, rows)
-        self.description = self.describe(model)
+        self._knobs = Knobs(model, example, self._places)
         self._block = self._epochs_a_call()
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
-        self._train = self._trace_training()
-        self._score: Callable[..., Any] | None = None
+        self._train = self._trace()
 
-    def describe(self, model: Any) -> str:
-        """Describe a model but for what is an input of this program.
+    def describe(self, description: Any) -> str:
+        """Leave out of a model's description what is an input of this program.
 
         Args:
-            model: A built and compiled model.
+            description: What `design` returned.
 
         Returns:
-            A text that equals `description` if the model can be loaded.
+            A text that is equal for models that can be loaded into each other's program.
         """
-        return text_of(generalise(design(model), self._knobs.share))
+        return text_of(generalise(description, self._knobs.share))
 
     def _epochs_a_call(self) -> int:
         units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
-        return max(1, min(_EPOCHS_A_CALL, _BYTES_A_CALL // (self.rows * (units + 4))))
+        return max(1, min(_EPOCHS_A_CALL, _BYTES_A_CALL // (self._places * (units + 4))))
 
-    def load(self, fresh: Any, seed: int) -> Course:
+    def _trace(self) -> Callable[..., Any]:
+        """Trace the program once; XLA compiles it when it is first called."""
+        places = self._places
+        masks = [
+            tf.TensorSpec((self._block, places, *masked.shape), tf.bool)
+            for masked in self._knobs.masked
+        ]
+        orders = tf.TensorSpec((self._block, places), tf.int32)
+        number = tf.TensorSpec((), tf.int32)
+        weights = tf.TensorSpec((places,), tf.float32)
+        train = tf.function(self._epochs, jit_compile=True, autograph=False)
+        traced: Callable[..., Any] = train.get_concrete_function(
+            orders, weights, masks, number, number
+        )
+        return traced
+
+    def load(self, fresh: Any, seed: int, rows: int) -> Course:
         """Begin a training.
 
         Args:
             fresh: A freshly built model that `describe` finds equal.
             seed: Seed of the batch order and of the masks.
+            rows: Number of rows to train on.
 
         Returns:
             The training's course.
         """
         optimizer = self.model.optimizer
-        self.restore([*(v.numpy() for v in fresh.variables), *self._optimizer_state])
+        for new, variable in zip(fresh.variables, self.model.variables, strict=True):
+            variable.assign(new)
+        for state, variable in zip(self._optimizer_state, optimizer.variables, strict=True):
+            variable.assign(state)
         # Not yet built, a fresh optimizer has but its step count and its learning rate.
         for new, variable in zip(fresh.optimizer.variables[:2], optimizer.variables, strict=False):
             variable.assign(new)
@@ -102,35 +125,10 @@ class TrainingProgram:
         rates = dropout_rates(fresh)
         seeds = [np.random.SeedSequence([seed, i]) for i, _ in enumerate(self._knobs.masked)]
         return Course(
-            orders=epoch_orders(seed, self.rows),
+            orders=epoch_orders(seed, rows),
             streams=[np.random.PCG64(sequence) for sequence in seeds],
             rates=[rates[masked.layer.name] for masked in self._knobs.masked],
         )
-
-    def _trace_training(self) -> Callable[..., Any]:
-        """Trace the program once; XLA compiles it when it is first called."""
-        masks = [
-            tf.TensorSpec((self._block, self.rows, *masked.shape), tf.bool)
-            for masked in self._knobs.masked
-        ]
-        orders = tf.TensorSpec((self._block, self.rows), tf.int32)
-        train = tf.function(self._epochs, jit_compile=True, autograph=False)
-        count = tf.TensorSpec((), tf.int32)
-        traced: Callable[..., Any] = train.get_concrete_function(orders, masks, count)
-        return traced
-
-    def _trace_scoring(self, weighted: bool) -> Callable[..., Any]:
-        """Trace the scoring once, for any number of rows."""
-
-        def score(indices: Any) -> Any:
-            x, y, weights = self._gather(indices)
-            return self.model.test_step((x, y, weights) if weighted else (x, y))
-
-        indices = tf.TensorSpec((None,), tf.int32)
-        traced: Callable[..., Any] = tf.function(score, autograph=False).get_concrete_function(
-            indices
-        )
-        return traced
 
     def state(self) -> list[npt.NDArray[Any]]:
         """Return copies of all variables."""
@@ -152,10 +150,12 @@ class TrainingProgram:
             epochs: Epochs to reach, counted from the training's beginning.
             train: Positions of the rows that are trained on.
         """
+        steps = tf.constant(-(-len(train) // self.batch_size))
+        weights = tf.constant(row_weights(len(train), self.batch_size, self._places))
         while course.epochs < epochs:
             count = min(self._block, epochs - course.epochs)
             orders, masks = self._draw(course, count, train)
-            self._train(orders, masks, tf.constant(count))
+            self._train(orders, weights, masks, steps, tf.constant(count))
             course.epochs += count
 
     def finish(self) -> None:
@@ -166,48 +166,68 @@ class TrainingProgram:
         self, course: Course, count: int, train: npt.NDArray[np.intp]
     ) -> tuple[Any, list[Any]]:
         """Batch orders and masks of the next epochs, padded to the block."""
-        orders = np.zeros((self._block, self.rows), np.int32)
+        orders = np.zeros((self._block, self._places), np.int32)
         for epoch, order in enumerate(itertools.islice(course.orders, count)):
-            orders[epoch] = train[order]
+            orders[epoch] = fill_up(train[order], self._places)
+        layers = zip(course.streams, course.rates, self._knobs.masked, strict=True)
         masks = [
-            self._draw_layer(stream, rate, count, masked.shape)
-            for stream, rate, masked in zip(
-                course.streams, course.rates, self._knobs.masked, strict=True
-            )
+            self._draw_layer(stream, rate, (count, len(train), *masked.shape))
+            for stream, rate, masked in layers
         ]
         return tf.constant(orders), [tf.constant(mask) for mask in masks]
 
-    def _draw_layer(
-        self, stream: np.random.PCG64, rate: float, count: int, shape: tuple[int, ...]
-    ) -> Masks:
-        masks = np.zeros((self._block, self.rows, *shape), np.bool_)
+    def _draw_layer(self, stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> Masks:
+        """One layer's masks for some epochs, drawn epoch by epoch, at the first places."""
+        count, rows, *units = shape
+        masks = np.zeros((self._block, self._places, *units), np.bool_)
         for epoch in range(count):
-            masks[epoch] = draw_masks(stream, rate, (self.rows, *shape))
+            masks[epoch, :rows] = draw_masks(stream, rate, (rows, *units))
         return masks
 
-    def _epochs(self, orders: Any, masks: list[Any], count: Any) -> None:
-        """The compiled program: `count` epochs, each of full steps and a short last one."""
-        full, short = divmod(self.rows, self.batch_size)
+    def _epochs(self, orders: Any, weights: Any, masks: list[Any], steps: Any, count: Any) -> None:
+        """The compiled program: `count` epochs of `steps` steps."""
 
         def epoch(number: Any) -> Any:
             order, kept = orders[number], [mask[number] for mask in masks]
-
-            def step(i: Any) -> Any:
-                first = i * self.batch_size
-                self._step(*(_window(part, first, self.batch_size) for part in (order, *kept)))
-                return i + 1
-
-            if full:
-                tf.while_loop(lambda i: i < full, step, [tf.constant(0)])
-            if short:
-                self._step(*(part[-short:] for part in (order, *kept)))
+            if self.rows is None:
+                self._steps(steps, order, kept, weights)
+            else:
+                self._exact_steps(order, kept)
             return number + 1
 
         tf.while_loop(lambda number: number < count, epoch, [tf.constant(0)])
 
-    def _step(self, indices: Any, *masks: Any) -> None:
-        """Keras's own training step but for the metrics."""
+    def _exact_steps(self, order: Any, masks: list[Any]) -> None:
+        """An epoch whose short last batch is a step of its own size."""
+        full, short = divmod(self._places, self.batch_size)
+        if full:
+            self._steps(full, order, masks, None)
+        if short:
+            self._step(order[-short:], [mask[-short:] for mask in masks], None)
+
+    def _steps(self, steps: Any, order: Any, masks: list[Any], weights: Any) -> None:
+        """So many steps of full batches."""
+        size = self.batch_size
+
+        def step(i: Any) -> Any:
+            kept = [_window(mask, i * size, size) for mask in masks]
+            weigh = None if weights is None else _window(weights, i * size, size)
+            self._step(_window(order, i * size, size), kept, weigh)
+            return i + 1
+
+        tf.while_loop(lambda i: i < steps, step, [tf.constant(0)])
+
+    def _step(self, indices: Any, masks: list[Any], places: Any) -> None:
+        """Keras's own training step but for the metrics.
+
+        Args:
+            indices: Positions of the batch's rows.
+            masks: One per masked layer.
+            places: Weights that fill up a short batch, or None.
+        """
         x, y, weights = self._gather(indices)
+        if places is not None:
+            weights = places if weights is None else weights * tf.cast(places, weights.dtype)
         model = self.model
         with self._knobs.turned(masks):
             with tf.GradientTape() as tape:
@@ -234,17 +254,16 @@ class TrainingProgram:
         Returns:
             The loss and every metric, named with `val_`.
         """
-        if self._score is None:
-            self._score = self._trace_scoring(weighted)
         self.model.reset_metrics()
         scores: dict[str, Any] = {}
         for first in range(0, len(test), _SCORING_BATCH):
-            scores = self._score(tf.constant(test[first : first + _SCORING_BATCH].astype(np.int32)))
+            indices = tf.constant(test[first : first + _SCORING_BATCH].astype(np.int32))
+            x, y, weights = self._gather(indices)
+            scores = self.model.test_step((x, y, weights) if weighted else (x, y))
         return {f"val_{name}": float(value) for name, value in scores.items()}
 
 
 def _window(part: Any, first: Any, size: int) -> Any:
     """Rows `first` to `first + size` of a tensor."""
-    rank = len(part.shape)
-    begin = tf.stack([first] + [tf.constant(0)] * (rank - 1))
+    begin = tf.stack([first, *[tf.constant(0)] * (len(part.shape) - 1)])
     return tf.slice(part, begin, [size, *part.shape[1:]])
