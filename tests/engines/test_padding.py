@@ -1,0 +1,48 @@
+"""When a short batch may be filled up, and with what."""
+
+import keras
+import numpy as np
+import pytest
+
+from kt_grid.engines.padding import fill_up, may_pad, pad_rows, row_weights
+
+
+def model(*layers, loss="mse"):
+    built = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+    built.compile(loss=loss)
+    return built
+
+
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        pytest.param(lambda: model(), True, id="dense"),
+        pytest.param(lambda: model(keras.layers.Dropout(0.5)), True, id="dropout"),
+        pytest.param(lambda: model(keras.layers.BatchNormalization()), False, id="batch_norm"),
+        pytest.param(
+            lambda: model(keras.layers.Dense(2, activity_regularizer="l2")), False, id="activity"
+        ),
+        pytest.param(
+            lambda: model(loss=keras.losses.MeanSquaredError(reduction="sum")), False, id="sum"
+        ),
+        pytest.param(lambda: model(loss=keras.losses.MeanSquaredError()), True, id="mean"),
+        pytest.param(lambda: model(loss=keras.ops.absolute), False, id="function"),
+    ],
+)
+def test_may_pad(made, answer):
+    assert may_pad(made()) is answer
+
+
+@pytest.mark.parametrize("rows", [1, 9, 10, 11, 20])
+def test_weighted_batches_are_means_of_the_real_rows(rows):
+    size, capacity = 10, 20
+    losses = np.random.default_rng(rows).random(capacity)
+    weights = row_weights(rows, size, capacity)
+    for first in range(0, pad_rows(rows, size), size):
+        batch = slice(first, first + size)
+        padded = (losses[batch] * weights[batch]).sum() / size
+        assert padded == pytest.approx(losses[first : min(first + size, rows)].mean())
+
+
+def test_filled_up_with_a_real_row():
+    assert fill_up(np.array([4, 2, 7]), 5).tolist() == [4, 2, 7, 7, 7]
