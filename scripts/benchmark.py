@@ -1,0 +1,386 @@
+"""Time kt-grid beside what people use instead, in one run on one machine.
+
+    python scripts/benchmark.py peers neurons
+    python scripts/benchmark.py parts neurons
+    python scripts/benchmark.py growth
+
+`peers` runs every contender as a process of its own, from its start to its last result, and
+prints seconds, ratios to kt-grid and peak memory. `parts` says where kt-grid's own time goes.
+`growth` shows how cost grows with trials, rows, weights and folds. Each writes JSON too. Needs
+the `bench` extra. A peer trains the very models and folds that kt-grid trains.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+EXPERIMENTS = (
+    "batch_epochs", "optimizer", "learning_rate", "init", "activation", "dropout", "neurons",
+)  # fmt: skip
+FOLDS, EPOCHS, BATCH_SIZE, SEED = 3, 100, 10, 7
+
+
+def main() -> None:
+    """Read the command line and run one of the benchmarks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    peers = kinds.add_parser("peers", help="kt-grid beside the others")
+    peers.add_argument("experiments", nargs="+", choices=[*EXPERIMENTS, "all"])
+    peers.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
+    parts = kinds.add_parser("parts", help="where kt-grid's time goes")
+    parts.add_argument("experiments", nargs="+", choices=EXPERIMENTS)
+    kinds.add_parser("growth", help="how cost grows")
+    one = kinds.add_parser("one", help="run one peer in this process")
+    one.add_argument("peer", choices=PEERS)
+    one.add_argument("experiment", choices=EXPERIMENTS)
+    for each in kinds.choices.values():
+        each.add_argument("--output", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    rows = KINDS[arguments.kind](arguments)
+    if arguments.output:
+        record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rows": rows}
+        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """Say what the figures were measured on."""
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30),
+        "python": platform.python_version(),
+    }
+
+
+def compare_peers(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time every peer on every experiment, in processes of their own."""
+    names = EXPERIMENTS if "all" in arguments.experiments else arguments.experiments
+    rows = []
+    print(f"{'experiment':<14}{'peer':<22}{'seconds':>9}{'ratio':>8}{'peak MB':>9}  best")
+    for experiment in names:
+        first = None
+        for peer in arguments.only:
+            row = run_peer(peer, experiment)
+            if row is None:
+                continue
+            first = first or row["seconds"]
+            row["ratio"] = round(row["seconds"] / first, 2)
+            rows.append(row)
+            print(
+                f"{experiment:<14}{peer:<22}{row['seconds']:>9.1f}{row['ratio']:>8.2f}"
+                f"{row['peak_mb']:>9.0f}  {row['best']}",
+                flush=True,
+            )
+    return rows
+
+
+def run_peer(peer: str, experiment: str) -> dict[str, Any] | None:
+    """Run one peer from its process's start to its end; None if it can't do the experiment."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, __file__, "one", peer, experiment],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        seconds = time.perf_counter() - start
+    if done.returncode:
+        print(f"{experiment:<14}{peer:<22}failed: {done.stderr.strip()[-200:]}")
+        return None
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    return result and {"experiment": experiment, "peer": peer, "seconds": seconds, **result}
+
+
+def run_one(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run one peer here and print its best score and this process's peak memory."""
+    best = PEERS[arguments.peer](arguments.experiment)
+    usage = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(json.dumps(best and {"best": best, "peak_mb": usage / 1024}))
+    return []
+
+
+def kt_grid_engine(engine: str) -> Callable[[str], str]:
+    """Make a peer of one of kt-grid's engines: the command line as a user calls it."""
+
+    def run(experiment: str) -> str:
+        words = ["run", experiment, "--engine", engine, "--no-refit", "--quiet"]
+        done = subprocess.run(
+            [sys.executable, "-m", "kt_grid", *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()[0]
+
+    return run
+
+
+def study(experiment: str) -> tuple[Callable[..., Any], dict[str, list[Any]], Any]:
+    """Return a function of the parameters that builds the model, the grid, and the data."""
+    import keras_tuner
+
+    from kt_grid.data import bundled, read_csv
+    from kt_grid.experiments import load_experiment
+
+    loaded = load_experiment(experiment)
+
+    def build(**parameters: Any) -> Any:
+        space = keras_tuner.HyperParameters()
+        for name, value in parameters.items():
+            space.Fixed(name, value)
+        return loaded.model(space)
+
+    return build, {name: list(values) for name, values in loaded.grid.items()}, read_csv(bundled())
+
+
+def scikeras(jobs: int) -> Callable[[str], str]:
+    """SciKeras and scikit-learn's GridSearchCV, as the tutorial would be written today."""
+
+    def run(experiment: str) -> str:
+        from scikeras.wrappers import KerasClassifier
+        from sklearn.model_selection import GridSearchCV, KFold
+
+        build, grid, data = study(experiment)
+        own = [name for name in grid if name not in ("batch_size", "epochs")]
+        model = KerasClassifier(
+            model=build, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0, random_state=SEED,
+            **{f"model__{name}": grid[name][0] for name in own},
+        )  # fmt: skip
+        routed = {f"model__{name}" if name in own else name: grid[name] for name in grid}
+        search = GridSearchCV(model, routed, cv=KFold(FOLDS), n_jobs=jobs, refit=False)
+        search.fit(data.x, data.y)
+        return f"{search.best_score_:.6f}"
+
+    return run
+
+
+def keras_tuner_loop(experiment: str) -> str:
+    """keras-tuner's own GridSearch, with the folds written by hand in `run_trial`."""
+    import keras_tuner
+    import numpy as np
+    from sklearn.model_selection import KFold
+
+    build, grid, data = study(experiment)
+
+    def declared(space: Any) -> Any:
+        return build(**{name: space.Choice(name, values) for name, values in grid.items()})
+
+    class Folds(keras_tuner.GridSearch):
+        def run_trial(self, trial: Any, x: Any, y: Any) -> float:
+            values = trial.hyperparameters.values
+            fit = {name: values[name] for name in ("epochs", "batch_size") if name in values}
+            scores = []
+            for train, test in KFold(FOLDS).split(x):
+                model = self.hypermodel.build(trial.hyperparameters)
+                model.fit(
+                    x[train], y[train], verbose=0,
+                    **{"epochs": EPOCHS, "batch_size": BATCH_SIZE, **fit},
+                )  # fmt: skip
+                scores.append(model.evaluate(x[test], y[test], verbose=0)[1])
+            return -float(np.mean(scores))
+
+    tuner = Folds(declared, directory="kt", project_name=experiment, seed=SEED)
+    tuner.search(data.x, data.y, verbose=0)
+    return f"{-tuner.oracle.get_best_trials(1)[0].score:.6f}"
+
+
+def scikit_learn(experiment: str) -> str | None:
+    """scikit-learn's own network: no dropout and no max-norm, but the same loop without Keras."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.neural_network import MLPClassifier
+
+    grids = {
+        "neurons": {"hidden_layer_sizes": [(n,) for n in (1, 5, 10, 15, 20, 25, 30)]},
+        "batch_epochs": {"batch_size": [10, 20, 40, 60, 80, 100], "max_iter": [10, 50, 100]},
+    }
+    if experiment not in grids:
+        return None
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    _, _, data = study(experiment)
+    model = MLPClassifier((12,), batch_size=BATCH_SIZE, max_iter=EPOCHS, tol=0, random_state=SEED)
+    search = GridSearchCV(model, grids[experiment], cv=KFold(FOLDS), n_jobs=-1, refit=False)
+    search.fit(data.x, data.y)
+    return f"{search.best_score_:.6f}"
+
+
+def split_time(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run searches in this process and sum up the time of kt-grid's parts."""
+    rows = []
+    start = time.perf_counter()
+    from kt_grid import tuner  # noqa: F401 - the import is what is timed
+    from kt_grid.experiments import load_experiment
+    from kt_grid.search import Options, plan, run
+
+    imported = time.perf_counter() - start
+    for experiment in arguments.experiments:
+        with tempfile.TemporaryDirectory() as folder, stopwatches() as spent:
+            start = time.perf_counter()
+            run(plan(load_experiment(experiment), Options(directory=Path(folder))))
+            spent["total"] = imported + time.perf_counter() - start
+        row = {"experiment": experiment, "import": imported, **spent}
+        rows.append(row)
+        print("  ".join(f"{k} {v if isinstance(v, str) else round(v, 2)}" for k, v in row.items()))
+    return rows
+
+
+@contextmanager
+def stopwatches() -> Iterator[dict[str, float]]:
+    """Measure the parts of a search while it runs."""
+    from kt_grid import oracle, store
+    from kt_grid.engines import fused
+    from kt_grid.engines.program import TrainingProgram
+
+    spent: dict[str, float] = defaultdict(float)
+    seen: set[int] = set()
+
+    def advance_label(program: Any, *_: Any) -> str:
+        fresh = id(program) not in seen
+        seen.add(id(program))
+        return "compile and first run" if fresh else "run"
+
+    watched = [
+        (TrainingProgram, "_trace", "trace"),
+        (TrainingProgram, "advance", advance_label),
+        (TrainingProgram, "load", "load"),
+        (TrainingProgram, "score", "score"),
+        (fused, "build_model", "build"),
+        (oracle.GridOracle, "create_trial", "oracle"),
+        (oracle.GridOracle, "end_trial", "oracle"),
+        (store.SearchStore, "write_fold", "disk"),
+    ]
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in watched]
+    for owner, name, label in watched:
+        setattr(owner, name, timed(getattr(owner, name), label, spent))
+    try:
+        yield spent
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+
+
+def timed(function: Any, label: Any, spent: dict[str, float]) -> Any:
+    """Wrap a function so that its time is added to a label's."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        name = label if isinstance(label, str) else label(*args)
+        start = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[name] += time.perf_counter() - start
+
+    return wrapper
+
+
+def measure_growth(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
+    """Measure the oracle by trials, and both engines by rows, weights and folds."""
+    rows = [trials_row(count) for count in (10, 100, 1_000, 10_000)]
+    sizes = [("rows", n, 32, 3) for n in (1_000, 10_000, 100_000)]
+    sizes += [("weights", 2_000, width, 3) for width in (1, 16, 128, 1024)]
+    sizes += [("folds", 2_000, 32, folds) for folds in (3, 5, 10)]
+    return rows + [engine_row(*size) for size in sizes]
+
+
+def trials_row(count: int) -> dict[str, Any]:
+    """Time the oracle and the disk on a search whose trials cost nothing."""
+    import keras_tuner
+
+    from kt_grid.oracle import GridOracle
+    from kt_grid.store import SearchStore
+
+    space = keras_tuner.HyperParameters()
+    space.Int("x", 1, count)
+    with tempfile.TemporaryDirectory() as folder:
+        objective = keras_tuner.Objective("val_loss", "min")
+        oracle = GridOracle(objective, hyperparameters=space, seed=SEED)
+        oracle.store = SearchStore(folder, "growth")
+        marks = [time.perf_counter()]
+        while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+            oracle.update_trial(trial.trial_id, {"val_loss": 1.0})
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+            marks.append(time.perf_counter())
+    tail = max(1, count // 10)
+    row = {
+        "axis": "trials",
+        "size": count,
+        "ms_per_trial": 1000 * (marks[-1] - marks[0]) / count,
+        "ms_per_late_trial": 1000 * (marks[-1] - marks[-1 - tail]) / tail,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(
+        "  ".join(f"{name} {v if isinstance(v, str) else round(v, 2)}" for name, v in row.items())
+    )
+    return row
+
+
+def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
+    """Time both engines on one size, the first fold apart because it traces and compiles."""
+    import keras
+    import keras_tuner
+    import numpy as np
+
+    from kt_grid.arrays import Arrays
+    from kt_grid.engines import make_engine
+    from kt_grid.engines.base import FitArguments, Task
+    from kt_grid.folds import KFold, make_splits
+
+    random = np.random.default_rng(SEED)
+    x = random.normal(size=(rows, 50)).astype("float32")
+    data = Arrays(x, (x[:, 0] > 0).astype("float32"))
+    tasks = [Task(i, a, b, i) for i, (a, b) in enumerate(make_splits(KFold(folds), rows))]
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp: Any) -> Any:  # noqa: ARG002 - keras-tuner's signature
+            hidden = [keras.layers.Dense(width, activation="relu") for _ in range(2)]
+            model = keras.Sequential([*hidden, keras.layers.Dense(1, activation="sigmoid")])
+            model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+            return model
+
+    row: dict[str, Any] = {"axis": axis, "rows": rows, "folds": folds}
+    for name in ("fused", "keras"):
+        space = keras_tuner.HyperParameters()
+        fit = FitArguments(epochs=5, batch_size=32)
+        done = list(make_engine(name).run(Model(), space, data, fit, tasks))
+        row["weights"] = done[0].model.count_params()
+        row[f"{name}_first"] = done[0].seconds
+        row[f"{name}_later"] = min(each.seconds for each in done[1:])
+    row["ratio"] = row["keras_later"] / row["fused_later"]
+    print("  ".join(f"{k} {v if isinstance(v, str) else round(v, 3)}" for k, v in row.items()))
+    return row
+
+
+PEERS: dict[str, Callable[[str], str | None]] = {
+    "kt-grid": kt_grid_engine("auto"),
+    "kt-grid keras": kt_grid_engine("keras"),
+    "scikit-learn MLP": scikit_learn,
+    "SciKeras n_jobs=-1": scikeras(-1),
+    "SciKeras n_jobs=1": scikeras(1),
+    "keras-tuner loop": keras_tuner_loop,
+}
+KINDS = {
+    "peers": compare_peers,
+    "parts": split_time,
+    "growth": measure_growth,
+    "one": run_one,
+}
+
+if __name__ == "__main__":
+    main()
