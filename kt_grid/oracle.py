@@ -123,7 +123,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         Returns:
             A dict with "status" and "values".
         """
-        if self.max_trials and len(self._tried) >= self.max_trials:
+        if self.max_trials and len(self.trials) >= self.max_trials:
             return {"status": TrialStatus.STOPPED, "values": None}
         parameters = self._first_untried()
         if parameters is not None:

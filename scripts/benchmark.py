@@ -136,15 +136,19 @@ def study(experiment: str) -> tuple[Callable[..., Any], dict[str, list[Any]], An
     from kt_grid.data import bundled, read_csv
     from kt_grid.experiments import load_experiment
 
-    loaded = load_experiment(experiment)
+    loaded, data = load_experiment(experiment), read_csv(bundled())
 
     def build(**parameters: Any) -> Any:
         space = keras_tuner.HyperParameters()
-        for name, value in parameters.items():
-            space.Fixed(name, value)
-        return loaded.model(space)
+        for name in loaded.grid:
+            if name in parameters:
+                space.Fixed(name, parameters[name])
+        model = loaded.model(space)
+        # SciKeras can't wrap a model that doesn't know its input's shape.
+        model.build((None, data.x.shape[1]))
+        return model
 
-    return build, {name: list(values) for name, values in loaded.grid.items()}, read_csv(bundled())
+    return build, {name: list(values) for name, values in loaded.grid.items()}, data
 
 
 def scikeras(jobs: int) -> Callable[[str], str]:
@@ -180,7 +184,7 @@ def keras_tuner_loop(experiment: str) -> str:
         return build(**{name: space.Choice(name, values) for name, values in grid.items()})
 
     class Folds(keras_tuner.GridSearch):
-        def run_trial(self, trial: Any, x: Any, y: Any) -> float:
+        def run_trial(self, trial: Any, x: Any, y: Any, **_: Any) -> float:
             values = trial.hyperparameters.values
             fit = {name: values[name] for name in ("epochs", "batch_size") if name in values}
             scores = []

@@ -11,7 +11,9 @@ from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Task
 from kt_grid.engines.fused import Fused, UnsuitableError
 from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.experiments import REGISTRY
 from kt_grid.folds import KFold, make_splits
+from kt_grid.space import combinations, make_axes
 
 ROWS, FEATURES = 50, 4
 TOLERANCE = 1e-5
@@ -303,6 +305,23 @@ def test_programs_are_shared(makes, programs, rows, tasks):
     equal_folds = [task for task in tasks if len(task.train) == 33]
     for make in makes:
         trained(engine, make, rows, equal_folds, FIT)
+    assert engine.compiled == programs
+
+
+@pytest.mark.parametrize(
+    ("experiment", "programs"),
+    [("init", 1), ("learning_rate", 6), ("dropout", 2), ("batch_epochs", 6)],
+)
+def test_programs_of_the_tutorials_experiments(experiment, programs, rows, tasks):
+    engine, loaded = Fused(), REGISTRY[experiment]
+    for parameters in combinations(make_axes(loaded.grid)):
+        space = keras_tuner.HyperParameters()
+        for name, value in parameters.items():
+            space.Fixed(name, value)
+        fit = FitArguments(epochs=1, batch_size=parameters.get("batch_size", 10))
+        model = keras_tuner.HyperModel()
+        model.build = loaded.model
+        list(engine.run(model, space, rows, fit, tasks[:1]))
     assert engine.compiled == programs
 
 

@@ -1,0 +1,102 @@
+"""README and help texts say what the program does."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import kt_grid
+from kt_grid.cli import app
+from kt_grid.experiments import REGISTRY
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.removeprefix("$ ").partition("#")[0].strip()
+    for line in README.splitlines()
+    if line.removeprefix("$ ").startswith("kt-grid ")
+]
+OPTIONS = {
+    "run": (
+        "--grid --folds --cv --seed --data --target --objective --sample --engine --directory "
+        "--overwrite --keep --no-refit --dry-run --quiet"
+    ),
+    "report": "--format --output --published --directory",
+    "predict": "--data --output --ensemble --directory",
+    "list": "",
+}
+
+
+def help_of(command):
+    ended = CliRunner().invoke(app, [command, "--help"])
+    assert ended.exit_code == 0
+    return ended.stdout
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_readme_commands_exist(line):
+    _, command, *words = shlex.split(line)
+    known = help_of(command)
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"{option}\b", known), option
+    names = [word for word in words[:1] if word.isidentifier()]
+    assert all(name in [*REGISTRY, "all"] for name in names)
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_help_lists_all_options_and_an_example(command):
+    text = help_of(command)
+    assert set(re.findall(r"(?<![\w-])--[a-z-]+", text.partition("Options:")[2])) == {
+        *OPTIONS[command].split(),
+        "--help",
+    }
+    assert f"Example: kt-grid {command}" in text
+
+
+def test_first_screen_shows_the_output_of_its_command():
+    block = README.partition("```\n$ kt-grid run neurons\n")[2].partition("```")[0]
+    lines = block.splitlines()
+    grid = REGISTRY["neurons"].grid["neurons"]
+    best, *trials = lines
+    scores = {
+        n: re.fullmatch(r"(0\.\d{6}) \(0\.\d{6}\) with: (.+)", t)
+        for n, t in zip(grid, trials, strict=True)
+    }
+    assert all(found and found[2] == str({"neurons": n}) for n, found in scores.items())
+    top = max(grid, key=lambda n: (float(scores[n][1]), -grid.index(n)))
+    assert best == f"Best: {scores[top][1]} using {{'neurons': {top}}}"
+
+
+def test_python_example_runs(tmp_path, monkeypatch, capsys):
+    code = re.search(r"## From Python\n\n```python\n(.+?)```", README, re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the README's own code
+    assert "mean_test_score" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "mine" / "best" / "model.keras").exists()
+
+
+def test_eighth_experiment_is_an_experiment():
+    code = re.search(r"## An eighth experiment\n.*?```python\n(.+?)```", README, re.DOTALL)[1]
+    assert len(code.splitlines()) <= 10
+    before = dict(REGISTRY)
+    scope = {"experiment": kt_grid.experiment, "network": None}
+    try:
+        exec(compile(code, "README.md", "exec"), scope)  # noqa: S102 - the README's own code
+        assert REGISTRY["width"].grid == {"width": [6, 12, 24], "epochs": [50, 100]}
+    finally:
+        REGISTRY.clear()
+        REGISTRY.update(before)
+
+
+def test_readme_names_every_module():
+    house = README.partition("## How it is built")[2]
+    package = Path(kt_grid.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__", "observer"}
+    assert {name for name in modules if f"{name}.py" not in house} == set()
+
+
+def test_changelog_names_the_version():
+    assert f"## {kt_grid.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f'version = "{kt_grid.__version__}"' in (ROOT / "pyproject.toml").read_text("utf-8")

@@ -1,0 +1,65 @@
+"""The models that a search keeps."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kt_grid import CrossValidationTuner
+from kt_grid.errors import PredictionError
+from kt_grid.models import load_refit
+from kt_grid.store import SearchStore
+
+X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+Y = (X[:, 0] > 0).astype("float32")
+
+
+def build(hp):
+    units = hp.Choice("units", [2, 3])
+    model = keras.Sequential(
+        [keras.layers.Dense(units, activation="tanh"), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture(scope="module")
+def tuner(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    searched = CrossValidationTuner(build, "val_accuracy", cv=3, directory=folder)
+    searched.search(X, Y, epochs=3, batch_size=4)
+    return searched
+
+
+def test_every_fold_model_gives_its_recorded_scores(tuner):
+    trial = tuner.oracle.get_best_trials(1)[0]
+    models = tuner.load_fold_models(trial)
+    for split, (model, (_, test)) in enumerate(zip(models, tuner.cv.split(X), strict=True)):
+        record = tuner.store.read_fold(trial.trial_id, split)
+        loss, accuracy = model.evaluate(X[test], Y[test], verbose=0)
+        assert loss == pytest.approx(record.scores["val_loss"], rel=1e-5)
+        assert accuracy == record.scores["val_accuracy"]
+
+
+def test_refit_is_another_training_on_all_rows(tuner):
+    model = tuner.refit()
+    assert (
+        load_refit(tuner.store).predict(X, verbose=0).tolist()
+        == model.predict(X, verbose=0).tolist()
+    )
+    folds = tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0])
+    assert all(not np.allclose(fold.get_weights()[0], model.get_weights()[0]) for fold in folds)
+
+
+def test_no_refit_is_missed_with_the_mend(tmp_path, raises):
+    with raises(PredictionError, "without --no-refit"):
+        load_refit(SearchStore(tmp_path, "none"))
+
+
+def test_unbuilt_models_need_rows_to_be_loaded(tuner, raises):
+    again = CrossValidationTuner(
+        build, "val_accuracy", cv=3, directory=tuner.directory, project_name=tuner.project_name
+    )
+    assert isinstance(again.hypermodel, keras_tuner.HyperModel)
+    with raises(PredictionError, "keras.Input"):
+        again.get_best_models(1)
