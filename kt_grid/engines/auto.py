@@ -10,7 +10,6 @@ from kt_grid.engines.design import all_layers
 from kt_grid.engines.fused import Fused, UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
 
-
 # Measured: XLA's code for these is 2 to 6 times slower on CPUs than TensorFlow's own, while
 # dense, recurrent, embedding and 1-D convolution layers gain at any size that was tried.
 _SLOW = frozenset(

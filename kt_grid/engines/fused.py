@@ -4,6 +4,7 @@ import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -19,6 +20,7 @@ from kt_grid.engines.design import design, generalise, text_of
 from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
+from kt_grid.engines.worker import Worker
 from kt_grid.errors import EngineError
 from kt_grid.space import key
 
@@ -55,6 +57,29 @@ class _Paused:
     @property
     def bytes(self) -> int:
         return sum(array.nbytes for array in self.state)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What the tasks of one trial have in common."""
+
+    build: Callable[[int], Any]
+    arrays: Arrays
+    fit: FitArguments
+    values: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A task that the worker is training."""
+
+    trial: _Trial
+    task: Task
+    fresh: Any
+    program: TrainingProgram
+    place: str
+    start: float
+    course: Future[Course]
 
 
 class Fused:
@@ -106,31 +131,53 @@ class Fused:
             raise UnsuitableError("a HyperModel with a fit of its own")
         self._hold(arrays, fit)
         build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
-        fresh = None
-        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
-            start = time.perf_counter()
-            place = f"{task.split} {task.seed} {_without_epochs(hyperparameters.values)}"
-            paused = self._take_up(place, fit)
+        trial = _Trial(build, arrays, fit, _without_epochs(hyperparameters.values))
+        with Worker() as worker:
+            job = self._begin(worker, trial, tasks[0], build(tasks[0].seed))
+            for following in [*tasks[1:], None]:
+                # Compiled code lets go of Python's lock, so the next model is built meanwhile,
+                # and whoever takes the result can write it while the next fold is trained.
+                fresh = None if following is None else build(following.seed)
+                trained = self._end(job)
+                if following is not None:
+                    job = self._begin(worker, trial, following, fresh)
+                yield trained
+
+    def _begin(self, worker: Worker, trial: _Trial, task: Task, fresh: Any) -> _Job:
+        """Let the worker train a task; `fresh` is the model that will hold the result."""
+        start = time.perf_counter()
+        place = f"{task.split} {task.seed} {trial.values}"
+        paused = self._take_up(place, trial.fit)
+        program = paused.program if paused else self._program(fresh, trial, len(task.train))
+
+        def train() -> Course:
             if paused is None:
-                fresh = fresh or build(task.seed)
-                program = self._program(fresh, arrays, fit, len(task.train))
                 course = program.load(fresh, task.seed, len(task.train))
             else:
-                program, course = paused.program, paused.course
+                course = paused.course
                 program.restore(paused.state)
-            with _as_unsuitable():
-                program.advance(course, fit.epochs, task.train)
-            # The compiled code is still running; meanwhile Python can build the next model.
-            fresh = build(following.seed) if following and paused is None else None
-            if task.test is not None and fit.epochs < fit.longest:
-                self._pause(place, _Paused(program, course, program.state()))
-            program.finish()
-            scores = {}
-            if task.test is not None:
-                scores = program.score(task.test, weighted=arrays.sample_weight is not None)
-                check_scores(scores)
-            seconds = time.perf_counter() - start
-            yield Trained(task.split, scores, fit.epochs, seconds, program.model, self.name)
+            program.advance(course, trial.fit.epochs, task.train, worker.stopped)
+            return course
+
+        return _Job(trial, task, fresh, program, place, start, worker.submit(train))
+
+    def _end(self, job: _Job) -> Trained:
+        """Wait for a training, score it, and copy its weights out of the program."""
+        with _as_unsuitable():
+            course = job.course.result()
+        task, fit, program = job.task, job.trial.fit, job.program
+        if task.test is not None and fit.epochs < fit.longest:
+            self._pause(job.place, _Paused(program, course, program.state()))
+        program.finish()
+        scores = {}
+        if task.test is not None:
+            weighted = job.trial.arrays.sample_weight is not None
+            scores = program.score(task.test, weighted=weighted)
+            check_scores(scores)
+        for variable, value in zip(job.fresh.variables, program.model.variables, strict=True):
+            variable.assign(value)
+        seconds = time.perf_counter() - job.start
+        return Trained(task.split, scores, fit.epochs, seconds, job.fresh, self.name)
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
         """Keep the rows in memory as tensors, for as long as they are the same."""
@@ -142,20 +189,20 @@ class Fused:
         weighted = _with_class_weight(arrays, fit)
         self._data = keras.tree.map_structure(tf.constant, weighted.training_tuple())
 
-    def _program(self, fresh: Any, arrays: Arrays, fit: FitArguments, rows: int) -> TrainingProgram:
+    def _program(self, fresh: Any, trial: _Trial, rows: int) -> TrainingProgram:
         """Find the program for a model, or make one if no trial before had its design."""
         described = design(fresh)
-        reason = self._judge(fresh, described, arrays, fit)
+        reason = self._judge(fresh, described, trial.arrays, trial.fit)
         if reason is not None:
             raise UnsuitableError(reason)
-        place = f"{fit.batch_size} {text_of(generalise(described, share_all))}"
+        place = f"{trial.fit.batch_size} {text_of(generalise(described, share_all))}"
         entries = self._programs.setdefault(place, [])
         self._programs.move_to_end(place)
         for program, description in entries:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
         with _as_unsuitable():
-            program = TrainingProgram(fresh, self._data, rows, fit.batch_size)
+            program = TrainingProgram(trial.build(0), self._data, rows, trial.fit.batch_size)
         entries.append((program, program.describe(described)))
         self.compiled += 1
         while len(self._programs) > _PROGRAMS:

@@ -142,17 +142,24 @@ class TrainingProgram:
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def advance(self, course: Course, epochs: int, train: npt.NDArray[np.intp]) -> None:
+    def advance(
+        self,
+        course: Course,
+        epochs: int,
+        train: npt.NDArray[np.intp],
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Train on until a number of epochs is reached.
 
         Args:
             course: The training's course, which moves on.
             epochs: Epochs to reach, counted from the training's beginning.
             train: Positions of the rows that are trained on.
+            stopped: Asked now and then whether to give up.
         """
         steps = tf.constant(-(-len(train) // self.batch_size))
         weights = tf.constant(row_weights(len(train), self.batch_size, self._places))
-        while course.epochs < epochs:
+        while course.epochs < epochs and not stopped():
             count = min(self._block, epochs - course.epochs)
             orders, masks = self._draw(course, count, train)
             self._train(orders, weights, masks, steps, tf.constant(count))
