@@ -125,7 +125,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """
         if self.max_trials and len(self.trials) >= self.max_trials:
             return {"status": TrialStatus.STOPPED, "values": None}
-        parameters = self._first_untried()
+        parameters = self.peek()
         if parameters is not None:
             return {"status": TrialStatus.RUNNING, "values": parameters}
         # A running trial may still declare an axis that nobody has seen.
@@ -140,6 +140,17 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         while self._next is not None and key(self._next) in self._tried:
             self._next = next(self._untried, None)
         return self._next
+
+    def peek(self) -> Parameters | None:
+        """Return the combination that the next new trial will get, as things stand.
+
+        Returns:
+            Parameters by name; None if all are handed out.
+        """
+        with self._lock:
+            if self.max_trials and len(self.trials) >= self.max_trials:
+                return None
+            return self._first_untried()
 
     def update_space(self, hyperparameters: Any) -> None:
         """Add entries that a model declares to the grid.

@@ -8,14 +8,14 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
 from kt_grid.results import score_name, summarise
 from kt_grid.seeds import derive_seed
-from kt_grid.space import FIT_AXES
+from kt_grid.space import FIT_AXES, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 
 _REFIT = "refit"
@@ -52,11 +52,12 @@ class TrialRunner:
     objective: Objective
     observer: Observer
 
-    def run(self, trial: Any) -> dict[str, float]:
+    def run(self, trial: Any, following: Parameters | None = None) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet.
 
         Args:
             trial: A keras-tuner trial.
+            following: The parameters of the trial that is likely to be next.
 
         Returns:
             Metrics for trial.json: the mean over the folds of every metric under its own name,
@@ -66,12 +67,12 @@ class TrialRunner:
             FailedTrialError: If a training raises or its result isn't finite.
             FatalRuntimeError: If a record can't be written, from the StoreError.
         """
-        fit = self._fit_of(trial)
-        tasks = {task.split: task for task in self._tasks(trial)}
+        fit = self._fit_of(trial.hyperparameters.values)
+        tasks = {task.split: task for task in self._tasks(trial.hyperparameters.values)}
         records = {split: self._stored(trial, task, fit) for split, task in tasks.items()}
         done = {split: record for split, record in records.items() if record is not None}
         missing = [task for split, task in tasks.items() if split not in done]
-        for trained in self._train(trial, fit, missing):
+        for trained in self._train(trial, fit, missing, self._upcoming(trial, following)):
             done[trained.split] = self._keep(trial, trained, tasks[trained.split].seed)
         return self._metrics(done)
 
@@ -90,7 +91,8 @@ class TrialRunner:
         rows = np.arange(self.arrays.rows)
         task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
         try:
-            (trained,) = self._train(trial, self._fit_of(trial), [task])
+            fit = self._fit_of(trial.hyperparameters.values)
+            (trained,) = self._train(trial, fit, [task])
         except keras_tuner.errors.FailedTrialError as error:
             raise EngineError(f"Expected the refit to succeed. Received: {error}") from error
         return trained.model
@@ -99,16 +101,22 @@ class TrialRunner:
         """Return the seed of a trial's refit."""
         return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
 
-    def _tasks(self, trial: Any) -> list[Task]:
-        values = trial.hyperparameters.values
+    def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
+        if following is None:
+            return None
+        hyperparameters = trial.hyperparameters.copy()
+        hyperparameters.values = dict(following)
+        first = next(iter(self._tasks(following)))
+        return Upcoming(hyperparameters, self._fit_of(following), first)
+
+    def _tasks(self, values: Parameters) -> list[Task]:
         return [
             Task(split, train, test, derive_seed(self.seed, values, 0, split))
             for split, (train, test) in enumerate(self.splits)
         ]
 
-    def _fit_of(self, trial: Any) -> FitArguments:
-        values = trial.hyperparameters.values
-        chosen = {name: values[name] for name in FIT_AXES if name in values}
+    def _fit_of(self, values: Parameters) -> FitArguments:
+        chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
         passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
         own = {**self.fit.own, **passed}
         return replace(self.fit, **chosen, own=own, longest=self.longest)
@@ -120,13 +128,19 @@ class TrialRunner:
             return None
         return record if self.store.weights(trial.trial_id, task.split).exists() else None
 
-    def _train(self, trial: Any, fit: FitArguments, tasks: list[Task]) -> Iterator[Trained]:
+    def _train(
+        self,
+        trial: Any,
+        fit: FitArguments,
+        tasks: list[Task],
+        upcoming: Upcoming | None = None,
+    ) -> Iterator[Trained]:
         """Let the engine train; whatever it raises makes the trial failed, with the reason."""
         if not tasks:
             return
         try:
             yield from self.engine.run(
-                self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks
+                self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks, upcoming
             )
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise

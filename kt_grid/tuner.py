@@ -203,7 +203,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             What `TrialRunner.run` gives for trial.json; NaN for the objective if that failed.
         """
         try:
-            return self._searched().run(trial)
+            return self._searched().run(trial, self.oracle.peek())
         except keras_tuner.errors.FailedTrialError as error:
             # Raised any further, keras-tuner would print the traceback.
             self._failure = f"{error}\n\n{traceback.format_exc()}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained
+from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming
 from kt_grid.engines.design import all_layers
 from kt_grid.engines.fused import Fused, UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
@@ -40,6 +40,7 @@ class Auto:
         arrays: Arrays,
         fit: FitArguments,
         tasks: list[Task],
+        upcoming: Upcoming | None = None,
     ) -> Iterator[Trained]:
         """Train each task from scratch.
 
@@ -49,6 +50,7 @@ class Auto:
             arrays: All rows of the search.
             fit: How to train.
             tasks: What to train.
+            upcoming: What to prepare for meanwhile.
 
         Yields:
             One result per task, with the engine that trained it and why.
@@ -58,7 +60,9 @@ class Auto:
         """
         done: set[int] = set()
         try:
-            for trained in self._fused.run(hypermodel, hyperparameters, arrays, fit, tasks):
+            for trained in self._fused.run(
+                hypermodel, hyperparameters, arrays, fit, tasks, upcoming
+            ):
                 done.add(trained.split)
                 yield trained
         except UnsuitableError as error:

@@ -93,6 +93,21 @@ class Trained:
         self.model.save_weights(path)
 
 
+@dataclass(frozen=True)
+class Upcoming:
+    """The first training of the trial that is likely to be next.
+
+    Attributes:
+        hyperparameters: The trial's `keras_tuner.HyperParameters`.
+        fit: How it will be trained.
+        task: What will be trained first.
+    """
+
+    hyperparameters: Any
+    fit: FitArguments
+    task: Task
+
+
 class Engine(Protocol):
     """Trains the tasks of one trial."""
 
@@ -105,6 +120,7 @@ class Engine(Protocol):
         arrays: Arrays,
         fit: FitArguments,
         tasks: list[Task],
+        upcoming: Upcoming | None = None,
     ) -> Iterator[Trained]:
         """Train each task from scratch.
 
@@ -114,6 +130,7 @@ class Engine(Protocol):
             arrays: All rows of the search.
             fit: How to train.
             tasks: What to train.
+            upcoming: What the engine may prepare for meanwhile.
 
         Yields:
             One result per task, as soon as it is there.

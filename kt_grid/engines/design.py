@@ -114,6 +114,17 @@ def copy_state(source: Any, target: Any) -> None:
         variable.assign(fresh)
 
 
+def copy_weights(source: Any, target: Any) -> None:
+    """Give a model the weights and random seeds of another.
+
+    Args:
+        source: A model.
+        target: A model of the same design.
+    """
+    for fresh, variable in zip(source.variables, target.variables, strict=True):
+        variable.assign(fresh)
+
+
 def _variables(model: Any) -> list[Any]:
     model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained, build_model, check_scores
-from kt_grid.engines.design import design, generalise, text_of
+from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming, build_model, check_scores
+from kt_grid.engines.design import copy_state, copy_weights, design, generalise, text_of
 from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
@@ -102,6 +102,7 @@ class Fused:
         self._data: Data = ()
         self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
+        self._ahead: tuple[str, int, Any] | None = None
 
     def run(
         self,
@@ -110,6 +111,7 @@ class Fused:
         arrays: Arrays,
         fit: FitArguments,
         tasks: list[Task],
+        upcoming: Upcoming | None = None,
     ) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
 
@@ -119,6 +121,7 @@ class Fused:
             arrays: All rows of the search.
             fit: How to train.
             tasks: What to train.
+            upcoming: What to prepare for meanwhile.
 
         Yields:
             One result per task, as soon as it is there.
@@ -130,18 +133,37 @@ class Fused:
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         self._hold(arrays, fit)
-        build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
-        trial = _Trial(build, arrays, fit, _without_epochs(hyperparameters.values))
+        trial = _make_trial(hypermodel, hyperparameters, arrays, fit)
         with Worker() as worker:
-            job = self._begin(worker, trial, tasks[0], build(tasks[0].seed))
+            job = self._begin(worker, trial, tasks[0], self._first_model(trial, tasks[0]))
+            if upcoming is not None:
+                later = _make_trial(hypermodel, upcoming.hyperparameters, arrays, upcoming.fit)
+                self._prepare(later, upcoming.task)
             for following in [*tasks[1:], None]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
-                fresh = None if following is None else build(following.seed)
+                fresh = None if following is None else trial.build(following.seed)
                 trained = self._end(job)
                 if following is not None:
                     job = self._begin(worker, trial, following, fresh)
                 yield trained
+
+    def _first_model(self, trial: _Trial, task: Task) -> Any:
+        """The model of a trial's first task, if it wasn't built already to prepare for it."""
+        place, self._ahead = self._ahead, None
+        if place is not None and place[:2] == (trial.values, task.seed):
+            return place[2]
+        return trial.build(task.seed)
+
+    def _prepare(self, trial: _Trial, task: Task) -> None:
+        """Build the first model of a trial to come, and compile its program meanwhile."""
+        try:
+            fresh = trial.build(task.seed)
+            program = self._program(fresh, trial, len(task.train))
+        except Exception:  # its own turn will tell
+            return
+        self._ahead = (trial.values, task.seed, fresh)
+        program.compile_ahead()
 
     def _begin(self, worker: Worker, trial: _Trial, task: Task, fresh: Any) -> _Job:
         """Let the worker train a task; `fresh` is the model that will hold the result."""
@@ -174,8 +196,11 @@ class Fused:
             weighted = job.trial.arrays.sample_weight is not None
             scores = program.score(task.test, weighted=weighted)
             check_scores(scores)
-        for variable, value in zip(job.fresh.variables, program.model.variables, strict=True):
-            variable.assign(value)
+        if task.test is None:
+            # The refit is a model to go on with, so its optimizer's state is kept too.
+            copy_state(program.model, job.fresh)
+        else:
+            copy_weights(program.model, job.fresh)
         seconds = time.perf_counter() - job.start
         return Trained(task.split, scores, fit.epochs, seconds, job.fresh, self.name)
 
@@ -185,6 +210,7 @@ class Fused:
             return
         self._programs.clear()
         self._paused.clear()
+        self._ahead = None
         self._arrays = arrays
         weighted = _with_class_weight(arrays, fit)
         self._data = keras.tree.map_structure(tf.constant, weighted.training_tuple())
@@ -252,6 +278,11 @@ def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> st
     if sum(array.nbytes for array in keras.tree.flatten(arrays.x)) > _RESIDENT_BYTES:
         return f"more than {_RESIDENT_BYTES >> 20} MB of data"
     return None
+
+
+def _make_trial(hypermodel: Any, hyperparameters: Any, arrays: Arrays, fit: FitArguments) -> _Trial:
+    build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
+    return _Trial(build, arrays, fit, _without_epochs(hyperparameters.values))
 
 
 def _without_epochs(values: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained, build_model, check_scores
+from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming, build_model, check_scores
 from kt_grid.engines.design import copy_state, is_same_design
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.seeds import epoch_orders
@@ -35,6 +35,7 @@ class KerasFit:
         arrays: Arrays,
         fit: FitArguments,
         tasks: list[Task],
+        upcoming: Upcoming | None = None,  # noqa: ARG002 - model.fit compiles nothing ahead
     ) -> Iterator[Trained]:
         """Train each task from scratch.
 
@@ -44,6 +45,7 @@ class KerasFit:
             arrays: All rows of the search.
             fit: How to train.
             tasks: What to train.
+            upcoming: What to prepare for meanwhile; nothing here.
 
         Yields:
             One result per task, as soon as it is there.

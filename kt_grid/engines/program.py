@@ -1,7 +1,9 @@
 """One training as one XLA program over data that stays in memory."""
 
+import contextlib
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -70,6 +72,7 @@ class TrainingProgram:
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
         self._train = self._trace()
+        self._compiling: threading.Thread | None = None
 
     def describe(self, description: Any) -> str:
         """Leave out of a model's description what is an input of this program.
@@ -102,6 +105,22 @@ class TrainingProgram:
         )
         return traced
 
+    def compile_ahead(self) -> None:
+        """Let XLA compile the program in a thread of its own, before it is needed."""
+        if self._compiling is None:
+            self._compiling = threading.Thread(target=self._compile, daemon=True)
+            self._compiling.start()
+
+    def _compile(self) -> None:
+        """Compile by running no epoch at all; what XLA refuses, it refuses again in `advance`."""
+        masks = [
+            tf.zeros((self._block, self._places, *masked.shape), tf.bool)
+            for masked in self._knobs.masked
+        ]
+        orders, weights = tf.zeros((self._block, self._places), tf.int32), tf.zeros(self._places)
+        with contextlib.suppress(Exception):
+            self._train(orders, weights, masks, tf.constant(0), tf.constant(0))
+
     def load(self, fresh: Any, seed: int, rows: int) -> Course:
         """Begin a training.
 
@@ -113,6 +132,10 @@ class TrainingProgram:
         Returns:
             The training's course.
         """
+        # Compiling runs the program, which would write the variables back as they were.
+        self.compile_ahead()
+        if self._compiling is not None:
+            self._compiling.join()
         optimizer = self.model.optimizer
         for new, variable in zip(fresh.variables, self.model.variables, strict=True):
             variable.assign(new)
