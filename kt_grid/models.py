@@ -1,7 +1,9 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -82,8 +84,7 @@ class KeptModels:
             )
         if not model.built and runner is not None:
             model(runner.arrays.take(np.arange(1)).x)
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.store.weights(trial.trial_id, split))
+        load_fold_weights(model, self.store.weights(trial.trial_id, split))
         return model
 
     def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
@@ -108,6 +109,19 @@ class KeptModels:
             write_file(self.store.model_file, runner.refit(trial).save)
             write_json(self.store.refit_file, record)
         return load_refit(self.store)
+
+
+def load_fold_weights(model: Any, path: Path) -> None:
+    """Load a fold's weights into a model of the same design.
+
+    Args:
+        model: The model.
+        path: The file.
+    """
+    with warnings.catch_warnings():
+        # The optimizer's state isn't kept for a fold, and Keras says so every time.
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        model.load_weights(path)
 
 
 def load_refit(store: SearchStore) -> Any:

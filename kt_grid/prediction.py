@@ -80,6 +80,8 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
     if not ensemble:
         yield model
         return
+    from kt_grid.models import load_fold_weights
+
     record: Mapping[str, Any] = read_json(store.refit_file)
     folds = int((store.read_identity() or {})["folds"])
     for split in range(folds):
@@ -89,7 +91,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
                 f"Expected the weights of all folds for --ensemble. Received: no {weights}. "
                 "Run the search again with --overwrite"
             )
-        model.load_weights(weights)
+        load_fold_weights(model, weights)
         yield model
 
 

@@ -130,7 +130,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     cv = _make_cv(options)
     dataset = read_csv(options.data or bundled(), options.target)
     dataset = dataset.sample(options.sample, options.seed)
-    check_target(dataset, binary=experiment.source is None)
+    check_target(dataset, binary=experiment.binary)
     return Plan(
         experiment=experiment,
         options=options,

@@ -13,9 +13,10 @@ from kt_grid.experiments import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = "".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
 COMMANDS = [
     line.removeprefix("$ ").partition("#")[0].strip()
-    for line in README.splitlines()
+    for line in BLOCKS.splitlines()
     if line.removeprefix("$ ").startswith("kt-grid ")
 ]
 OPTIONS = {
@@ -73,7 +74,9 @@ def test_python_example_runs(tmp_path, monkeypatch, capsys):
     code = re.search(r"## From Python\n\n```python\n(.+?)```", README, re.DOTALL)[1]
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the README's own code
-    assert "mean_test_score" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "[4 rows x" in shown
+    assert re.search(r"^0\.\d+ {'epochs': (5|10), 'units': (4|8)}$", shown, re.MULTILINE)
     assert (tmp_path / "runs" / "mine" / "best" / "model.keras").exists()
 
 

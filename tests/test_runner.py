@@ -35,7 +35,7 @@ class FakeEngine:
         self.tasks = []
         self.fits = []
 
-    def run(self, hypermodel, hyperparameters, arrays, fit, tasks):
+    def run(self, hypermodel, hyperparameters, arrays, fit, tasks, upcoming=None):
         for task in tasks:
             self.tasks.append(task)
             self.fits.append(fit)

@@ -1,6 +1,7 @@
 """What a model is made of, apart from the values of its variables."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -8,7 +9,7 @@ import keras
 
 Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
 
-_FOREIGN_CLASSES = ("Lambda", "function")
+_FOREIGN_CLASSES = ("Lambda", "function", "__lambda__")
 _USER_PACKAGE = ">"
 _OWN_MODULES = ("keras", "builtins")
 
@@ -26,7 +27,10 @@ def design(model: Any) -> Any:
         Nested dicts and lists of plain values, or None.
     """
     try:
-        config = keras.saving.serialize_keras_object(model)
+        with warnings.catch_warnings():
+            # Keras warns of a lambda that is saved, but this one is only looked at.
+            warnings.simplefilter("ignore")
+            config = keras.saving.serialize_keras_object(model)
     except (NotImplementedError, TypeError, ValueError):
         return None
     return config if _is_own(config) else None

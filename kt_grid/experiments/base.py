@@ -36,6 +36,11 @@ class Experiment:
     declares: bool = True
     source: str | None = None
 
+    @property
+    def binary(self) -> bool:
+        """Whether it is one of kt-grid's own, whose network tells the classes 0 and 1 apart."""
+        return getattr(self.model, "__module__", "") == "kt_grid.experiments.tutorial"
+
 
 REGISTRY: dict[str, Experiment] = {}
 

@@ -51,7 +51,7 @@ def test_foreign_parts_have_no_design(made):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "ftrl", "adagrad"])
 def test_copied_state_trains_like_the_original(optimizer):
     """Also what an optimizer keeps outside its slots, such as Nadam's product."""
-    x, y = np.ones((8, 4), "float32"), np.arange(8, dtype="float32")
+    x, y = np.ones((8, 4), "float32"), np.arange(24, dtype="float32").reshape(8, 3)
     dropout = lambda: keras.layers.Dropout(0.5)  # noqa: E731
     used, fresh = model(dropout, optimizer=optimizer), model(dropout, optimizer=optimizer)
     used.fit(x, y, epochs=2, verbose=0)
