@@ -72,6 +72,7 @@ class TrainingProgram:
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
         self._train = self._trace()
+        self._starting = threading.Lock()
         self._compiling: threading.Thread | None = None
 
     def describe(self, description: Any) -> str:
@@ -107,9 +108,10 @@ class TrainingProgram:
 
     def compile_ahead(self) -> None:
         """Let XLA compile the program in a thread of its own, before it is needed."""
-        if self._compiling is None:
-            self._compiling = threading.Thread(target=self._compile, daemon=True)
-            self._compiling.start()
+        with self._starting:
+            if self._compiling is None:
+                self._compiling = threading.Thread(target=self._compile)
+                self._compiling.start()
 
     def _compile(self) -> None:
         """Compile by running no epoch at all; what XLA refuses, it refuses again in `advance`."""
