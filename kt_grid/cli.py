@@ -50,7 +50,8 @@ def main() -> NoReturn:
     try:
         status = app(prog_name="kt-grid", standalone_mode=False)
     except TyperException as error:
-        _complain(error.format_message())
+        message = error.format_message()
+        typer.echo(message, err=True) if message.startswith("Usage:") else _complain(message)
         status = WRONG_USAGE
     except KtGridError as error:
         if debug:
