@@ -37,7 +37,8 @@ class TerminalProgress:
         """Draw the bar."""
         self._trials, self._finished, self._before, self._folds = trials, finished, finished, folds
         left = (trials - finished) * folds
-        self._progress.start()
+        if self._progress.console.is_terminal:
+            self._progress.start()
         self._progress.update(self._task, total=left, visible=True, trials=self._count())
 
     def fold(self, parameters: Parameters) -> None:
@@ -60,7 +61,8 @@ class TerminalProgress:
 
     def end(self) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        if self._progress.console.is_terminal:
+            self._progress.stop()
 
     def _count(self) -> str:
         return f"trial {self._finished}/{self._trials}"
