@@ -4,28 +4,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.errors import UsageError
 from kt_grid.oracle import GridOracle
-from kt_grid.store import SearchStore
-
-KEEP = ("all", "best")
-
-
-def check_keep(keep: str) -> str:
-    """Refuse a word that doesn't say whose weights to keep.
-
-    Args:
-        keep: The word.
-
-    Returns:
-        The same.
-
-    Raises:
-        UsageError: If it isn't one of `KEEP`.
-    """
-    if keep not in KEEP:
-        raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
-    return keep
+from kt_grid.store import SearchStore, check_keep
 
 
 class WeightKeeper:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kt_grid.data import Dataset, bundled, check_target, read_csv
+from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
 from kt_grid.folds import KFold, Splitter, make_splits
@@ -14,7 +15,7 @@ from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.results import SearchResults, read_results
 from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
-from kt_grid.store import SearchStore
+from kt_grid.store import SearchStore, check_keep
 
 CV = ("kfold", "shuffled-kfold")
 
@@ -123,6 +124,8 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     Raises:
         KtGridError: If the options, the grid or the data can't be meant.
     """
+    check_keep(options.keep)
+    check_engine(options.engine)
     if not experiment.declares:
         check_names(options.grid, list(experiment.grid))
     grid = replace_axes(experiment.grid, options.grid)

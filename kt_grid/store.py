@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kt_grid.errors import MismatchError, StoreError
+from kt_grid.errors import MismatchError, StoreError, UsageError
 
 FORMAT = 1
+KEEP = ("all", "best")
 _IDENTITY = "search.json"
 _TRIAL = "trial.json"
 _PREFIX = "trial_"
@@ -224,6 +225,23 @@ class SearchStore:
             return None
         parameters: dict[str, Any] | None = record.get("parameters")
         return parameters
+
+
+def check_keep(keep: str) -> str:
+    """Refuse a word that doesn't say whose weights to keep.
+
+    Args:
+        keep: The word.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: If it isn't one of `KEEP`.
+    """
+    if keep not in KEEP:
+        raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
+    return keep
 
 
 def read_json(path: Path) -> Any:

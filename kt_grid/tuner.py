@@ -17,7 +17,7 @@ from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, make_splits
 from kt_grid.identity import make_identity, package_versions, source_digest
-from kt_grid.keeping import WeightKeeper, check_keep
+from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels, load_refit
 from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
@@ -26,7 +26,7 @@ from kt_grid.results import SearchResults, read_results
 from kt_grid.runner import TrialRunner
 from kt_grid.seeds import check_seed
 from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
-from kt_grid.store import SearchStore, write_file, write_json
+from kt_grid.store import SearchStore, check_keep, write_file, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -185,3 +185,9 @@ def test_a_sample_is_searched_on_its_share_of_the_rows(planned):
     whole = planned().dataset.x.tolist()
     places = [whole.index(row) for row in made.dataset.x.tolist()]
     assert places == sorted(set(places))
+
+
+@pytest.mark.parametrize("option", ["keep", "engine"])
+def test_a_plan_refuses_words_that_only_training_would_meet(option):
+    with pytest.raises(UsageError, match=rf"Expected {option} to be one of .* Received: 'some'"):
+        plan(REGISTRY["neurons"], Options(**{option: "some"}))

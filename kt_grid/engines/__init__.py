@@ -6,6 +6,19 @@ from kt_grid.errors import UsageError
 ENGINES = ("auto", "keras", "fused")
 
 
+def check_engine(name: str) -> None:
+    """Refuse a word that names no engine.
+
+    Args:
+        name: The word.
+
+    Raises:
+        UsageError: If it isn't one of `ENGINES`.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"Expected engine to be one of {', '.join(ENGINES)}. Received: {name!r}")
+
+
 def make_engine(name: str) -> Engine:
     """Make an engine.
 
@@ -18,8 +31,7 @@ def make_engine(name: str) -> Engine:
     Raises:
         UsageError: If there is no engine of that name.
     """
-    if name not in ENGINES:
-        raise UsageError(f"Expected engine to be one of {', '.join(ENGINES)}. Received: {name!r}")
+    check_engine(name)
     if name == "keras":
         from kt_grid.engines.keras_fit import KerasFit
 

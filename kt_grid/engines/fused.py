@@ -275,9 +275,22 @@ def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> st
         return "a model compiled with run_eagerly=True"
     if described is None:
         return "a layer, loss, metric or optimizer that isn't Keras's own"
+    if not _has_plain_rate(model.optimizer):
+        return "an optimizer around another one, or a learning rate that is a function"
     if sum(array.nbytes for array in keras.tree.flatten(arrays.x)) > _RESIDENT_BYTES:
         return f"more than {_RESIDENT_BYTES >> 20} MB of data"
     return None
+
+
+def _has_plain_rate(optimizer: Any) -> bool:
+    """Tell whether a program can take over the optimizer's learning rate.
+
+    It copies the first two variables of a fresh optimizer, which are its step count and its
+    rate; a schedule is part of the design. A wrapped optimizer keeps its rate elsewhere.
+    """
+    if isinstance(optimizer.get_config().get("learning_rate"), dict):
+        return True
+    return any(variable is optimizer.learning_rate for variable in optimizer.variables[:2])
 
 
 def _make_trial(hypermodel: Any, hyperparameters: Any, arrays: Arrays, fit: FitArguments) -> _Trial:

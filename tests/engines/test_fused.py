@@ -363,6 +363,13 @@ UNSUITABLE = {
         FIT,
         "isn't Keras's own",
     ),
+    "wrapped_optimizer": (
+        Builder(
+            lambda: compiled(dense(), keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
+        ),
+        FIT,
+        "optimizer around another",
+    ),
     "eager": (Builder(lambda: compiled(dense(), run_eagerly=True)), FIT, "run_eagerly"),
 }
 
