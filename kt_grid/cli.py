@@ -17,6 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 import kt_grid
+from kt_grid import options as opt
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
@@ -30,7 +31,6 @@ from kt_grid.space import parse_words
 from kt_grid.store import SearchStore, write_text
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
-_ALL = "all"
 
 app = typer.Typer(
     name="kt-grid",
@@ -79,35 +79,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _complete_name(incomplete: str) -> list[str]:
-    return [name for name in [*REGISTRY, _ALL] if name.startswith(incomplete)]
-
-
 @app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: opt.Debug = False,
 ) -> None:
     """Grid search with k-fold cross-validation for Keras models."""
-
-
-_Name = Annotated[
-    str, typer.Argument(metavar="NAME", autocompletion=_complete_name, help="An experiment.")
-]
-_Names = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="NAME...",
-        autocompletion=_complete_name,
-        help="Experiments (see kt-grid list), `all`, or my_file.py, my_file.py:build_model, "
-        "package.module:Name.",
-    ),
-]
-_Directory = Annotated[
-    Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")
-]
 
 
 @app.command("list")
@@ -124,46 +103,23 @@ def list_experiments() -> None:
 
 @app.command()
 def run(
-    names: _Names,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--grid",
-            metavar="AXIS=V1,V2",
-            help="Replace an axis or add one; repeatable. batch_size and epochs always can be.",
-        ),
-    ] = None,
-    folds: Annotated[int, typer.Option("--folds", help="Number of folds.")] = 3,
-    cv: Annotated[str, typer.Option("--cv", help="kfold or shuffled-kfold.")] = "kfold",
-    seed: Annotated[int, typer.Option("--seed", help="Where every random draw comes from.")] = 7,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE.csv", help="Rows; the Pima data if none.")
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option("--target", metavar="COLUMN", help="Target column; the last if none."),
-    ] = None,
-    objective: Annotated[
-        str | None, typer.Option("--objective", help="Such as val_accuracy or min:val_my_metric.")
-    ] = None,
-    sample: Annotated[
-        float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
-    ] = 1.0,
-    engine: Annotated[str, typer.Option("--engine", help="auto, keras or fused.")] = "auto",
-    directory: _Directory = Path("runs"),
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Delete the search that is there and begin anew.")
-    ] = False,
-    keep: Annotated[
-        str, typer.Option("--keep", help="Keep the fold weights of the best trial, or of all.")
-    ] = "best",
-    no_refit: Annotated[
-        bool, typer.Option("--no-refit", help="Don't train the best combination on all rows.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the trials and count the fits; train nothing.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only results and errors.")] = False,
+    names: opt.Names,
+    grid: opt.GridWords = None,
+    folds: opt.Folds = 3,
+    cv: opt.Cv = "kfold",
+    repeats: opt.Repeats = 1,
+    seed: opt.Seed = 7,
+    data: opt.Data = None,
+    target: opt.Target = None,
+    objective: opt.ObjectiveWord = None,
+    sample: opt.Sample = 1.0,
+    engine: opt.EngineName = "auto",
+    directory: opt.Directory = Path("runs"),
+    overwrite: opt.Overwrite = False,
+    keep: opt.Keep = "best",
+    no_refit: opt.NoRefit = False,
+    dry_run: opt.DryRun = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Search a grid; the same line again resumes.
 
@@ -172,6 +128,7 @@ def run(
     options = Options(
         folds=folds,
         cv=cv,
+        repeats=repeats,
         seed=seed,
         data=data,
         target=target,
@@ -201,17 +158,11 @@ def run(
 
 @app.command()
 def report(
-    name: _Name,
-    style: Annotated[
-        str, typer.Option("--format", help="text, table, markdown, csv or json.")
-    ] = "text",
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
-    ] = None,
-    published: Annotated[
-        bool, typer.Option("--published", help="Put the tutorial's figures beside ours.")
-    ] = False,
-    directory: _Directory = Path("runs"),
+    name: opt.Name,
+    style: opt.Style = "text",
+    output: opt.Output = None,
+    published: opt.ShowPublished = False,
+    directory: opt.Directory = Path("runs"),
 ) -> None:
     """Show the results of a search, finished or not.
 
@@ -227,18 +178,11 @@ def report(
 
 @app.command()
 def predict(
-    name: _Name,
-    data: Annotated[
-        Path, typer.Option("--data", metavar="FILE.csv", help="Rows, with or without the target.")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="FILE.csv", help="Write there, not to stdout."),
-    ] = None,
-    ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Average the fold models of the best trial.")
-    ] = False,
-    directory: _Directory = Path("runs"),
+    name: opt.Name,
+    data: opt.NewRows,
+    output: opt.Output = None,
+    ensemble: opt.Ensemble = False,
+    directory: opt.Directory = Path("runs"),
 ) -> None:
     """Predict with the best model of a search, refitted on all rows.
 
@@ -251,7 +195,7 @@ def predict(
 
 
 def _experiments(names: list[str]) -> list[Experiment]:
-    words = list(REGISTRY) if names == [_ALL] else names
+    words = list(REGISTRY) if names == [opt.ALL] else names
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
         _load_tensorflow()

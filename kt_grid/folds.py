@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kt_grid.data import digest
 from kt_grid.errors import SplitError
-from kt_grid.seeds import check_seed
+from kt_grid.seeds import check_seed, derive_seed
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Indices, Indices]
@@ -117,6 +117,60 @@ def check_cv(cv: int | Splitter) -> Splitter:
             f"Received: {cv!r}"
         )
     return cv
+
+
+class Repeated:
+    """A splitter's folds, several times over; the trainings differ in their seeds.
+
+    Args:
+        cv: A splitter. A shuffling one of kt-grid's own is shuffled anew for each repeat.
+        n_repeats: Passes over all folds, at least 1.
+
+    Example:
+        >>> len([*Repeated(KFold(3), 2).split(range(7))])
+        6
+    """
+
+    def __init__(self, cv: Splitter, n_repeats: int) -> None:
+        if isinstance(n_repeats, bool) or not isinstance(n_repeats, int) or n_repeats < 1:
+            raise SplitError(f"Expected 1 or more repeats. Received: {n_repeats!r}")
+        self.cv = cv
+        self.n_repeats = n_repeats
+
+    def __repr__(self) -> str:
+        return f"Repeated({self.cv!r}, {self.n_repeats})"
+
+    def split(self, x: Any, y: Any = None) -> Iterator[Split]:
+        """Yield the index arrays (train, test) of every fold, repeat after repeat.
+
+        Args:
+            x: Anything with as many items as there are rows.
+            y: Targets, for splitters that look at them.
+
+        Yields:
+            A pair of integer arrays.
+        """
+        for repeat in range(self.n_repeats):
+            yield from _reseeded(self.cv, repeat).split(x, y)
+
+
+def _reseeded(cv: Splitter, repeat: int) -> Splitter:
+    """The splitter of one repeat; the first is the splitter itself."""
+    if repeat == 0 or not isinstance(cv, KFold) or cv.random_state is None:
+        return cv
+    return KFold(cv.n_splits, shuffle=True, random_state=derive_seed(cv.random_state, {}, repeat))
+
+
+def count_repeats(cv: Splitter) -> int:
+    """Return how often a splitter passes over all folds.
+
+    Args:
+        cv: A splitter.
+
+    Returns:
+        Its `n_repeats`, as scikit-learn's repeating splitters have it too; else 1.
+    """
+    return int(getattr(cv, "n_repeats", 1))
 
 
 def make_splits(cv: Splitter, rows: int, y: Any = None) -> list[Split]:

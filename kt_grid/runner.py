@@ -31,6 +31,7 @@ class TrialRunner:
         store: Where the folds' records go.
         arrays: The rows.
         splits: Which of them train and which are held out.
+        repeats: Passes over all folds that the splits consist of.
         fit: How to train, where the trial's parameters don't say it.
         passed_axes: Axes among `batch_size` and `epochs` that a HyperModel's own `fit` is
             given as arguments.
@@ -45,6 +46,7 @@ class TrialRunner:
     store: SearchStore
     arrays: Arrays
     splits: list[Split]
+    repeats: int
     fit: FitArguments
     passed_axes: tuple[str, ...]
     longest: int
@@ -110,8 +112,9 @@ class TrialRunner:
         return Upcoming(hyperparameters, self._fit_of(following), first)
 
     def _tasks(self, values: Parameters) -> list[Task]:
+        folds = len(self.splits) // self.repeats
         return [
-            Task(split, train, test, derive_seed(self.seed, values, 0, split))
+            Task(split, train, test, derive_seed(self.seed, values, *divmod(split, folds)))
             for split, (train, test) in enumerate(self.splits)
         ]
 

@@ -9,7 +9,7 @@ from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
-from kt_grid.folds import KFold, Splitter, make_splits
+from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
@@ -28,6 +28,7 @@ class Options:
         grid: Axes that replace the experiment's or add to them.
         folds: Number of folds.
         cv: One of `CV`.
+        repeats: Passes over all folds.
         seed: The search's seed.
         data: A CSV file; the Pima data by default.
         target: Its target column; the last by default.
@@ -43,6 +44,7 @@ class Options:
     grid: Grid = field(default_factory=dict)
     folds: int = 3
     cv: str = "kfold"
+    repeats: int = 1
     seed: int = 7
     data: Path | None = None
     target: str | None = None
@@ -199,9 +201,10 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 def _make_cv(options: Options) -> Splitter:
     if options.cv not in CV:
         raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
-    if options.cv == "kfold":
-        return KFold(options.folds)
-    return KFold(options.folds, shuffle=True, random_state=options.seed)
+    once = KFold(options.folds)
+    if options.cv == "shuffled-kfold":
+        once = KFold(options.folds, shuffle=True, random_state=options.seed)
+    return once if options.repeats == 1 else Repeated(once, options.repeats)
 
 
 def _about(planned: Plan) -> dict[str, Any]:

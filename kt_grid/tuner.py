@@ -15,7 +15,7 @@ from kt_grid.engines import make_engine
 from kt_grid.engines.base import FitArguments
 from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
 from kt_grid.errors import KtGridError, PredictionError
-from kt_grid.folds import Splitter, check_cv, make_splits
+from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
 from kt_grid.identity import make_identity, package_versions, source_digest
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels, load_refit
@@ -149,6 +149,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             store=self.store,
             arrays=arrays,
             splits=make_splits(self.cv, arrays.rows, arrays.y),
+            repeats=count_repeats(self.cv),
             fit=fit,
             passed_axes=self._declare_fit(arrays, fit),
             longest=max(
@@ -184,7 +185,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """What search.json says beyond the search's identity."""
         return {
             "experiment": self.project_name,
-            "repeats": 1,
+            "repeats": count_repeats(self.cv),
             "grid": [axis.to_json() for axis in self.oracle.axes],
             "asked": {name: list(values) for name, values in self.grid.items()},
             "versions": package_versions(),
@@ -221,8 +222,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
-        parameters = dict(ended.hyperparameters.values)
-        self.observer.trial(parameters, ended.score, self.keeper.best_score)
+        self.observer.trial(ended.hyperparameters.values, ended.score, self.keeper.best_score)
 
     def on_search_end(self) -> None:
         """Write keras-tuner's own files once; per trial they would grow with the square."""

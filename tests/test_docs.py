@@ -21,8 +21,8 @@ COMMANDS = [
 ]
 OPTIONS = {
     "run": (
-        "--grid --folds --cv --seed --data --target --objective --sample --engine --directory "
-        "--overwrite --keep --no-refit --dry-run --quiet"
+        "--grid --folds --cv --repeats --seed --data --target --objective --sample --engine "
+        "--directory --overwrite --keep --no-refit --dry-run --quiet"
     ),
     "report": "--format --output --published --directory",
     "predict": "--data --output --ensemble --directory",

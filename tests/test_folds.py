@@ -179,3 +179,30 @@ def _assert_equal(ours, theirs, rows):
     for our_sides, their_sides in pairs:
         for our_side, their_side in zip(our_sides, their_sides, strict=True):
             np.testing.assert_array_equal(our_side, their_side)
+
+
+class TestRepeated:
+    def test_contiguous_folds_are_the_same_in_every_repeat(self):
+        splits = folds.make_splits(folds.Repeated(folds.KFold(3), 2), 10)
+        assert [test.tolist() for _, test in splits[:3]] == [t.tolist() for _, t in splits[3:]]
+
+    def test_shuffled_folds_are_drawn_anew(self):
+        shuffled = folds.KFold(3, shuffle=True, random_state=7)
+        splits = folds.make_splits(folds.Repeated(shuffled, 3), 12)
+        first = folds.make_splits(shuffled, 12)
+        assert [test.tolist() for _, test in splits[:3]] == [test.tolist() for _, test in first]
+        drawn = {tuple(tuple(test) for _, test in splits[i : i + 3]) for i in (0, 3, 6)}
+        assert len(drawn) == 3
+
+    @pytest.mark.parametrize(
+        "repeats", [pytest.param(0, id="zero"), pytest.param(True, id="bool"), 1.5, "2"]
+    )
+    def test_other_numbers_of_repeats_are_refused(self, raises, repeats):
+        with raises(SplitError, "repeats", repr(repeats)):
+            folds.Repeated(folds.KFold(3), repeats)
+
+    def test_counts(self):
+        repeated = model_selection.RepeatedKFold(n_splits=3, n_repeats=4, random_state=1)
+        assert folds.count_repeats(folds.Repeated(folds.KFold(3), 2)) == 2
+        assert folds.count_repeats(repeated) == 4
+        assert folds.count_repeats(folds.KFold(3)) == 1

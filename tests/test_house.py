@@ -28,7 +28,7 @@ LAYERS = (
     "experiments",
     "search",
     "published prediction progress",
-    "report",
+    "report options",
     "cli",
     "__main__",
 )
@@ -62,7 +62,7 @@ def test_no_module_imports_itself_by_a_detour():
 @pytest.mark.parametrize(
     ("packages", "allowed"),
     [
-        pytest.param({"typer", "click"}, {"cli"}, id="typer"),
+        pytest.param({"typer", "click"}, {"cli", "options"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
         pytest.param({"pandas"}, {"results", "tuner"}, id="pandas"),

@@ -77,6 +77,7 @@ def make_runner(tmp_path):
             store=SearchStore(tmp_path, "search"),
             arrays=Arrays(rows[:, None], rows % 2),
             splits=make_splits(KFold(3), 8),
+            repeats=1,
             fit=FitArguments(epochs=2, batch_size=32),
             longest=5,
             passed_axes=(),

@@ -1,0 +1,89 @@
+"""The options and arguments of the command line, each with its help text."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kt_grid.experiments import REGISTRY
+
+ALL = "all"
+
+
+def _complete_name(incomplete: str) -> list[str]:
+    return [name for name in [*REGISTRY, ALL] if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", autocompletion=_complete_name, help="An experiment.")
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...",
+        autocompletion=_complete_name,
+        help="Experiments (see kt-grid list), `all`, or my_file.py, my_file.py:build_model, "
+        "package.module:Name.",
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Directory = Annotated[
+    Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")
+]
+
+GridWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        metavar="AXIS=V1,V2",
+        help="Replace an axis or add one; repeatable. batch_size and epochs always can be.",
+    ),
+]
+Folds = Annotated[int, typer.Option("--folds", help="Number of folds.")]
+Cv = Annotated[str, typer.Option("--cv", help="kfold or shuffled-kfold.")]
+Repeats = Annotated[
+    int, typer.Option("--repeats", help="Passes over all folds, each with fresh seeds.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Where every random draw comes from.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FILE.csv", help="Rows; the Pima data if none.")
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="COLUMN", help="Target column; the last if none."),
+]
+ObjectiveWord = Annotated[
+    str | None, typer.Option("--objective", help="Such as val_accuracy or min:val_my_metric.")
+]
+Sample = Annotated[
+    float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
+]
+EngineName = Annotated[str, typer.Option("--engine", help="auto, keras or fused.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Delete the search that is there and begin anew.")
+]
+Keep = Annotated[
+    str, typer.Option("--keep", help="Keep the fold weights of the best trial, or of all.")
+]
+NoRefit = Annotated[
+    bool, typer.Option("--no-refit", help="Don't train the best combination on all rows.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the trials and count the fits; train nothing.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")]
+
+Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv or json.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
+]
+ShowPublished = Annotated[
+    bool, typer.Option("--published", help="Put the tutorial's figures beside ours.")
+]
+
+NewRows = Annotated[
+    Path, typer.Option("--data", metavar="FILE.csv", help="Rows, with or without the target.")
+]
+Ensemble = Annotated[
+    bool, typer.Option("--ensemble", help="Average the fold models of the best trial.")
+]
