@@ -1,9 +1,7 @@
 """The command line: parse, make one library call, render. Only this module prints or exits."""
 
 import csv
-import importlib
 import io
-import logging
 import os
 import signal
 import sys
@@ -18,6 +16,7 @@ from typer.exceptions import TyperException
 
 import kt_grid
 from kt_grid import options as opt
+from kt_grid.backend import load_backend
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
@@ -114,6 +113,9 @@ def run(
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
     engine: opt.EngineName = "auto",
+    workers: opt.Workers = "auto",
+    scheduler: opt.Scheduler = None,
+    trial_timeout: opt.TrialTimeout = None,
     directory: opt.Directory = Path("runs"),
     overwrite: opt.Overwrite = False,
     keep: opt.Keep = "best",
@@ -135,6 +137,9 @@ def run(
         sample=sample,
         objective=objective,
         engine=engine,
+        workers=workers,
+        scheduler=scheduler,
+        trial_timeout=trial_timeout,
         directory=directory,
         overwrite=overwrite,
         keep=keep,
@@ -188,7 +193,7 @@ def predict(
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
-    _load_tensorflow()
+    load_backend()
     store = _store(directory, name)
     rows = list(predict_file(store, data, ensemble=ensemble))
     _write(_csv(rows), output)
@@ -198,29 +203,8 @@ def _experiments(names: list[str]) -> list[Experiment]:
     words = list(REGISTRY) if names == [opt.ALL] else names
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
-        _load_tensorflow()
+        load_backend()
     return [load_experiment(word) for word in words]
-
-
-def _load_tensorflow() -> None:
-    """Import TensorFlow and keep its own log off the terminal.
-
-    What it logs while it is imported heeds no setting, so stderr is turned away meanwhile.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        importlib.import_module("keras_tuner")
-        importlib.import_module("tensorflow").config.list_logical_devices()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    finally:
-        os.dup2(terminal, 2)
-        os.close(nowhere)
-        os.close(terminal)
 
 
 def _store(directory: Path, name: str) -> SearchStore:
@@ -245,7 +229,7 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
     try:
         if planned.finished() is None:
-            _load_tensorflow()
+            load_backend()
         results = run_search(planned, Silent() if quiet else _progress(planned))
     except KeyboardInterrupt:
         _complain(f"interrupted; the same line goes on from {planned.store.root}")

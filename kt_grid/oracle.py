@@ -2,13 +2,14 @@
 
 import math
 import threading
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_grid.objective import Objective
+from kt_grid.schedule import Schedule
 from kt_grid.space import (
     Axis,
     Grid,
@@ -32,6 +33,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     get different trials at the same time, and a trial costs the same however many went before.
 
     Failed trials are not tried again, since the same seeds would give the same failure.
+
+    Attributes:
+        suspended: While it is set, no trial is handed out, and whoever asks is sent away.
 
     Args:
         objective: What the trials are ranked by.
@@ -71,11 +75,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self.grid: Grid = grid or {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
-        self._tried: set[str] = set()
-        self._interrupted: dict[str, str] = {}
-        self._untried: Iterator[Parameters] | None = None
-        self._next: Parameters | None = None
-        self._next_number = 0
+        self.suspended = False
+        self._schedule = Schedule(lambda: self.trials)
 
     @property
     def axes(self) -> Sequence[Axis]:
@@ -99,19 +100,17 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             if tuner_id in self.ongoing_trials:
                 return self.ongoing_trials[tuner_id]
-            trial_id = self._free_id()
-            response = self.populate_space(trial_id)
-            values = response["values"] or {}
-            trial_id = self._interrupted.pop(key(values), trial_id)
+            response = self.populate_space("")
+            if response["status"] != TrialStatus.RUNNING:
+                return Trial(self.hyperparameters.copy(), status=response["status"])
             hyperparameters = self.hyperparameters.copy()
-            hyperparameters.values = dict(values)
-            trial = Trial(hyperparameters, trial_id=trial_id, status=response["status"])
-            if trial.status == TrialStatus.RUNNING:
-                self._tried.add(key(values))
-                self.ongoing_trials[tuner_id] = trial
-                self.trials[trial_id] = trial
-                self.start_order.append(trial_id)
-                self._write(trial)
+            hyperparameters.values = dict(response["values"])
+            trial_id = self._schedule.take(hyperparameters.values)
+            trial = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
+            self.ongoing_trials[tuner_id] = trial
+            self.trials[trial_id] = trial
+            self.start_order.append(trial_id)
+            self._write(trial)
             return trial
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002 - keras-tuner's signature
@@ -123,7 +122,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         Returns:
             A dict with "status" and "values".
         """
-        if self.max_trials and len(self.trials) >= self.max_trials:
+        if self.suspended:
             return {"status": TrialStatus.STOPPED, "values": None}
         parameters = self.peek()
         if parameters is not None:
@@ -132,15 +131,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         status = TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED
         return {"status": status, "values": None}
 
-    def _first_untried(self) -> Parameters | None:
-        """Go on from the last combination handed out: all before it are tried."""
-        if self._untried is None:
-            self._untried = combinations(self.axes)
-            self._next = next(self._untried, None)
-        while self._next is not None and key(self._next) in self._tried:
-            self._next = next(self._untried, None)
-        return self._next
-
     def peek(self) -> Parameters | None:
         """Return the combination that the next new trial will get, as things stand.
 
@@ -148,9 +138,20 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Parameters by name; None if all are handed out.
         """
         with self._lock:
-            if self.max_trials and len(self.trials) >= self.max_trials:
+            limit = self.max_trials - len(self.trials) if self.max_trials else None
+            if limit is not None and limit <= 0:
                 return None
-            return self._first_untried()
+            return self._schedule.peek(self.axes, limit)
+
+    def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:
+        """Hand out the most expensive of the next trials first, so that none is left for the end.
+
+        Args:
+            cost: What a combination costs, in any unit.
+            lookahead: Number of trials to choose from.
+        """
+        with self._lock:
+            self._schedule.expensive_first(cost, lookahead)
 
     def update_space(self, hyperparameters: Any) -> None:
         """Add entries that a model declares to the grid.
@@ -161,7 +162,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         known = len(self.hyperparameters.space)
         super().update_space(hyperparameters)
         if len(self.hyperparameters.space) != known:
-            self._untried = None
+            self._schedule.forget_axes()
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Any:
         """Record a trial's metrics; they reach the disk when the trial ends.
@@ -205,7 +206,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 self.score_trial(own)
             self.update_space(own.hyperparameters)
             # An axis met only while training adds its value to the trial's own.
-            self._tried.add(key(own.hyperparameters.values))
+            self._schedule.mark_tried(own.hyperparameters.values)
             self.end_order.append(own.trial_id)
             self._write(own)
             self.ongoing_trials = {
@@ -259,10 +260,10 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self._add_declared(trial.hyperparameters, asked)
             if trial.status in FINISHED:
                 self.trials[trial_id] = trial
-                self._tried.add(key(trial.hyperparameters.values))
+                self._schedule.mark_tried(trial.hyperparameters.values)
             else:
-                self._interrupted[key(trial.hyperparameters.values)] = trial_id
-        self._untried = None
+                self._schedule.mark_interrupted(trial.hyperparameters.values, trial_id)
+        self._schedule.forget_axes()
 
     def _add_declared(self, hyperparameters: Any, asked: Container[str]) -> None:
         """Take up what the model declared; what the grid then asked for may be gone by now."""
@@ -282,12 +283,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def _write(self, trial: Any) -> None:
         if self.store is not None:
             self.store.write_trial(trial.trial_id, trial.get_state())
-
-    def _free_id(self) -> str:
-        reserved = self._interrupted.values()
-        while (trial_id := f"{self._next_number:04d}") in self.trials or trial_id in reserved:
-            self._next_number += 1
-        return trial_id
 
 
 def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:

@@ -13,6 +13,7 @@ from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
+from kt_grid.placement import Placement, check_environment
 from kt_grid.results import SearchResults, read_results
 from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
 from kt_grid.store import SearchStore, check_keep
@@ -35,6 +36,9 @@ class Options:
         sample: Share of the rows to search on.
         objective: The experiment's by default.
         engine: What trains.
+        workers: Number of worker processes, or "auto".
+        scheduler: Address of a Dask scheduler.
+        trial_timeout: Seconds that a trial may take.
         directory: Where searches are kept.
         overwrite: Whether a search that is already there is deleted first.
         keep: "best" or "all": whose folds' weights are kept.
@@ -51,6 +55,9 @@ class Options:
     sample: float = 1.0
     objective: str | None = None
     engine: str = "auto"
+    workers: int | str = "auto"
+    scheduler: str | None = None
+    trial_timeout: float | None = None
     directory: Path = Path("runs")
     overwrite: bool = False
     keep: str = "best"
@@ -128,6 +135,8 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     """
     check_keep(options.keep)
     check_engine(options.engine)
+    check_environment()
+    Placement(options.workers, options.scheduler, options.trial_timeout)
     if not experiment.declares:
         check_names(options.grid, list(experiment.grid))
     grid = replace_axes(experiment.grid, options.grid)
@@ -184,6 +193,9 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         grid=planned.grid,
         seed=options.seed,
         engine=options.engine,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        trial_timeout=options.trial_timeout,
         directory=options.directory,
         project_name=planned.experiment.name,
         overwrite=options.overwrite,

@@ -109,9 +109,17 @@ class Upcoming:
 
 
 class Engine(Protocol):
-    """Trains the tasks of one trial."""
+    """Trains the tasks of one trial.
+
+    Attributes:
+        name: What it is called.
+    """
 
     name: str
+
+    @property
+    def compiled(self) -> int:
+        """Programs that it has compiled; TensorFlow keeps them for the process's life."""
 
     def run(
         self,

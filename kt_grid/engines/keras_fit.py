@@ -27,6 +27,7 @@ class KerasFit:
     """
 
     name = "keras"
+    compiled = 0
 
     def run(
         self,
