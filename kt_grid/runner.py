@@ -8,6 +8,7 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.arrays import Arrays
+from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
@@ -103,6 +104,10 @@ class TrialRunner:
         """Return the seed of a trial's refit."""
         return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
 
+    def notes(self) -> dict[str, Any]:
+        """Return what the splits and the targets say before anything is trained."""
+        return describe_splits(self.splits, self.arrays.y, self.repeats, self.objective)
+
     def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
         if following is None:
             return None
@@ -162,6 +167,8 @@ class TrialRunner:
             epochs=trained.epochs,
             seconds=trained.seconds,
             engine=trained.engine,
+            weights=int(trained.model.count_params()),
+            steps=trained.steps,
         )
         try:
             self.store.write_fold(trial.trial_id, record, trained.save_weights)

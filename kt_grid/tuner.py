@@ -128,7 +128,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
         identity = self._identity(self._runner)
         self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **identity})
+        self.store.write_identity({**self._notes(), **self._runner.notes(), **identity})
         self.keeper.settle()
         finished = len(self.oracle.finished_trials())
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)

@@ -19,7 +19,7 @@ LAYERS = (
     "objective seeds space",
     "data observer",
     "folds store",
-    "arrays identity results",
+    "arrays baseline identity results",
     "engines",
     "oracle",
     "keeping runner",
@@ -128,7 +128,7 @@ def test_other_names_do_not_resolve():
         kt_grid.__getattr__("nonsense")
 
 
-@pytest.mark.parametrize("name", ["data", "folds", "objective", "seeds", "space"])
+@pytest.mark.parametrize("name", ["baseline", "data", "folds", "objective", "seeds", "space"])
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)
