@@ -25,7 +25,8 @@ LAYERS = (
     "keeping runner",
     "models",
     "tuner",
-    "experiments",
+    "effects experiments statistics",
+    "analysis",
     "search",
     "published prediction progress",
     "report options",
@@ -128,7 +129,9 @@ def test_other_names_do_not_resolve():
         kt_grid.__getattr__("nonsense")
 
 
-@pytest.mark.parametrize("name", ["baseline", "data", "folds", "objective", "seeds", "space"])
+@pytest.mark.parametrize(
+    "name", ["baseline", "data", "folds", "objective", "seeds", "space", "statistics"]
+)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)
