@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,14 @@ from kt_grid.statistics import (
     corrected_t_test,
     estimate_optimism,
     noise_share,
+    smallest_told_apart,
     standard_error,
     variance_parts,
 )
 
 Floats = npt.NDArray[np.float64]
+
+Standing: TypeAlias = Literal["best", "tied", "worse"]
 
 LEVEL = 0.05
 
@@ -88,6 +92,8 @@ class Analysis:
         optimism: By how much the best mean is likely to flatter; None for a single fold.
         noise: Share of the variance between the trials' means that noise alone accounts for.
         effects: Main effect of each axis.
+        told_apart: How far behind the best a combination must be to be told from it; None for a
+            single fold or trial.
     """
 
     results: SearchResults
@@ -98,6 +104,7 @@ class Analysis:
     optimism: float | None
     noise: float | None
     effects: tuple[AxisEffect, ...]
+    told_apart: float | None
 
     @property
     def best(self) -> TrialAnalysis | None:
@@ -109,9 +116,18 @@ class Analysis:
         """The best trial and all that can't be told from it, in grid order."""
         return [trial for trial in self.trials if not trial.is_worse]
 
-    def of(self, trial: TrialResult) -> TrialAnalysis | None:
-        """Return what is known of a trial; None if it isn't completed."""
-        return next((t for t in self.trials if t.trial.trial_id == trial.trial_id), None)
+    def standing(self, trial: TrialAnalysis) -> Standing | None:
+        """Return how a trial stands to the best; None if a single fold can't say it."""
+        if trial is self.best:
+            return "best"
+        if trial.p is None:
+            return None
+        return "worse" if trial.is_worse else "tied"
+
+    @property
+    def by_id(self) -> dict[str, TrialAnalysis]:
+        """The trials by their ids."""
+        return {trial.trial.trial_id: trial for trial in self.trials}
 
 
 def analyse(results: SearchResults) -> Analysis:
@@ -137,6 +153,7 @@ def analyse(results: SearchResults) -> Analysis:
         optimism=estimate_optimism(results.objective.sign * units) if several else None,
         noise=noise_share(units),
         effects=main_effects(results.axes, [t.parameters for t in completed], units),
+        told_apart=_told_apart(results, units) if several else None,
     )
 
 
@@ -160,17 +177,23 @@ def _trials(results: SearchResults, scores: Floats, units: Floats) -> tuple[Tria
         errors = standard_error(units).tolist()
         p = compare_with_best(signed, results.test_ratio, _resolution(results)).tolist()
     parts = _parts(results, scores)
+    best = results.best
     return tuple(
         TrialAnalysis(
             trial=trial,
             error=errors[i],
             behind=float(behind[i]),
-            p=p[i] if trial is not results.best else None,
+            p=None if trial is best else p[i],
             fold_variance=float(parts.fold[i]) if parts else None,
             seed_variance=float(parts.seed[i]) if parts else None,
         )
         for i, trial in enumerate(completed)
     )
+
+
+def _told_apart(results: SearchResults, units: Floats) -> float | None:
+    signed = results.objective.sign * units
+    return smallest_told_apart(signed, results.test_ratio, LEVEL)
 
 
 def _parts(results: SearchResults, scores: Floats) -> VarianceParts | None:

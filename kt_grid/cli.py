@@ -23,7 +23,7 @@ from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
 from kt_grid.prediction import predict_file
 from kt_grid.published import published_results
-from kt_grid.report import render
+from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
@@ -252,6 +252,8 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(render(results), nl=False)
     _tell_failures(results)
+    if not quiet:
+        typer.echo(f"\n{render_verdict(results)}", nl=False, err=True)
     return bool(results.failed)
 
 

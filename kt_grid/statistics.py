@@ -128,6 +128,31 @@ def compare_with_best(units: Floats, ratio: float, resolution: float = 0.0) -> F
     return result
 
 
+def smallest_told_apart(units: Floats, ratio: float, level: float) -> float | None:
+    """Estimate how far behind the best a trial must be to be told from it.
+
+    Args:
+        units: Scores, more is better, shape `(trials, units)`, at least two units.
+        ratio: `n_test / n_train`.
+        level: The level of the comparisons.
+
+    Returns:
+        The distance at which the first comparison just reaches the level, for the median spread
+        of the differences; None for a single trial, or without any spread.
+    """
+    from scipy.special import stdtrit
+
+    trials, count = units.shape
+    if trials < 2:
+        return None
+    best = int(np.argmax(units.mean(axis=1)))
+    differences = np.delete(units[best] - units, best, axis=0)
+    spread = float(np.median(differences.std(axis=1, ddof=1)))
+    pairs = trials * (trials - 1) / 2
+    needed = -float(stdtrit(count - 1, level / pairs / 2))
+    return needed * spread * float(np.sqrt(1 / count + ratio)) or None
+
+
 @dataclass(frozen=True)
 class VarianceParts:
     """Where the variance of a trial's scores comes from.

@@ -28,8 +28,9 @@ LAYERS = (
     "effects experiments statistics",
     "analysis",
     "search",
-    "published prediction progress",
-    "report options",
+    "prediction progress published verdict",
+    "export options",
+    "report",
     "cli",
     "__main__",
 )
