@@ -73,7 +73,7 @@ DryRun = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")]
 
-Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv or json.")]
+Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv, json or html.")]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
 ]

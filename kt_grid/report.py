@@ -1,4 +1,4 @@
-"""Results become text, a table, Markdown, CSV or JSON."""
+"""Results become text, a table, Markdown, CSV, JSON or a page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -145,10 +145,18 @@ def _escaped(cell: str) -> str:
     )
 
 
+def _html(analysis: Analysis, published: Published) -> str:
+    # matplotlib takes a second to import, which the other formats needn't wait for.
+    from kt_grid.page import as_html
+
+    return as_html(analysis, published)
+
+
 FORMATS: Mapping[str, Callable[[Analysis, Published], str]] = {
     "text": _text,
     "table": _table,
     "markdown": _markdown,
     "csv": as_csv,
     "json": as_json,
+    "html": _html,
 }

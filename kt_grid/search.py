@@ -1,5 +1,6 @@
 """From an experiment and options to a finished search that can be resumed."""
 
+import shlex
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,20 @@ from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.results import SearchResults, read_results
-from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.space import (
+    Grid,
+    Parameters,
+    Value,
+    check_names,
+    combinations,
+    make_axes,
+    replace_axes,
+)
 from kt_grid.store import SearchStore, check_keep
 
 CV = ("kfold", "shuffled-kfold")
+
+_SINGLE = ("folds", "cv", "repeats", "seed", "data", "target", "objective", "sample", "engine")
 
 
 @dataclass(frozen=True)
@@ -198,6 +209,39 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     return results
 
 
+def command(planned: Plan) -> str:
+    """Write the command line that runs a search again.
+
+    Args:
+        planned: The search.
+
+    Returns:
+        A line for a POSIX shell, with the options that aren't the default.
+    """
+    options, usual = planned.options, Options()
+    words = [_experiment_word(planned.experiment)]
+    for name, values in options.grid.items():
+        words += ["--grid", f"{name}={','.join(map(_grid_word, values))}"]
+    for option in (*_SINGLE, "directory", "keep"):
+        value = getattr(options, option)
+        if value != getattr(usual, option):
+            words += [f"--{option}", str(value)]
+    words += [] if options.refit else ["--no-refit"]
+    return shlex.join(["kt-grid", "run", *words])
+
+
+def _experiment_word(experiment: Experiment) -> str:
+    """What names an experiment on the command line."""
+    source, name = experiment.source, experiment.name
+    if source is None or Path(source).stem == name:
+        return source or name
+    return f"{source}:{name}"
+
+
+def _grid_word(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _make_cv(options: Options) -> Splitter:
     if options.cv not in CV:
         raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
@@ -211,6 +255,7 @@ def _about(planned: Plan) -> dict[str, Any]:
     dataset, experiment = planned.dataset, planned.experiment
     return {
         "experiment": experiment.name,
+        "command": command(planned),
         "file": experiment.source,
         "source": dataset.source,
         "sample": planned.options.sample,

@@ -457,7 +457,7 @@ def test_json_keeps_its_contract(call):
     assert document["complete"] is True
 
 
-@pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json"])
+@pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json", "html"])
 def test_output_holds_what_stdout_would(call, place, style):
     call(*RUN_OWN)
     shown = call("report", "own", "--format", style)

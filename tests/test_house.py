@@ -28,8 +28,12 @@ LAYERS = (
     "effects experiments statistics",
     "analysis",
     "search",
-    "prediction progress published verdict",
-    "export options",
+    "prediction progress published scales verdict",
+    "charts",
+    "picture",
+    "plots",
+    "export facts options",
+    "page",
     "report",
     "cli",
     "__main__",
@@ -131,7 +135,7 @@ def test_other_names_do_not_resolve():
 
 
 @pytest.mark.parametrize(
-    "name", ["baseline", "data", "folds", "objective", "seeds", "space", "statistics"]
+    "name", ["baseline", "data", "folds", "objective", "scales", "seeds", "space", "statistics"]
 )
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
