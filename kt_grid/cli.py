@@ -21,8 +21,9 @@ from kt_grid import options as opt
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
+from kt_grid.overview import render_several
 from kt_grid.prediction import predict_file
-from kt_grid.published import published_results
+from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
@@ -158,22 +159,25 @@ def run(
 
 @app.command()
 def report(
-    name: opt.Name,
+    names: opt.Searches,
     style: opt.Style = "text",
     output: opt.Output = None,
     published: opt.ShowPublished = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
-    """Show the results of a search, finished or not.
+    """Show the results of a search, finished or not, or of several side by side.
 
-    Example: kt-grid report neurons --format markdown --output neurons.md
+    Example: kt-grid report neurons --format html --output neurons.html
     """
-    results = read_results(_store(directory, name))
-    text = render(results, style, published_results(name) if published else None)
+    searches = [read_results(store) for store in _stores(directory, names)]
+    theirs = [_published(results.experiment, must=published) for results in searches]
+    if len(names) == 1 and names != [opt.ALL]:
+        text = render(searches[0], style, theirs[0] if published else None)
+    else:
+        text = render_several(searches, theirs, style)
     _write(text, output)
-    if not results.complete:
-        done = len(results.completed) + len(results.failed)
-        _note(f"{done} of {results.total} trials are finished")
+    for results in searches:
+        _tell_unfinished(results)
 
 
 @app.command()
@@ -231,6 +235,28 @@ def _store(directory: Path, name: str) -> SearchStore:
     if store.exists() or folder == name:
         return store
     return SearchStore(directory, load_experiment(name).name)
+
+
+def _stores(directory: Path, names: list[str]) -> list[SearchStore]:
+    """Where searches are kept; `all` are those of the experiments that were begun."""
+    if names != [opt.ALL]:
+        return [_store(directory, name) for name in names]
+    stores = [SearchStore(directory, name) for name in REGISTRY]
+    begun = [store for store in stores if store.exists()]
+    if not begun:
+        raise UsageError(f"Expected a search in {directory}. Received: none. Run one first")
+    return begun
+
+
+def _published(experiment: str, *, must: bool) -> Published:
+    """The tutorial's figures; nothing for an experiment that it doesn't have."""
+    return published_results(experiment) if must or experiment in REGISTRY else {}
+
+
+def _tell_unfinished(results: SearchResults) -> None:
+    if not results.complete:
+        done = len(results.completed) + len(results.failed)
+        _note(f"{results.experiment}: {done} of {results.total} trials are finished")
 
 
 def _show_plan(planned: Plan) -> None:

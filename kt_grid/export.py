@@ -32,7 +32,7 @@ def as_csv(analysis: Analysis, published: Published) -> str:
     names = rows[0] if rows else _row(TrialResult("", {}, ""), None, analysis, published)
     writer = csv.DictWriter(file, list(names), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: safe(value) for name, value in row.items()} for row in rows)
     return file.getvalue()
 
 
@@ -175,6 +175,13 @@ def _effect(effect: AxisEffect) -> dict[str, Any]:
     }
 
 
-def _safe(value: object) -> object:
-    """A text that a spreadsheet would run as a formula is shown as text."""
+def safe(value: object) -> object:
+    """Keep a spreadsheet from running a text as a formula.
+
+    Args:
+        value: What goes into a cell of a CSV file.
+
+    Returns:
+        The value; behind an apostrophe if it is such a text.
+    """
     return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA_STARTS else value

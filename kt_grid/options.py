@@ -26,6 +26,14 @@ Names = Annotated[
         "package.module:Name.",
     ),
 ]
+Searches = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...",
+        autocompletion=_complete_name,
+        help="An experiment; several, or `all`, stand side by side.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Directory = Annotated[
     Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")

@@ -59,6 +59,36 @@ def draw(analysis: Analysis, published: Published | None = None) -> list[Picture
         return [make() for make in makers]
 
 
+def draw_best(searches: Sequence[tuple[Analysis, Published]]) -> list[Picture]:
+    """Draw the best combination of several searches, beside the best published one.
+
+    Args:
+        searches: The searches, with the tutorial's figures by parameters.
+
+    Returns:
+        One figure; nothing without a completed trial.
+    """
+    known = [(a, a.best, theirs) for a, theirs in searches if a.best is not None]
+    if not known:
+        return []
+    with styled():
+        figure, ax = make_axes(1.3 + 1.35 * _ROW * len(known))
+        for y, (analysis, best, theirs) in enumerate(known):
+            charts.draw_trials(ax, analysis, [best], [y])
+            if theirs:
+                mean, std = max(theirs.values())
+                ax.errorbar(mean, y + 0.3, xerr=std, fmt="s", color=charts.PURPLE, markersize=5)
+        labels = [charts.word(analysis.results.experiment) for analysis, *_ in known]
+        ax.set_yticks(range(len(known)), labels)
+        ax.set_ylim(len(known) - 0.4, -0.6)
+        ax.set_xlabel(" or ".join(sorted({a.results.objective.name for a, *_ in known})))
+        _legend(figure, known[0][0], published=any(theirs for *_, theirs in known))
+    caption = "The best mean of each search with its standard error and a dash per fold"
+    if any(theirs for *_, theirs in known):
+        caption += "; below it the best published one with its standard deviation"
+    return [Picture("best", f"{caption}.", figure)]
+
+
 def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw the combinations with all that is known of their noise.
 
@@ -263,16 +293,24 @@ def _mark_baseline(analysis: Analysis, line: Callable[..., Any]) -> None:
         line(analysis.baseline.mean, color=charts.GREEN, linestyle="--", linewidth=1.4, zorder=0)
 
 
-def _legend(figure: "Figure", analysis: Analysis) -> None:
+def _legend(figure: "Figure", analysis: Analysis, *, published: bool | None = None) -> None:
+    """Say what the marks mean; of the best trials alone if `published` is given."""
     from matplotlib.lines import Line2D
 
-    present = {analysis.standing(trial) for trial in analysis.trials}
+    shown = (
+        analysis.trials if published is None else [t for t in analysis.trials if t is analysis.best]
+    )
+    present = {analysis.standing(trial) for trial in shown}
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", label=label)
         for standing, (colour, marker, label) in charts.MARKS.items()
         if standing in present
     ]
-    if analysis.baseline is not None:
+    if published:
+        handles.append(
+            Line2D([], [], color=charts.PURPLE, marker="s", linestyle="none", label="published")
+        )
+    elif analysis.baseline is not None and published is None:
         label = "always the most frequent class"
         handles.append(Line2D([], [], color=charts.GREEN, linestyle="--", label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

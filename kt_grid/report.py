@@ -1,7 +1,6 @@
 """Results become text, a table, Markdown, CSV, JSON or a page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 
 from kt_grid.analysis import Analysis, TrialAnalysis, analyse
 from kt_grid.errors import UsageError
@@ -9,9 +8,8 @@ from kt_grid.export import as_csv, as_json
 from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
 from kt_grid.space import Value, key
+from kt_grid.tables import aligned, escaped, figure, markdown
 from kt_grid.verdict import judge
-
-Cells: TypeAlias = list[list[str]]
 
 _NAN = float("nan")
 
@@ -74,7 +72,7 @@ def _text(analysis: Analysis, published: Published) -> str:
     return render_text(analysis.results, published)
 
 
-def _cells(analysis: Analysis, published: Published) -> Cells:
+def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
     """Header and rows that the table and the Markdown show."""
     results, known = analysis.results, analysis.by_id
     names = [axis.name for axis in results.axes]
@@ -87,10 +85,10 @@ def _cells(analysis: Analysis, published: Published) -> Cells:
             [
                 trial.status.lower() if trial.rank is None else str(trial.rank),
                 *(_word(trial.parameters.get(name)) for name in names),
-                *(_figure(value) for value in (trial.mean, trial.std)),
-                *(_figure(score) for score in _scores(trial, results.splits)),
+                *(figure(value) for value in (trial.mean, trial.std)),
+                *(figure(score) for score in _scores(trial, results.splits)),
                 *_certainty(known.get(trial.trial_id), analysis),
-                *([_figure(value) for value in theirs] if published else []),
+                *([figure(value) for value in theirs] if published else []),
             ]
         )
     return rows
@@ -100,49 +98,27 @@ def _certainty(known: TrialAnalysis | None, analysis: Analysis) -> list[str]:
     if known is None:
         return ["", "", ""]
     p = "" if known.p is None else f"{known.p:.3f}"
-    return [_figure(known.error), p, analysis.standing(known) or ""]
+    return [figure(known.error), p, analysis.standing(known) or ""]
 
 
 def _table(analysis: Analysis, published: Published) -> str:
-    rows = _cells(analysis, published)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return "".join(f"{line}\n" for line in [*lines, "", *judge(analysis).lines()])
+    lines = [*aligned(_cells(analysis, published)), "", *judge(analysis).lines()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _markdown(analysis: Analysis, published: Published) -> str:
-    rows = [[_escaped(cell) for cell in row] for row in _cells(analysis, published)]
-    rule = ["---:"] * len(rows[0])
-    table = [f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]]]
-    headline, *rest = [_escaped(line) for line in judge(analysis).lines()]
+    headline, *rest = [escaped(line) for line in judge(analysis).lines()]
     verdict = [f"**{headline}**", "", *(f"- {line}" for line in rest)]
-    return "".join(f"{line}\n" for line in [*table, "", *verdict])
+    lines = [*markdown(_cells(analysis, published)), "", *verdict]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _scores(trial: TrialResult, splits: int) -> Sequence[float | None]:
     return trial.scores or (None,) * splits
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
-
-
 def _word(value: Value | None) -> str:
     return "" if value is None else str(value)
-
-
-def _escaped(cell: str) -> str:
-    return (
-        cell.replace("\\", "\\\\")
-        .replace("|", "\\|")
-        .replace("*", "\\*")
-        .replace("<", "&lt;")
-        .replace("\n", " ")
-        .replace("\r", " ")
-    )
 
 
 def _html(analysis: Analysis, published: Published) -> str:

@@ -501,3 +501,20 @@ def test_only_the_tutorials_experiments_have_published_figures(call):
     ended = call("report", "own", "--published")
     assert (ended.status, ended.stdout) == (2, "")
     assert "for --published. Received: 'own'" in ended.stderr
+
+
+def test_several_searches_stand_side_by_side(call, place):
+    call(*RUN_OWN, "--grid", "units=2,3")
+    table = call("report", "own", "own", "--format", "table")
+    assert table.status == 0
+    assert [line.split()[0] for line in table.stdout.splitlines()[:3]] == [
+        *("experiment", "own", "own")
+    ]
+    one = f"# own\n{call('report', 'own').stdout}"
+    assert call("report", "own", "own").stdout == f"{one}\n{one}"
+
+
+def test_report_of_all_needs_a_search(call, place):
+    ended = call("report", "all")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "Expected a search in runs. Received: none" in ended.stderr

@@ -32,9 +32,11 @@ LAYERS = (
     "charts",
     "picture",
     "plots",
-    "export facts options",
+    "export facts options tables",
     "page",
     "report",
+    "overview_page",
+    "overview",
     "cli",
     "__main__",
 )
@@ -135,7 +137,8 @@ def test_other_names_do_not_resolve():
 
 
 @pytest.mark.parametrize(
-    "name", ["baseline", "data", "folds", "objective", "scales", "seeds", "space", "statistics"]
+    "name",
+    ["baseline", "data", "folds", "objective", "scales", "seeds", "space", "statistics", "tables"],
 )
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
