@@ -28,6 +28,7 @@ from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
+from kt_grid.search import zoom as zoom_into
 from kt_grid.space import parse_words
 from kt_grid.store import SearchStore, write_text
 
@@ -119,6 +120,7 @@ def run(
     overwrite: opt.Overwrite = False,
     keep: opt.Keep = "best",
     no_refit: opt.NoRefit = False,
+    zoom: opt.Zoom = False,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -145,6 +147,8 @@ def run(
         plan(experiment, replace(options, grid=parse_words(grid or [], experiment.grid)))
         for experiment in _experiments(names)
     ]
+    if zoom:
+        plans = [_zoomed(planned) for planned in plans]
     failed = False
     for number, planned in enumerate(plans):
         if len(plans) > 1:
@@ -259,12 +263,23 @@ def _tell_unfinished(results: SearchResults) -> None:
         _note(f"{results.experiment}: {done} of {results.total} trials are finished")
 
 
+def _zoomed(planned: Plan) -> Plan:
+    """The plan with a finer grid, which is told."""
+    finer = zoom_into(planned)
+    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in finer.grid.items())
+    _note(f"{planned.experiment.name}: zoom to {axes}")
+    return finer
+
+
 def _show_plan(planned: Plan) -> None:
     trials = planned.trials()
     for parameters in trials:
         typer.echo(parameters)
     fits = len(trials) * planned.splits
     typer.echo(f"{len(trials)} trials, {fits} fits")
+    trained = planned.trained()
+    if trained:
+        _note(f"{trained} of these trials are there already")
 
 
 def _search(planned: Plan, *, quiet: bool) -> bool:

@@ -76,6 +76,10 @@ Keep = Annotated[
 NoRefit = Annotated[
     bool, typer.Option("--no-refit", help="Don't train the best combination on all rows.")
 ]
+Zoom = Annotated[
+    bool,
+    typer.Option("--zoom", help="Refine the grid around what can't be told from the best so far."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the trials and count the fits; train nothing.")
 ]

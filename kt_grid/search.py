@@ -2,10 +2,11 @@
 
 import shlex
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kt_grid.analysis import analyse
 from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
@@ -14,17 +15,19 @@ from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
-from kt_grid.results import SearchResults, read_results
+from kt_grid.results import COMPLETED, SearchResults, read_results
 from kt_grid.space import (
     Grid,
     Parameters,
     Value,
     check_names,
     combinations,
+    key,
     make_axes,
     replace_axes,
 )
 from kt_grid.store import SearchStore, check_keep
+from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
 
@@ -109,6 +112,12 @@ class Plan:
             )
             return list(combinations(tuner.oracle.axes))
 
+    def trained(self) -> int:
+        """Count the trials among these that the directory already holds."""
+        states = [state for _, state in self.store.read_trials()]
+        there = {key(s["hyperparameters"]["values"]) for s in states if s["status"] == COMPLETED}
+        return sum(key(parameters) in there for parameters in self.trials())
+
     def finished(self) -> SearchResults | None:
         """Return the results if the directory already holds all that is asked for."""
         if self.options.overwrite or not self.store.exists():
@@ -166,6 +175,34 @@ def plan(experiment: Experiment, options: Options) -> Plan:
             engine=options.engine,
         ),
     )
+
+
+def zoom(planned: Plan) -> Plan:
+    """Plan a finer grid around what can't be told from the best, in the same directory.
+
+    Args:
+        planned: The search to look into; its grid is the one that was last asked for.
+
+    Returns:
+        The plan with the finer grid; with the present one if the search isn't finished yet, so
+        that a zoom that was interrupted goes on, or if nothing is left to refine.
+
+    Raises:
+        UsageError: If there is no search to look into.
+        MismatchError: If the directory holds another search.
+    """
+    if planned.options.overwrite or not planned.store.exists():
+        raise UsageError(
+            f"Expected a search in {planned.store.root} to zoom into. Received: none. "
+            "Run it without --zoom first"
+        )
+    planned.store.check_identity(planned.identity)
+    results = read_results(planned.store)
+    proposed = propose_zoom(analyse(results)) if results.complete else None
+    asked = results.about.get("asked", {axis.name: axis.values for axis in results.axes})
+    grid = dict(proposed.grid) if proposed else {n: tuple(values) for n, values in asked.items()}
+    options = replace(planned.options, grid={**grid, **planned.options.grid})
+    return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
 
 
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:

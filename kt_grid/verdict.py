@@ -9,6 +9,7 @@ from kt_grid.baseline import is_accuracy
 from kt_grid.effects import AxisEffect
 from kt_grid.results import SearchResults
 from kt_grid.space import Parameters
+from kt_grid.zoom import propose_zoom
 
 Kind: TypeAlias = Literal["winner", "tied", "unknown"]
 
@@ -246,6 +247,7 @@ def _advice(analysis: Analysis) -> Iterator[str]:
         return
     if _kind(analysis) == "tied" or analysis.units < 2:
         yield _better_measurement(results)
+    yield from _closer_look(analysis)
     yield from _extensions(analysis)
 
 
@@ -257,6 +259,15 @@ def _better_measurement(results: SearchResults) -> str:
         f"measure better, with --cv shuffled-kfold --repeats {repeats} in another --directory; "
         "if that changes nothing, take the simplest."
     )
+
+
+def _closer_look(analysis: Analysis) -> Iterator[str]:
+    """A finer grid, once the present one has narrowed the choice down."""
+    narrowed = len(analysis.contenders) <= len(analysis.trials) / 2
+    zoom = propose_zoom(analysis) if narrowed and analysis.results.complete else None
+    if zoom is not None:
+        values = "; ".join(f"{n}={','.join(map(str, zoom.grid[n]))}" for n in zoom.refined)
+        yield f"look closer, with --zoom: {values}."
 
 
 def _extensions(analysis: Analysis) -> Iterator[str]:

@@ -518,3 +518,43 @@ def test_report_of_all_needs_a_search(call, place):
     ended = call("report", "all")
     assert (ended.status, ended.stdout) == (2, "")
     assert "Expected a search in runs. Received: none" in ended.stderr
+
+
+def test_zoom_refines_reuses_and_goes_on(call, place):
+    words = (*RUN_OWN, "--grid", "units=2,9", "--quiet")
+    call(*words)
+    own = (*RUN_OWN, "--zoom")
+    shown = call(*own, "--dry-run")
+    assert shown.status == 0
+    values = [int(re.search(r"\d+", line)[0]) for line in shown.stdout.splitlines()[:-1]]
+    assert values == [2, 6, 9]
+    assert shown.stdout.splitlines()[-1] == "3 trials, 6 fits"
+    assert "zoom to units=2,6,9" in shown.stderr
+    assert "2 of these trials are there already" in shown.stderr
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("fold_*.json")}
+    ended = call(*own)
+    assert ended.status == 0
+    assert [line[-12:].lstrip() for line in ended.stdout.splitlines()[1:]] == [
+        f"{{'units': {n}}}" for n in (2, 6, 9)
+    ]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    deeper = call(*own, "--dry-run")
+    assert "zoom to units=2,4,6,8,9" in deeper.stderr
+
+
+def test_an_interrupted_zoom_goes_on(call, place):
+    call(*RUN_OWN, "--grid", "units=2,9", "--quiet")
+    store = SearchStore("runs", "own")
+    asked = {"units": [2, 6, 9]}
+    grid = [{"name": "units", "values": asked["units"], "conditions": []}]
+    store.write_identity({**store.read_identity(), "grid": grid, "asked": asked})
+    assert "zoom to units=2,6,9\n" in call(*RUN_OWN, "--zoom", "--dry-run").stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--overwrite",)], ids=["nothing-there", "overwrite"])
+def test_zoom_needs_a_search(call, place, words):
+    if words:
+        call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    ended = call(*RUN_OWN, "--zoom", *words)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "to zoom into. Received: none" in ended.stderr

@@ -204,3 +204,11 @@ def test_names_and_percentages():
     assert name({"a": 1, "b": "x"}) == "a=1, b=x"
     assert name({}) == "no parameters"
     assert percent(0.123) == "12 %"
+
+
+def test_a_closer_look_once_the_choice_is_narrow(verdict_on):
+    scores = [around(mean, seed=i) for i, mean in enumerate([0.3, 0.5, 0.9, 0.6, 0.4])]
+    advice = verdict_on(scores, {"n": [1, 5, 9, 13, 17]}, **TEN).advice
+    assert advice == ("look closer, with --zoom: n=7,9,11.",)
+    tied = [around(0.9, seed=i) for i in range(5)]
+    assert "--zoom" not in " ".join(verdict_on(tied, {"n": [1, 5, 9, 13, 17]}, **TEN).advice)
