@@ -20,12 +20,14 @@ from kt_grid.backend import load_backend
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
+from kt_grid.overview import render_several
 from kt_grid.prediction import predict_file
-from kt_grid.published import published_results
-from kt_grid.report import render
+from kt_grid.published import Published, published_results
+from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
+from kt_grid.search import zoom as zoom_into
 from kt_grid.space import parse_words
 from kt_grid.store import SearchStore, write_text
 
@@ -120,6 +122,7 @@ def run(
     overwrite: opt.Overwrite = False,
     keep: opt.Keep = "best",
     no_refit: opt.NoRefit = False,
+    zoom: opt.Zoom = False,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -149,6 +152,8 @@ def run(
         plan(experiment, replace(options, grid=parse_words(grid or [], experiment.grid)))
         for experiment in _experiments(names)
     ]
+    if zoom:
+        plans = [_zoomed(planned) for planned in plans]
     failed = False
     for number, planned in enumerate(plans):
         if len(plans) > 1:
@@ -163,22 +168,25 @@ def run(
 
 @app.command()
 def report(
-    name: opt.Name,
+    names: opt.Searches,
     style: opt.Style = "text",
     output: opt.Output = None,
     published: opt.ShowPublished = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
-    """Show the results of a search, finished or not.
+    """Show the results of a search, finished or not, or of several side by side.
 
-    Example: kt-grid report neurons --format markdown --output neurons.md
+    Example: kt-grid report neurons --format html --output neurons.html
     """
-    results = read_results(_store(directory, name))
-    text = render(results, style, published_results(name) if published else None)
+    searches = [read_results(store) for store in _stores(directory, names)]
+    theirs = [_published(results.experiment, must=published) for results in searches]
+    if len(names) == 1 and names != [opt.ALL]:
+        text = render(searches[0], style, theirs[0] if published else None)
+    else:
+        text = render_several(searches, theirs, style)
     _write(text, output)
-    if not results.complete:
-        done = len(results.completed) + len(results.failed)
-        _note(f"{done} of {results.total} trials are finished")
+    for results in searches:
+        _tell_unfinished(results)
 
 
 @app.command()
@@ -217,12 +225,45 @@ def _store(directory: Path, name: str) -> SearchStore:
     return SearchStore(directory, load_experiment(name).name)
 
 
+def _stores(directory: Path, names: list[str]) -> list[SearchStore]:
+    """Where searches are kept; `all` are those of the experiments that were begun."""
+    if names != [opt.ALL]:
+        return [_store(directory, name) for name in names]
+    stores = [SearchStore(directory, name) for name in REGISTRY]
+    begun = [store for store in stores if store.exists()]
+    if not begun:
+        raise UsageError(f"Expected a search in {directory}. Received: none. Run one first")
+    return begun
+
+
+def _published(experiment: str, *, must: bool) -> Published:
+    """The tutorial's figures; nothing for an experiment that it doesn't have."""
+    return published_results(experiment) if must or experiment in REGISTRY else {}
+
+
+def _tell_unfinished(results: SearchResults) -> None:
+    if not results.complete:
+        done = len(results.completed) + len(results.failed)
+        _note(f"{results.experiment}: {done} of {results.total} trials are finished")
+
+
+def _zoomed(planned: Plan) -> Plan:
+    """The plan with a finer grid, which is told."""
+    finer = zoom_into(planned)
+    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in finer.grid.items())
+    _note(f"{planned.experiment.name}: zoom to {axes}")
+    return finer
+
+
 def _show_plan(planned: Plan) -> None:
     trials = planned.trials()
     for parameters in trials:
         typer.echo(parameters)
     fits = len(trials) * planned.splits
     typer.echo(f"{len(trials)} trials, {fits} fits")
+    trained = planned.trained()
+    if trained:
+        _note(f"{trained} of these trials are there already")
 
 
 def _search(planned: Plan, *, quiet: bool) -> bool:
@@ -236,6 +277,8 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(render(results), nl=False)
     _tell_failures(results)
+    if not quiet:
+        typer.echo(f"\n{render_verdict(results)}", nl=False, err=True)
     return bool(results.failed)
 
 

@@ -82,13 +82,19 @@ class Received(Trained):
 
     Attributes:
         weights: Content of a Keras weights file.
+        count: How many numbers the model consists of.
     """
 
     weights: bytes = b""
+    count: int = 0
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format."""
         path.write_bytes(self.weights)
+
+    def count_weights(self) -> int:
+        """Count the numbers that the model consists of, trained or not."""
+        return self.count
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,8 @@ def _without_model(trained: Trained) -> Received:
         path = Path(folder, "fold.weights.h5")
         trained.save_weights(path)
         weights = path.read_bytes()
-    return Received(**{**vars(replace(trained, model=None)), "weights": weights})
+    known = vars(replace(trained, model=None))
+    return Received(**known, weights=weights, count=trained.count_weights())
 
 
 @contextmanager

@@ -26,6 +26,14 @@ Names = Annotated[
         "package.module:Name.",
     ),
 ]
+Searches = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...",
+        autocompletion=_complete_name,
+        help="An experiment; several, or `all`, stand side by side.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Directory = Annotated[
     Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")
@@ -79,12 +87,16 @@ Keep = Annotated[
 NoRefit = Annotated[
     bool, typer.Option("--no-refit", help="Don't train the best combination on all rows.")
 ]
+Zoom = Annotated[
+    bool,
+    typer.Option("--zoom", help="Refine the grid around what can't be told from the best so far."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the trials and count the fits; train nothing.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")]
 
-Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv or json.")]
+Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv, json or html.")]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
 ]

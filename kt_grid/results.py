@@ -1,8 +1,8 @@
 """A search's directory becomes results, without TensorFlow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMPLETED = "COMPLETED"
 FAILED = "FAILED"
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class TrialResult:
         rank: 1 is best, equal means share a rank; None unless completed.
         fit_seconds: Wall time of all trainings; None where a record is missing.
         reason: Why it failed.
+        weights: Numbers that the model consists of; None where a record doesn't say it.
+        steps: Optimizer steps of all trainings; None where a record doesn't say it.
     """
 
     trial_id: str
@@ -43,6 +47,8 @@ class TrialResult:
     rank: int | None = None
     fit_seconds: float | None = None
     reason: str | None = None
+    weights: int | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,33 @@ class SearchResults:
     def folds(self) -> int:
         """Folds of one pass over the rows."""
         return self.splits // self.repeats
+
+    @property
+    def fresh_folds(self) -> bool:
+        """Whether each repeat holds out other rows than the first; False if nobody knows."""
+        return self.repeats == 1 or bool(self.about.get("fresh_folds", False))
+
+    @property
+    def test_ratio(self) -> float:
+        """Rows held out per row trained on."""
+        rows = self.about.get("split_rows")
+        if rows:
+            return float(sum(test for _, test in rows) / sum(train for train, _ in rows))
+        return 1 / max(self.folds - 1, 1)
+
+    @property
+    def test_rows(self) -> float | None:
+        """Rows held out per split, on average; None if search.json doesn't say it."""
+        rows = self.about.get("split_rows")
+        if rows:
+            return float(sum(test for _, test in rows) / len(rows))
+        return self.about["rows"] / self.folds if "rows" in self.about else None
+
+    @property
+    def baseline(self) -> tuple[float, ...] | None:
+        """By split, what always answering the majority class scores; None if there are none."""
+        shares = self.about.get("baseline")
+        return None if shares is None else tuple(shares)
 
     @property
     def completed(self) -> list[TrialResult]:
@@ -189,11 +222,14 @@ def _trial(
     splits: int,
 ) -> TrialResult:
     status = state["status"]
+    records = [store.read_fold(trial_id, split) for split in range(splits)]
     result = TrialResult(
         trial_id=trial_id,
         parameters=parameters,
         status=status,
-        fit_seconds=_seconds(store, trial_id, splits),
+        fit_seconds=_total([record.seconds if record else None for record in records]),
+        weights=records[0].weights if records[0] else None,
+        steps=_total([record.steps if record else None for record in records]),
         reason=(state["message"] or "").partition("\n")[0] or None,
     )
     if status != COMPLETED:
@@ -207,10 +243,10 @@ def _trial(
     return replace(result, scores=tuple(scores.values()), mean=mean, std=std)
 
 
-def _seconds(store: SearchStore, trial_id: str, splits: int) -> float | None:
-    records = [store.read_fold(trial_id, split) for split in range(splits)]
-    seconds = [record.seconds for record in records if record is not None]
-    return sum(seconds) if len(seconds) == splits else None
+def _total(parts: Sequence[_Number | None]) -> _Number | None:
+    """The sum; None if a part is missing."""
+    known = [part for part in parts if part is not None]
+    return sum(known[1:], known[0]) if len(known) == len(parts) else None
 
 
 def _ranked(trials: list[TrialResult], objective: Objective) -> list[TrialResult]:

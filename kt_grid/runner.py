@@ -8,6 +8,7 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.arrays import Arrays
+from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
@@ -145,6 +146,10 @@ class TrialRunner:
         fit = self._fit_of(values)
         return fit.epochs * -(-self.arrays.rows // fit.batch_size)
 
+    def notes(self) -> dict[str, Any]:
+        """Return what the splits and the targets say before anything is trained."""
+        return describe_splits(self.splits, self.arrays.y, self.repeats, self.objective)
+
     def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
         if following is None:
             return None
@@ -211,6 +216,8 @@ class TrialRunner:
             epochs=trained.epochs,
             seconds=trained.seconds,
             engine=trained.engine,
+            weights=trained.count_weights(),
+            steps=trained.steps,
         )
         try:
             self.store.write_fold(work.trial.trial_id, record, trained.save_weights)

@@ -1,10 +1,12 @@
 """From an experiment and options to a finished search that can be resumed."""
 
+import shlex
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kt_grid.analysis import analyse
 from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
@@ -14,11 +16,23 @@ from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.placement import Placement, check_environment
-from kt_grid.results import SearchResults, read_results
-from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.results import COMPLETED, SearchResults, read_results
+from kt_grid.space import (
+    Grid,
+    Parameters,
+    Value,
+    check_names,
+    combinations,
+    key,
+    make_axes,
+    replace_axes,
+)
 from kt_grid.store import SearchStore, check_keep
+from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
+
+_SINGLE = ("folds", "cv", "repeats", "seed", "data", "target", "objective", "sample", "engine")
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,12 @@ class Plan:
             )
             return list(combinations(tuner.oracle.axes))
 
+    def trained(self) -> int:
+        """Count the trials among these that the directory already holds."""
+        states = [state for _, state in self.store.read_trials()]
+        there = {key(s["hyperparameters"]["values"]) for s in states if s["status"] == COMPLETED}
+        return sum(key(parameters) in there for parameters in self.trials())
+
     def finished(self) -> SearchResults | None:
         """Return the results if the directory already holds all that is asked for."""
         if self.options.overwrite or not self.store.exists():
@@ -166,6 +186,34 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     )
 
 
+def zoom(planned: Plan) -> Plan:
+    """Plan a finer grid around what can't be told from the best, in the same directory.
+
+    Args:
+        planned: The search to look into; its grid is the one that was last asked for.
+
+    Returns:
+        The plan with the finer grid; with the present one if the search isn't finished yet, so
+        that a zoom that was interrupted goes on, or if nothing is left to refine.
+
+    Raises:
+        UsageError: If there is no search to look into.
+        MismatchError: If the directory holds another search.
+    """
+    if planned.options.overwrite or not planned.store.exists():
+        raise UsageError(
+            f"Expected a search in {planned.store.root} to zoom into. Received: none. "
+            "Run it without --zoom first"
+        )
+    planned.store.check_identity(planned.identity)
+    results = read_results(planned.store)
+    proposed = propose_zoom(analyse(results)) if results.complete else None
+    asked = results.about.get("asked", {axis.name: axis.values for axis in results.axes})
+    grid = dict(proposed.grid) if proposed else {n: tuple(values) for n, values in asked.items()}
+    options = replace(planned.options, grid={**grid, **planned.options.grid})
+    return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
+
+
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     """Run a search to its end, or go on with it; then refit the best combination.
 
@@ -210,6 +258,39 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     return results
 
 
+def command(planned: Plan) -> str:
+    """Write the command line that runs a search again.
+
+    Args:
+        planned: The search.
+
+    Returns:
+        A line for a POSIX shell, with the options that aren't the default.
+    """
+    options, usual = planned.options, Options()
+    words = [_experiment_word(planned.experiment)]
+    for name, values in options.grid.items():
+        words += ["--grid", f"{name}={','.join(map(_grid_word, values))}"]
+    for option in (*_SINGLE, "directory", "keep"):
+        value = getattr(options, option)
+        if value != getattr(usual, option):
+            words += [f"--{option}", str(value)]
+    words += [] if options.refit else ["--no-refit"]
+    return shlex.join(["kt-grid", "run", *words])
+
+
+def _experiment_word(experiment: Experiment) -> str:
+    """What names an experiment on the command line."""
+    source, name = experiment.source, experiment.name
+    if source is None or Path(source).stem == name:
+        return source or name
+    return f"{source}:{name}"
+
+
+def _grid_word(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _make_cv(options: Options) -> Splitter:
     if options.cv not in CV:
         raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
@@ -223,6 +304,7 @@ def _about(planned: Plan) -> dict[str, Any]:
     dataset, experiment = planned.dataset, planned.experiment
     return {
         "experiment": experiment.name,
+        "command": command(planned),
         "file": experiment.source,
         "source": dataset.source,
         "sample": planned.options.sample,

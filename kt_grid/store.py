@@ -36,6 +36,8 @@ class FoldRecord:
         epochs: Epochs trained.
         seconds: Wall time of the training and scoring.
         engine: What trained it.
+        weights: Numbers that the model consists of, trainable or not; None in old records.
+        steps: Optimizer steps taken; None if unknown.
     """
 
     split: int
@@ -45,6 +47,8 @@ class FoldRecord:
     epochs: int
     seconds: float
     engine: str
+    weights: int | None = None
+    steps: int | None = None
 
 
 class SearchStore:

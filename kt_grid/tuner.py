@@ -140,7 +140,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
         identity = self._identity(self._runner)
         self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **identity})
+        self.store.write_identity({**self._notes(), **self._runner.notes(), **identity})
         self.keeper.settle()
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.

@@ -116,7 +116,8 @@ def neurons(tmp_path_factory):
 
 def test_a_run_prints_the_tutorials_lines_and_nothing_else(neurons):
     folder, ended = neurons
-    assert (ended.status, ended.stderr) == (0, "")
+    assert ended.status == 0
+    assert re.match(r"\n(No|The winner)[^\n]*neurons=", ended.stderr)
     lines, best = [], (0.0, None)
     for number, units in enumerate((1, 2)):
         trial = folder / "runs" / "neurons" / f"trial_{number:04d}"
@@ -363,7 +364,8 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     assert best.endswith("using {'units': 2}")
     assert lines[0] == "nan (nan) with: {'units': 13}"
     reason = "kt-grid: trial 0000 {'units': 13} failed: ValueError: unlucky\n"
-    assert ended.stderr == reason
+    assert ended.stderr.startswith(f"{reason}\nNothing to compare: units=2 is the only result")
+    assert call(*RUN_OWN, "--grid", "units=13,2", "--quiet").stderr == reason
     assert call(*RUN_OWN, "--grid", "units=13,2") == ended
 
 
@@ -440,9 +442,12 @@ def test_json_keeps_its_contract(call):
     document = json.loads(call("report", "own", "--format", "json").stdout)
     assert list(document) == [
         *("experiment", "objective", "direction", "folds", "repeats", "seed", "complete"),
-        *("total_trials", "best", "trials"),
+        *("total_trials", "best", "trials", "verdict", "simplest", "baseline", "optimism"),
+        *("noise_share", "told_apart_from", "effects", "search"),
     ]
     entry = ["trial_id", "parameters", "status", "scores", "mean", "std", "rank", "fit_seconds"]
+    entry += ["weights", "steps", "standard_error", "behind_best", "p_value", "standing"]
+    entry += ["fold_variance", "seed_variance"]
     failed, good = document["trials"]
     assert list(good) == entry
     assert list(failed) == [*entry, "reason"]
@@ -452,7 +457,7 @@ def test_json_keeps_its_contract(call):
     assert document["complete"] is True
 
 
-@pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json"])
+@pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json", "html"])
 def test_output_holds_what_stdout_would(call, place, style):
     call(*RUN_OWN)
     shown = call("report", "own", "--format", style)
@@ -496,3 +501,60 @@ def test_only_the_tutorials_experiments_have_published_figures(call):
     ended = call("report", "own", "--published")
     assert (ended.status, ended.stdout) == (2, "")
     assert "for --published. Received: 'own'" in ended.stderr
+
+
+def test_several_searches_stand_side_by_side(call, place):
+    call(*RUN_OWN, "--grid", "units=2,3")
+    table = call("report", "own", "own", "--format", "table")
+    assert table.status == 0
+    assert [line.split()[0] for line in table.stdout.splitlines()[:3]] == [
+        *("experiment", "own", "own")
+    ]
+    one = f"# own\n{call('report', 'own').stdout}"
+    assert call("report", "own", "own").stdout == f"{one}\n{one}"
+
+
+def test_report_of_all_needs_a_search(call, place):
+    ended = call("report", "all")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "Expected a search in runs. Received: none" in ended.stderr
+
+
+def test_zoom_refines_reuses_and_goes_on(call, place):
+    words = (*RUN_OWN, "--grid", "units=2,9", "--quiet")
+    call(*words)
+    own = (*RUN_OWN, "--zoom")
+    shown = call(*own, "--dry-run")
+    assert shown.status == 0
+    values = [int(re.search(r"\d+", line)[0]) for line in shown.stdout.splitlines()[:-1]]
+    assert values == [2, 6, 9]
+    assert shown.stdout.splitlines()[-1] == "3 trials, 6 fits"
+    assert "zoom to units=2,6,9" in shown.stderr
+    assert "2 of these trials are there already" in shown.stderr
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("fold_*.json")}
+    ended = call(*own)
+    assert ended.status == 0
+    assert [line[-12:].lstrip() for line in ended.stdout.splitlines()[1:]] == [
+        f"{{'units': {n}}}" for n in (2, 6, 9)
+    ]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    deeper = call(*own, "--dry-run")
+    assert "zoom to units=2,4,6,8,9" in deeper.stderr
+
+
+def test_an_interrupted_zoom_goes_on(call, place):
+    call(*RUN_OWN, "--grid", "units=2,9", "--quiet")
+    store = SearchStore("runs", "own")
+    asked = {"units": [2, 6, 9]}
+    grid = [{"name": "units", "values": asked["units"], "conditions": []}]
+    store.write_identity({**store.read_identity(), "grid": grid, "asked": asked})
+    assert "zoom to units=2,6,9\n" in call(*RUN_OWN, "--zoom", "--dry-run").stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--overwrite",)], ids=["nothing-there", "overwrite"])
+def test_zoom_needs_a_search(call, place, words):
+    if words:
+        call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    ended = call(*RUN_OWN, "--zoom", *words)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "to zoom into. Received: none" in ended.stderr

@@ -22,7 +22,7 @@ COMMANDS = [
 OPTIONS = {
     "run": (
         "--grid --folds --cv --repeats --seed --data --target --objective --sample --engine "
-        "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit "
+        "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
         "--dry-run --quiet"
     ),
     "report": "--format --output --published --directory",

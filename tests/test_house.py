@@ -19,17 +19,26 @@ LAYERS = (
     "objective seeds space backend serving",
     "data observer schedule executors",
     "folds store cluster",
-    "arrays identity results",
+    "arrays baseline identity results",
     "engines",
     "jobs oracle placement",
     "keeping runner",
     "dispatch models",
     "searched",
     "tuner",
-    "experiments",
+    "effects experiments statistics",
+    "analysis scales",
+    "zoom",
     "search",
-    "published prediction progress",
-    "report options",
+    "prediction progress published verdict",
+    "charts",
+    "picture",
+    "plots",
+    "export facts options tables",
+    "page",
+    "report",
+    "overview_page",
+    "overview",
     "cli",
     "__main__",
 )
@@ -66,7 +75,7 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"typer", "click"}, {"cli", "options"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
-        pytest.param({"pandas"}, {"results", "tuner"}, id="pandas"),
+        pytest.param({"pandas"}, {"results", "searched"}, id="pandas"),
     ],
 )
 def test_packages_are_imported_where_they_belong(packages, allowed):
@@ -129,7 +138,10 @@ def test_other_names_do_not_resolve():
         kt_grid.__getattr__("nonsense")
 
 
-@pytest.mark.parametrize("name", ["data", "folds", "objective", "seeds", "space"])
+@pytest.mark.parametrize(
+    "name",
+    ["baseline", "data", "folds", "objective", "scales", "seeds", "space", "statistics", "tables"],
+)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)

@@ -98,19 +98,37 @@ def test_text_beside_the_published_figures(read):
 
 def test_table(read):
     assert report.render(read(outcomes=[SCORES[0], "no"]), "table") == (
-        "  rank  batch_size  kind      mean       std    fold 0    fold 1    fold 2\n"
-        "     1          10     a  0.500000  0.204124  0.250000  0.500000  0.750000\n"
-        "failed          20     a                                                  \n"
+        "  rank  batch_size  kind      mean       std    fold 0    fold 1    fold 2     error  p"
+        "  standing\n"
+        "     1          10     a  0.500000  0.204124  0.250000  0.500000  0.750000  0.144338   "
+        "      best\n"
+        "failed          20     a                                                              "
+        "           \n"
+        "\n"
+        "Nothing to compare: batch_size=10, kind=a is the only result, 0.5000.\n"
+        "The standard error of this mean, over 3 folds, is 0.1443.\n"
+        "1 combination failed and is left out.\n"
     )
 
 
 def test_markdown(read):
-    assert report.render(read(), "markdown") == (
-        "| rank | batch_size | kind | mean | std | fold 0 | fold 1 | fold 2 |\n"
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| 1 | 10 | a | 0.500000 | 0.204124 | 0.250000 | 0.500000 | 0.750000 |\n"
-        "| 1 | 20 | a | 0.500000 | 0.000000 | 0.500000 | 0.500000 | 0.500000 |\n"
+    table, verdict = report.render(read(), "markdown").split("\n\n", maxsplit=1)
+    assert table.splitlines() == [
+        "| rank | batch_size | kind | mean | std | fold 0 | fold 1 | fold 2 | error | p | standing "
+        "|",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| 1 | 10 | a | 0.500000 | 0.204124 | 0.250000 | 0.500000 | 0.750000 | 0.144338 |  | best "
+        "|",
+        "| 1 | 20 | a | 0.500000 | 0.000000 | 0.500000 | 0.500000 | 0.500000 | 0.000000 | 1.000 | "
+        "tied |",
+    ]
+    headline, *rest = verdict.splitlines()
+    assert headline == (
+        "**No clear winner: batch_size=10, kind=a has the best mean, 0.5000, but can't be told "
+        "from the other one.**"
     )
+    assert rest[0] == ""
+    assert all(line.startswith("- ") for line in rest[1:])
 
 
 @pytest.mark.parametrize(
@@ -125,33 +143,38 @@ def test_markdown(read):
 def test_markdown_escapes(read, value, cell):
     text = report.render(read({"kind": [value]}, [[1.0] * 3]), "markdown")
     rows = text.split("\n")
-    assert len(rows) == 4
     assert rows[2].split(" | ")[1] == cell
+    assert rows[3] == ""
     assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in rows[:3]}) == 1
+    assert f"**Nothing to compare: kind={cell} is" in text
 
 
 @pytest.mark.parametrize("style", ["table", "markdown"])
 def test_published_columns(read, style):
     results = read({"neurons": [1, 2]}, SCORES)
-    rows = report.render(results, style, published_results("neurons")).splitlines()
+    text = report.render(results, style, published_results("neurons"))
+    rows = text.partition("\n\n")[0].splitlines()
     assert re.findall(r"[a-z]+", rows[0])[-2:] == ["published", "std"]
     theirs = "{:f} {:f}".format(*published_results("neurons")['{"neurons": 1}'])
     assert re.findall(r"[0-9.]+", rows[-2])[-2:] == theirs.split()
-    assert len(re.findall(r"0\.\d{6}", rows[-1])) == 5
+    assert len(re.findall(r"0\.\d{6}", rows[-1])) == 6
 
 
 def test_csv(read):
     assert report.render(read(outcomes=[SCORES[0], "no"]), "csv") == (
         "trial_id,status,param_batch_size,param_kind,split0_test_score,split1_test_score,"
-        "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time\n"
-        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5\n"
-        "0001,FAILED,20,a,,,,,,,\n"
+        "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time,weights,"
+        "steps,standard_error,behind_best,p_value,standing,fold_variance,seed_variance\n"
+        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,,,0.14433756729740646,0.0,,"
+        "best,,\n"
+        "0001,FAILED,20,a,,,,,,,,,,,,,,,\n"
     )
 
 
-def test_csv_has_the_columns_of_the_frame(read):
+def test_csv_begins_with_the_columns_of_the_frame(read):
     columns = next(csv.reader(io.StringIO(report.render(read(), "csv"))))
-    assert columns == [name for name in read().to_frame() if name != "params"]
+    frame = [name for name in read().to_frame() if name != "params"]
+    assert columns[: len(frame)] == frame
 
 
 def test_csv_with_the_published_figures(read):
@@ -178,7 +201,7 @@ def test_csv_leaves_other_values_alone(read):
 
 
 def test_json_is_a_contract(read):
-    results = read(outcomes=[SCORES[0], "ValueError: bad"])
+    results = read(outcomes=[SCORES[0], "ValueError: bad"], baseline=[0.25, 0.25, 0.5])
     document = json.loads(report.render(results, "json"))
     best = {
         "trial_id": "0000",
@@ -189,6 +212,14 @@ def test_json_is_a_contract(read):
         "std": results.best.std,
         "rank": 1,
         "fit_seconds": 1.5,
+        "weights": None,
+        "steps": None,
+        "standard_error": pytest.approx(0.25 / 3**0.5),
+        "behind_best": 0.0,
+        "p_value": None,
+        "standing": "best",
+        "fold_variance": None,
+        "seed_variance": None,
     }
     assert document == {
         "experiment": "search",
@@ -199,21 +230,46 @@ def test_json_is_a_contract(read):
         "seed": 7,
         "complete": True,
         "total_trials": 2,
+        "verdict": {
+            "kind": "unknown",
+            "headline": "Nothing to compare: batch_size=10, kind=a is the only result, 0.5000.",
+            "findings": document["verdict"]["findings"],
+            "advice": [],
+        },
         "best": best,
+        "simplest": best,
+        "baseline": {
+            "scores": [0.25, 0.25, 0.5],
+            "mean": pytest.approx(1 / 3),
+            "std": pytest.approx(0.117851, abs=1e-6),
+            "p_value": pytest.approx(1 / 6),
+            "is_beaten": False,
+        },
+        "optimism": 0.0,
+        "noise_share": None,
+        "told_apart_from": None,
+        "effects": [
+            {
+                "axis": axis,
+                "share": 0.0,
+                "values": [value],
+                "means": [0.5],
+                "standard_errors": [pytest.approx(0.25 / 3**0.5)],
+            }
+            for axis, value in [("batch_size", 10), ("kind", "a")]
+        ],
         "trials": [
             best,
             {
                 "trial_id": "0001",
                 "parameters": {"batch_size": 20, "kind": "a"},
                 "status": "FAILED",
-                "scores": [],
-                "mean": None,
-                "std": None,
-                "rank": None,
-                "fit_seconds": None,
                 "reason": "ValueError: bad",
+                "scores": [],
+                **dict.fromkeys(set(best) - {"trial_id", "parameters", "status", "scores"}),
             },
         ],
+        "search": results.about,
     }
 
 
@@ -236,12 +292,21 @@ def test_json_of_an_unfinished_search(read):
 def test_an_empty_search_has_a_header(read, style):
     text = report.render(read(outcomes=[]), style)
     assert "batch_size" in text.splitlines()[0]
-    assert len(text.splitlines()) == (2 if style == "markdown" else 1)
+    assert len(text.partition("\n\n")[0].splitlines()) == (2 if style == "markdown" else 1)
+    assert style == "csv" or "No result yet" in text
 
 
 @pytest.mark.parametrize("style", report.FORMATS)
 def test_every_format_ends_with_a_line_break(read, style):
     assert re.search(r"[^\n]\n\Z", report.render(read(), style))
+
+
+def test_the_verdict_is_never_among_the_tutorials_lines(read):
+    results = read()
+    verdict = report.render_verdict(results)
+    assert verdict.startswith("No clear winner")
+    assert "winner" not in report.render(results)
+    assert verdict in report.render(results, "table")
 
 
 def test_axes_that_do_not_count_are_empty(make_search):

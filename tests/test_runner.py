@@ -24,6 +24,9 @@ class Weights:
     def save_weights(self, path):
         path.write_text("weights", encoding="utf-8")
 
+    def count_params(self):
+        return 12
+
 
 class FakeEngine:
     """Gives what it is told to, and notes what it is asked."""
@@ -43,7 +46,7 @@ class FakeEngine:
             if isinstance(given, BaseException):
                 raise given
             scores = given if isinstance(given, dict) else {"val_accuracy": given}
-            yield Trained(task.split, scores, fit.epochs, 1.5, Weights(), engine="fake")
+            yield Trained(task.split, scores, fit.epochs, 1.5, Weights(), engine="fake", steps=35)
 
     @property
     def trained(self):
@@ -237,3 +240,18 @@ def test_a_refit_that_fails_says_why(make_runner, trial):
 
     with pytest.raises(EngineError, match=r"Expected the refit to succeed.*no memory"):
         make_runner(Broken()).refit(trial)
+
+
+def test_record_says_how_large_the_model_is_and_how_long_it_learned(trial, make_runner):
+    runner = make_runner(FakeEngine())
+    runner.run(trial)
+    record = runner.store.read_fold("0000", 0)
+    assert (record.weights, record.steps) == (12, 35)
+
+
+def test_notes_describe_the_splits(make_runner):
+    assert make_runner(FakeEngine()).notes() == {
+        "split_rows": [[5, 3], [5, 3], [6, 2]],
+        "fresh_folds": True,
+        "baseline": pytest.approx([1 / 3, 1 / 3, 1 / 2]),
+    }

@@ -1,6 +1,8 @@
 """From an experiment and options to a plan, and from a plan to a finished search."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import keras_tuner
@@ -10,7 +12,7 @@ import pytest
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
 from kt_grid.observer import Silent
-from kt_grid.search import Options, plan, run
+from kt_grid.search import Options, command, plan, run
 from kt_grid.tuner import CrossValidationTuner
 
 
@@ -191,3 +193,30 @@ def test_a_sample_is_searched_on_its_share_of_the_rows(planned):
 def test_a_plan_refuses_words_that_only_training_would_meet(option):
     with pytest.raises(UsageError, match=rf"Expected {option} to be one of .* Received: 'some'"):
         plan(REGISTRY["neurons"], Options(**{option: "some"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param({}, "kt-grid run neurons", id="defaults"),
+        pytest.param(
+            {"grid": {"neurons": (5, 10)}, "folds": 5, "seed": 1, "sample": 0.5},
+            "kt-grid run neurons --grid neurons=5,10 --folds 5 --seed 1 --sample 0.5",
+            id="options",
+        ),
+        pytest.param(
+            {"cv": "shuffled-kfold", "repeats": 2, "directory": Path("a b"), "refit": False},
+            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b' --no-refit",
+            id="quoted",
+        ),
+    ],
+)
+def test_command_that_runs_a_search_again(changes, line):
+    planned = plan(REGISTRY["neurons"], Options(**changes))
+    assert command(planned) == line
+
+
+def test_command_of_an_experiment_of_ones_own():
+    own = replace(REGISTRY["neurons"], name="build", source="some/own.py")
+    assert command(plan(own, Options())) == "kt-grid run some/own.py:build"
+    assert command(plan(replace(own, name="own"), Options())) == "kt-grid run some/own.py"

@@ -1,12 +1,21 @@
 """Files appear whole or not at all, and no foreign file is taken for ours or deleted."""
 
+import dataclasses
 import json
 import os
 
 import pytest
 
 from kt_grid.errors import MismatchError, StoreError
-from kt_grid.store import FoldRecord, SearchStore, read_json, write_file, write_json, write_text
+from kt_grid.store import (
+    FoldRecord,
+    SearchStore,
+    _checksum,
+    read_json,
+    write_file,
+    write_json,
+    write_text,
+)
 
 RECORD = FoldRecord(1, {"units": 5}, 42, {"val_accuracy": 0.5}, 10, 0.25, "keras")
 
@@ -280,8 +289,16 @@ def test_files_are_where_the_design_says(store):
     store.write_fold("0000", RECORD, None)
     written = json.loads((store.root / "trial_0000" / "fold_1.json").read_text())
     assert {*written} == {
-        *("split", "parameters", "seed", "scores", "epochs", "seconds", "engine", "checksum")
+        *("split", "parameters", "seed", "scores", "epochs", "seconds", "engine", "checksum"),
+        *("weights", "steps"),
     }
+
+
+def test_records_from_before_weights_and_steps_were_counted_are_read(store):
+    entry = dataclasses.asdict(RECORD)
+    old = {name: value for name, value in entry.items() if name not in ("weights", "steps")}
+    write_json(store.trial_dir("0000") / "fold_1.json", {**old, "checksum": _checksum(old)})
+    assert store.read_fold("0000", 1) == RECORD
 
 
 def _fail(*_):

@@ -78,6 +78,7 @@ class Trained:
         model: The trained model. Good until the engine trains the next task with it.
         engine: What trained it.
         reason: Why this engine, where there was a choice and it isn't the first one.
+        steps: Optimizer steps taken; None if that isn't known.
     """
 
     split: int
@@ -87,10 +88,15 @@ class Trained:
     model: Any
     engine: str
     reason: str = ""
+    steps: int | None = None
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""
         self.model.save_weights(path)
+
+    def count_weights(self) -> int:
+        """Count the numbers that the model consists of, trained or not."""
+        return int(self.model.count_params())
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,11 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
     elif not model.built:
         model(keras.tree.map_structure(lambda a: a[:1], arrays.x))
     return model
+
+
+def count_steps(rows: int, fit: FitArguments) -> int:
+    """Count the batches of an epoch; the last one may be short."""
+    return -(-rows // fit.batch_size)
 
 
 def check_scores(scores: Mapping[str, float]) -> None:

@@ -15,7 +15,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming, build_model, check_scores
+from kt_grid.engines.base import (
+    FitArguments,
+    Task,
+    Trained,
+    Upcoming,
+    build_model,
+    check_scores,
+    count_steps,
+)
 from kt_grid.engines.design import copy_state, copy_weights, design, generalise, text_of
 from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit
@@ -205,7 +213,8 @@ class Fused:
         else:
             copy_weights(program.model, job.fresh)
         seconds = time.perf_counter() - job.start
-        return Trained(task.split, scores, fit.epochs, seconds, job.fresh, self.name)
+        taken = fit.epochs * count_steps(len(task.train), fit)
+        return Trained(task.split, scores, fit.epochs, seconds, job.fresh, self.name, steps=taken)
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
         """Keep the rows in memory as tensors, for as long as they are the same."""

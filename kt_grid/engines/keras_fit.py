@@ -10,7 +10,15 @@ import keras
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming, build_model, check_scores
+from kt_grid.engines.base import (
+    FitArguments,
+    Task,
+    Trained,
+    Upcoming,
+    build_model,
+    check_scores,
+    count_steps,
+)
 from kt_grid.engines.design import copy_state, is_same_design
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.seeds import epoch_orders
@@ -77,12 +85,11 @@ class KerasFit:
                 check_scores(scores)
             traced, traced_steps = model, steps
             seconds = time.perf_counter() - start
-            yield Trained(task.split, scores, fit.epochs, seconds, model, self.name)
-
-
-def count_steps(rows: int, fit: FitArguments) -> int:
-    """Count the batches of an epoch; the last one may be short."""
-    return -(-rows // fit.batch_size)
+            # A fit of one's own and callbacks take as many steps as they like.
+            taken = int(model.optimizer.iterations)
+            yield Trained(
+                task.split, scores, fit.epochs, seconds, model, self.name, steps=taken or None
+            )
 
 
 def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None:

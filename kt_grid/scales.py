@@ -1,0 +1,44 @@
+"""On which scale the values of an axis lie: words, even steps, or even factors."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from kt_grid.space import Value
+
+Scale: TypeAlias = Literal["words", "linear", "log"]
+
+_WIDE = 50.0
+_NARROW = 4.0
+
+
+def scale_of(values: Sequence[Value]) -> Scale:
+    """Tell on which scale values lie.
+
+    Args:
+        values: The values of an axis, in any order.
+
+    Returns:
+        "words" unless all are numbers; "log" if they span a factor of 50, or at least 4 with
+        factors between neighbours that are more even than the differences; else "linear".
+
+    Example:
+        >>> [scale_of(v) for v in (["a", "b"], [10, 50, 100], [1, 2, 4, 8], [0.0, 0.1])]
+        ['words', 'linear', 'log', 'linear']
+    """
+    if any(isinstance(value, str | bool) for value in values):
+        return "words"
+    rising = sorted(float(value) for value in values)
+    if len(rising) < 3 or rising[0] <= 0 or rising[-1] / rising[0] < _NARROW:
+        return "linear"
+    logs = [math.log(value) for value in rising]
+    wide = rising[-1] / rising[0] >= _WIDE
+    return "log" if wide or _unevenness(logs) < _unevenness(rising) else "linear"
+
+
+def _unevenness(rising: Sequence[float]) -> float:
+    """Standard deviation of the steps over their mean."""
+    steps = [after - before for before, after in itertools.pairwise(rising)]
+    mean = sum(steps) / len(steps)
+    return math.sqrt(sum((step - mean) ** 2 for step in steps) / len(steps)) / mean
