@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kt_grid.analysis import Analysis, analyse
     from kt_grid.data import Dataset, read_csv
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from kt_grid.results import SearchResults, TrialResult, read_results
     from kt_grid.store import SearchStore
     from kt_grid.tuner import CrossValidationTuner
+    from kt_grid.verdict import Verdict, judge
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Analysis",
     "CrossValidationTuner",
     "Dataset",
     "Experiment",
@@ -32,13 +35,17 @@ __all__ = [
     "SearchResults",
     "SearchStore",
     "TrialResult",
+    "Verdict",
+    "analyse",
     "experiment",
+    "judge",
     "load_best_model",
     "read_csv",
     "read_results",
 ]
 
 _HOMES = {
+    "Analysis": "analysis",
     "CrossValidationTuner": "tuner",
     "Dataset": "data",
     "Experiment": "experiments.base",
@@ -49,7 +56,10 @@ _HOMES = {
     "SearchResults": "results",
     "SearchStore": "store",
     "TrialResult": "results",
+    "Verdict": "verdict",
+    "analyse": "analysis",
     "experiment": "experiments.base",
+    "judge": "verdict",
     "load_best_model": "prediction",
     "read_csv": "data",
     "read_results": "results",

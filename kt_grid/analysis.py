@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -106,12 +107,12 @@ class Analysis:
     effects: tuple[AxisEffect, ...]
     told_apart: float | None
 
-    @property
+    @cached_property
     def best(self) -> TrialAnalysis | None:
         """The best trial, the first of equal ones."""
         return next((t for t in self.trials if t.trial.rank == 1), None)
 
-    @property
+    @cached_property
     def contenders(self) -> list[TrialAnalysis]:
         """The best trial and all that can't be told from it, in grid order."""
         return [trial for trial in self.trials if not trial.is_worse]
@@ -124,7 +125,7 @@ class Analysis:
             return None
         return "worse" if trial.is_worse else "tied"
 
-    @property
+    @cached_property
     def by_id(self) -> dict[str, TrialAnalysis]:
         """The trials by their ids."""
         return {trial.trial.trial_id: trial for trial in self.trials}

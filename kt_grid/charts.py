@@ -27,6 +27,8 @@ MARKS: dict[Standing | None, tuple[str, str, str]] = {
 }
 SHADES = "cividis"
 _SHORT = 18
+_MOST_TICKS = 20
+_MOST_NUMBERS = 8
 
 
 def word(value: Value | None, most: int = _SHORT) -> str:
@@ -123,12 +125,25 @@ def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
     if scale_of(values) == "log":
         ax.set_xscale("log")
         ax.xaxis.set_minor_locator(NullLocator())
-    rising = sorted(values, key=_number)
+    rising = thinned(sorted(values, key=_number), _MOST_TICKS)
     ax.set_xticks(
         [_number(value) for value in rising],
         [word(value) for value in rising],
         rotation=90 if _is_crowded(rising, _characters(ax)) else 0,
     )
+
+
+def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
+    """Keep every value, or every second, or every third, and so on.
+
+    Args:
+        values: The values.
+        most: How many may stay.
+
+    Returns:
+        At most so many, at even distances, the first among them.
+    """
+    return values[:: max(1, -(-len(values) // most))]
 
 
 def _characters(ax: "Axes") -> float:
@@ -167,16 +182,18 @@ def draw_heat_map(
         The image, for a colour bar.
     """
     image = ax.imshow(table, cmap=SHADES, aspect="auto", vmin=limits[0], vmax=limits[1])
-    ax.set_xticks(range(len(columns.values)), [word(v) for v in columns.values])
-    if sum(len(word(v)) for v in columns.values) > 30:
+    across = thinned(range(len(columns.values)), _MOST_TICKS)
+    ax.set_xticks(across, [word(columns.values[i]) for i in across])
+    if sum(len(word(columns.values[i])) for i in across) > 30:
         ax.tick_params(axis="x", labelrotation=90)
-    ax.set_yticks(range(len(rows.values)), [word(v) for v in rows.values])
+    down = thinned(range(len(rows.values)), 2 * _MOST_TICKS)
+    ax.set_yticks(down, [word(rows.values[i]) for i in down])
     ax.set_xlabel(word(columns.name))
     ax.set_ylabel(word(rows.name))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(table):
-        if annotate:
+        if annotate and len(columns.values) <= _MOST_NUMBERS:
             _annotate(ax, i, j, value, limits, size=8.5 if _characters(ax) > 30 else 7.0)
     if best is not None:
         _frame(ax, *best)

@@ -1,24 +1,24 @@
 """The command line: parse, make one library call, render. Only this module prints or exits."""
 
-import csv
-import io
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 import kt_grid
 from kt_grid import options as opt
+from kt_grid.analysis import analyse
 from kt_grid.backend import load_backend
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
+from kt_grid.export import table_as_csv
+from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
 from kt_grid.prediction import predict_file
@@ -179,6 +179,9 @@ def report(
     Example: kt-grid report neurons --format html --output neurons.html
     """
     searches = [read_results(store) for store in _stores(directory, names)]
+    if style == "tensorboard":
+        _write_hparams(searches, output)
+        return
     theirs = [_published(results.experiment, must=published) for results in searches]
     if len(names) == 1 and names != [opt.ALL]:
         text = render(searches[0], style, theirs[0] if published else None)
@@ -204,7 +207,7 @@ def predict(
     load_backend()
     store = _store(directory, name)
     rows = list(predict_file(store, data, ensemble=ensemble))
-    _write(_csv(rows), output)
+    _write(table_as_csv(rows), output)
 
 
 def _experiments(names: list[str]) -> list[Experiment]:
@@ -239,6 +242,19 @@ def _stores(directory: Path, names: list[str]) -> list[SearchStore]:
 def _published(experiment: str, *, must: bool) -> Published:
     """The tutorial's figures; nothing for an experiment that it doesn't have."""
     return published_results(experiment) if must or experiment in REGISTRY else {}
+
+
+def _write_hparams(searches: list[SearchResults], output: Path | None) -> None:
+    """Write for TensorBoard: several searches each into a folder of its own."""
+    if output is None:
+        raise UsageError(
+            "Expected --output DIR with --format tensorboard. Received: none. "
+            "TensorBoard reads a directory"
+        )
+    for results in searches:
+        place = output if len(searches) == 1 else output / results.experiment
+        write_hparams(analyse(results), place)
+    _note(f"look at it with: tensorboard --logdir {output}")
 
 
 def _tell_unfinished(results: SearchResults) -> None:
@@ -304,14 +320,3 @@ def _write(text: str, output: Path | None) -> None:
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    file = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
-    return file.getvalue()

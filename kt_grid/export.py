@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kt_grid.analysis import Analysis, TrialAnalysis
@@ -59,6 +60,25 @@ def _row(
         theirs = published.get(key(trial.parameters), (None, None))
         row |= {"published_mean": theirs[0], "published_std": theirs[1]}
     return row
+
+
+def table_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as they are.
+
+    Args:
+        rows: Values by column, the same columns in each row.
+
+    Returns:
+        CSV with a header; nothing without a row.
+    """
+    file = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+    return file.getvalue()
 
 
 def as_json(analysis: Analysis, published: Published) -> str:

@@ -96,7 +96,12 @@ DryRun = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")]
 
-Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv, json or html.")]
+Style = Annotated[
+    str,
+    typer.Option(
+        "--format", help="text, table, markdown, csv, json, html, or tensorboard (needs --output)."
+    ),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
 ]

@@ -108,7 +108,7 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         ax.set_ylabel(analysis.results.objective.name)
     else:
         trials = list(analysis.trials)
-        if only is None:
+        if only is None or len(trials) > _MOST:
             trials = sorted(trials, key=lambda t: t.trial.rank or 0)[:_MOST]
             if len(trials) < len(analysis.trials):
                 caption = f"The {_MOST} best of {len(analysis.trials)} combinations. {caption}"
@@ -132,7 +132,7 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         The longer axis along y; the best cell has a frame.
     """
     columns, rows = sorted(varied, key=lambda axis: len(axis.values))
-    figure, ax = make_axes(1.1 + 0.3 * len(rows.values))
+    figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
     table = _table(analysis.trials, rows, columns)
     best = analysis.best
     place = None if best is None else _cell(best, rows, columns)
@@ -160,7 +160,7 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     tables = [_table(trials, rows, columns) for trials in chosen]
     across = min(2, len(shown))
     down = -(-len(shown) // across)
-    figure, grid = make_panels(down * (0.9 + 0.26 * len(rows.values)), down, across)
+    figure, grid = make_panels(down * (0.9 + 0.26 * min(len(rows.values), _MOST)), down, across)
     limits = _limits(np.concatenate(tables))
     image: Any = None
     for ax, table, value in zip(grid.flat, tables, shown, strict=False):

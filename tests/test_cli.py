@@ -558,3 +558,15 @@ def test_zoom_needs_a_search(call, place, words):
     ended = call(*RUN_OWN, "--zoom", *words)
     assert (ended.status, ended.stdout) == (2, "")
     assert "to zoom into. Received: none" in ended.stderr
+
+
+def test_report_for_tensorboard(call, place):
+    call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    refused = call("report", "own", "--format", "tensorboard")
+    assert (refused.status, refused.stdout) == (2, "")
+    assert "Expected --output DIR" in refused.stderr
+    ended = call("report", "own", "--format", "tensorboard", "--output", "logs")
+    assert (ended.status, ended.stdout) == (0, "")
+    assert (place / "logs" / "trial_0000" / "events.out.tfevents.0.kt-grid").exists()
+    call("report", "own", "own", "--format", "tensorboard", "--output", "both")
+    assert (place / "both" / "own" / "trial_0000").exists()

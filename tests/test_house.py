@@ -34,7 +34,7 @@ LAYERS = (
     "charts",
     "picture",
     "plots",
-    "export facts options tables",
+    "export facts hparams options tables",
     "page",
     "report",
     "overview_page",
@@ -76,6 +76,9 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
         pytest.param({"pandas"}, {"results", "searched"}, id="pandas"),
+        pytest.param({"matplotlib"}, {"charts", "picture", "plots"}, id="matplotlib"),
+        pytest.param({"scipy"}, {"statistics"}, id="scipy"),
+        pytest.param({"tensorboard"}, {"hparams"}, id="tensorboard"),
     ],
 )
 def test_packages_are_imported_where_they_belong(packages, allowed):
@@ -107,7 +110,16 @@ def test_no_module_for_odds_and_ends():
 
 @pytest.mark.parametrize("module", ["kt_grid", "kt_grid.cli"])
 def test_importing_is_light(module):
-    heavy = ["tensorflow", "keras", "keras_tuner", "pandas", "sklearn", "scipy", "matplotlib"]
+    heavy = [
+        "tensorflow",
+        "keras",
+        "keras_tuner",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "tensorboard",
+    ]
     assert _run(f"import sys, {module}; print(*(set({heavy}) & set(sys.modules)))") == ""
 
 

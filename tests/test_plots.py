@@ -7,8 +7,10 @@ import pytest
 
 from kt_grid import charts, plots
 from kt_grid.analysis import analyse
+from kt_grid.objective import Objective
 from kt_grid.published import published_results
-from kt_grid.results import read_results
+from kt_grid.results import COMPLETED, SearchResults, TrialResult, read_results
+from kt_grid.space import combinations, make_axes
 
 TEN = {"folds": 10, "split_rows": [[900, 100]] * 10, "baseline": [0.4] * 10}
 
@@ -48,6 +50,8 @@ def names(pictures):
             id="four-axes",
         ),
         pytest.param({"n": [1, 2], "w": ["a"]}, ["combinations"], id="one-axis-varies"),
+        pytest.param({"w": [f"w{i}" for i in range(60)]}, ["combinations"], id="many-words"),
+        pytest.param({"n": list(range(60))}, ["combinations"], id="many-numbers"),
         pytest.param(
             {"n": list(range(8)), "w": list("abcdefg")},
             ["grid", "effects", "combinations"],
@@ -159,3 +163,21 @@ def test_conditional_axes_are_drawn(make_search):
     store.write_identity({**identity, "grid": [*identity["grid"], axis]})
     pictures = plots.draw(analyse(read_results(store)))
     assert [picture.svg()[:4] for picture in pictures] == ["<svg"] * len(pictures)
+
+
+def test_a_grid_of_thousands_is_drawn():
+    axes = tuple(make_axes({"n": list(range(60)), "r": list(range(50))}))
+    values = np.random.RandomState(0).uniform(size=(3000, 3))
+    order = np.argsort(np.argsort(-values.mean(axis=1)))
+    trials = tuple(
+        TrialResult(str(i), chosen, COMPLETED, tuple(row), row.mean(), row.std(), int(rank) + 1)
+        for i, (chosen, row, rank) in enumerate(zip(combinations(axes), values, order, strict=True))
+    )
+    objective = Objective("val_accuracy", "max")
+    results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), {})
+    grid, effects, best = plots.draw(analyse(results))
+    assert len(grid.figure.axes[0].get_yticks()) <= 40
+    assert grid.figure.axes[0].texts == []
+    assert [len(ax.get_xticks()) for ax in effects.figure.axes] == [20, 17]
+    assert len(best.figure.axes[0].get_yticks()) == 25
+    assert all(picture.figure.get_figheight() < 12 for picture in (grid, effects, best))
