@@ -20,6 +20,7 @@ import kt_grid
 from kt_grid import options as opt
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
+from kt_grid.files import write_text
 from kt_grid.observer import Observer, Silent
 from kt_grid.prediction import predict_file
 from kt_grid.published import published_results
@@ -28,7 +29,7 @@ from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.space import parse_words
-from kt_grid.store import SearchStore, write_text
+from kt_grid.store import SearchStore
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
@@ -174,6 +175,11 @@ def report(
     if not results.complete:
         done = len(results.completed) + len(results.failed)
         _note(f"{done} of {results.total} trials are finished")
+    for damage in results.damage:
+        _note(damage)
+    if results.damage:
+        _note("the line that began the search mends that")
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -245,6 +251,7 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
     try:
         if planned.finished() is None:
+            planned.store.lock.check()
             _load_tensorflow()
         results = run_search(planned, Silent() if quiet else _progress(planned))
     except KeyboardInterrupt:

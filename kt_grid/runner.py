@@ -13,10 +13,10 @@ from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
-from kt_grid.results import score_name, summarise
 from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Parameters
 from kt_grid.store import FoldRecord, SearchStore
+from kt_grid.trials import trial_metrics
 
 _REFIT = "refit"
 
@@ -76,7 +76,7 @@ class TrialRunner:
         missing = [task for split, task in tasks.items() if split not in done]
         for trained in self._train(trial, fit, missing, self._upcoming(trial, following)):
             done[trained.split] = self._keep(trial, trained, tasks[trained.split].seed)
-        return self._metrics(done)
+        return trial_metrics(self.objective.name, done)
 
     def refit(self, trial: Any) -> Any:
         """Train a trial's combination on all rows.
@@ -125,11 +125,16 @@ class TrialRunner:
         return replace(self.fit, **chosen, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
-        """The record of a fold that was trained before an interruption."""
+        """The record of a fold that was trained before an interruption.
+
+        Without its weights it counts only if those of all folds are gone, as they are when
+        another trial was better.
+        """
         record = self.store.read_fold(trial.trial_id, task.split)
         if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
             return None
-        return record if self.store.weights(trial.trial_id, task.split).exists() else None
+        whole = self.store.has_weights(trial.trial_id, record)
+        return record if whole or not self.store.keeps_weights(trial.trial_id) else None
 
     def _train(
         self,
@@ -148,10 +153,7 @@ class TrialRunner:
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise
         except Exception as error:
-            first_line = str(error).partition("\n")[0]
-            raise keras_tuner.errors.FailedTrialError(
-                f"{type(error).__name__}: {first_line}"
-            ) from error
+            raise _failed(error) from error
 
     def _keep(self, trial: Any, trained: Trained, seed: int) -> FoldRecord:
         record = FoldRecord(
@@ -168,6 +170,8 @@ class TrialRunner:
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        except Exception as error:
+            raise _failed(error) from error
         if trained.reason:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
@@ -183,15 +187,8 @@ class TrialRunner:
             )
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
-    def _metrics(self, records: Mapping[int, FoldRecord]) -> dict[str, float]:
-        name = self.objective.name
-        common = set.intersection(*(set(record.scores) for record in records.values()))
-        summaries = {
-            metric: summarise({split: record.scores[metric] for split, record in records.items()})
-            for metric in sorted(common)
-        }
-        return {
-            **{metric: mean for metric, (mean, _) in summaries.items()},
-            f"{name}_std": summaries[name][1],
-            **{score_name(name, split): records[split].scores[name] for split in sorted(records)},
-        }
+
+def _failed(error: Exception) -> Exception:
+    """What makes a trial failed, with the reason."""
+    first_line = str(error).partition("\n")[0]
+    return keras_tuner.errors.FailedTrialError(f"{type(error).__name__}: {first_line}")  # type: ignore[no-any-return] # keras-tuner is untyped

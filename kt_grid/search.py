@@ -13,9 +13,10 @@ from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
+from kt_grid.records import check_keep
 from kt_grid.results import SearchResults, read_results
 from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
-from kt_grid.store import SearchStore, check_keep
+from kt_grid.store import SearchStore
 
 CV = ("kfold", "shuffled-kfold")
 
@@ -99,15 +100,20 @@ class Plan:
             return list(combinations(tuner.oracle.axes))
 
     def finished(self) -> SearchResults | None:
-        """Return the results if the directory already holds all that is asked for."""
+        """Return the results if the directory holds all that is asked for, and all of it whole."""
         if self.options.overwrite or not self.store.exists():
             return None
-        self.store.check_identity(self.identity)
+        if not self.store.check_identity(self.identity):
+            return None
         results = read_results(self.store)
         asked = {name: list(values) for name, values in self.grid.items()}
         if results.about.get("asked") != asked or not results.complete:
             return None
+        if results.damage or not self.store.has_state():
+            return None
         best = results.best
+        if best and self.store.lost_weights(best.trial_id):
+            return None
         if self.options.refit and best and self.store.refit_parameters() != best.parameters:
             return None
         return results
@@ -169,7 +175,8 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 
     Raises:
         MismatchError: If the directory holds another search.
-        StoreError: If the directory can't be read or written.
+        LockedError: If another search is at work in it.
+        StoreError: If it can't be read or written.
     """
     finished = planned.finished()
     if finished is not None:
@@ -191,10 +198,11 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         about=_about(planned),
         observer=observer,
     )
-    tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
-    results = tuner.search_results()
-    if options.refit and results.completed:
-        tuner.refit()
+    with tuner.locked():
+        tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+        results = tuner.search_results()
+        if options.refit and results.completed:
+            tuner.refit()
     return results
 
 

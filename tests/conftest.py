@@ -59,17 +59,13 @@ def make_search(tmp_path):
     def make(grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, **about):
         store = SearchStore(tmp_path, name)
         axes = space.make_axes(grid)
-        store.write_identity(
-            {
-                "experiment": name,
-                "grid": [axis.to_json() for axis in axes],
-                "objective": objective,
-                "folds": folds,
-                "repeats": 1,
-                "seed": 7,
-            }
-            | about
-        )
+        notes = {
+            "experiment": name,
+            "grid": [axis.to_json() for axis in axes],
+            "repeats": 1,
+        }
+        identity = {"objective": objective, "folds": folds, "seed": 7}
+        store.write_identity(identity, notes | about)
         for number, (values, outcome) in enumerate(
             zip(space.combinations(axes), outcomes, strict=False)
         ):
