@@ -64,7 +64,10 @@ class KeptModels:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
             DamageError: If they aren't whole.
         """
-        return [self._load(trial, split, runner) for split in self._splits(trial)]
+        splits = self._splits(trial)
+        for split in splits:
+            self.store.check_weights(trial.trial_id, split)
+        return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
         kept = self.store.keeps_weights(trial.trial_id)

@@ -281,6 +281,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             note: Is told what is done about every trial; missing folds are trained by the search.
         """
         for files, trial in self._damaged:
+            found = tell(files.damaged)
             if trial is None and self.store is not None:
                 self.store.discard(files.trial_id)
                 done = "its trial is begun anew"
@@ -289,7 +290,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 done = "written again from the records of its folds"
             else:
                 done = "what is missing is trained again"
-            note(f"{tell(files.damaged)}; {done}")
+            note(f"{found}; {done}")
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:

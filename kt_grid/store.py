@@ -79,12 +79,16 @@ class SearchStore:
             return None
         identity = read_sealed(path)
         if identity is None or identity.get("format") != FORMAT:
-            state = "a damaged or a foreign file" if path.exists() else "no such file beside trials"
-            raise DamageError(
-                f"Expected {path} to be a search of format {FORMAT}. Received: {state}. "
-                "The line that began the search restores it, or begins anew with --overwrite"
-            )
+            raise self._damage("The line that began the search may restore it")
         return identity
+
+    def _damage(self, mend: str) -> DamageError:
+        path = self.root / IDENTITY
+        state = "a damaged or a foreign file" if path.exists() else "no such file beside trials"
+        return DamageError(
+            f"Expected {path} to be a search of format {FORMAT}. Received: {state}. "
+            f"{mend}, or begin anew with --overwrite"
+        )
 
     def peek_identity(self) -> dict[str, Any]:
         """Read search.json; an empty dict if it isn't there whole."""
@@ -139,7 +143,9 @@ class SearchStore:
             present = self.read_identity()
         except DamageError:
             if self._stamps() != {checksum(wanted)}:
-                raise
+                raise self._damage(
+                    "No record beside it belongs to what is asked for; restore it"
+                ) from None
             return False
         if present is None:
             return False
