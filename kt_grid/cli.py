@@ -5,24 +5,22 @@ import importlib
 import io
 import logging
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.exceptions import TyperException
 
 import kt_grid
 from kt_grid import options as opt
-from kt_grid.errors import KtGridError, UsageError
+from kt_grid import process
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.files import write_text
 from kt_grid.observer import Observer, Silent
 from kt_grid.prediction import predict_file
+from kt_grid.process import FAILED, complain
 from kt_grid.published import published_results
 from kt_grid.report import render
 from kt_grid.results import SearchResults, read_results
@@ -30,8 +28,6 @@ from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.space import parse_words
 from kt_grid.store import SearchStore
-
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="kt-grid",
@@ -45,33 +41,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    debug = "--debug" in sys.argv
-    sys.argv = [word for word in sys.argv if word != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        status = app(prog_name="kt-grid", standalone_mode=False)
-    except TyperException as error:
-        message = error.format_message()
-        typer.echo(message, err=True) if message.startswith("Usage:") else _complain(message)
-        status = WRONG_USAGE
-    except KtGridError as error:
-        if debug:
-            traceback.print_exc()
-        _complain(str(error))
-        status = WRONG_USAGE if isinstance(error, UsageError) else FAILED
-    except BrokenPipeError:
-        # Whoever read stdout has gone; nothing is left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = FAILED
-    sys.exit(status or 0)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - signal's signature
-    raise KeyboardInterrupt
-
-
-def _complain(message: str) -> None:
-    typer.echo(f"kt-grid: {message}", err=True)
+    process.run(lambda: app(prog_name="kt-grid", standalone_mode=False))
 
 
 def _version(wanted: bool) -> None:
@@ -174,11 +144,11 @@ def report(
     _write(text, output)
     if not results.complete:
         done = len(results.completed) + len(results.failed)
-        _note(f"{done} of {results.total} trials are finished")
+        complain(f"{done} of {results.total} trials are finished")
     for damage in results.damage:
-        _note(damage)
+        complain(damage)
     if results.damage:
-        _note("the line that began the search mends that")
+        complain("the line that began the search mends that")
         raise typer.Exit(FAILED)
 
 
@@ -249,14 +219,11 @@ def _show_plan(planned: Plan) -> None:
 
 def _search(planned: Plan, *, quiet: bool) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
-    try:
-        if planned.finished() is None:
-            planned.store.lock.check()
-            _load_tensorflow()
-        results = run_search(planned, Silent() if quiet else _progress(planned))
-    except KeyboardInterrupt:
-        _complain(f"interrupted; the same line goes on from {planned.store.root}")
-        raise typer.Exit(INTERRUPTED) from None
+    process.goes_on_from(planned.store.root)
+    if planned.finished() is None:
+        planned.store.lock.check()
+        _load_tensorflow()
+    results = run_search(planned, Silent() if quiet else _progress(planned))
     typer.echo(render(results), nl=False)
     _tell_failures(results)
     return bool(results.failed)
@@ -272,11 +239,7 @@ def _progress(planned: Plan) -> Observer:
 
 def _tell_failures(results: SearchResults) -> None:
     for trial in results.failed:
-        _note(f"trial {trial.trial_id} {trial.parameters} failed: {trial.reason}")
-
-
-def _note(message: str) -> None:
-    typer.echo(f"kt-grid: {message}", err=True)
+        complain(f"trial {trial.trial_id} {trial.parameters} failed: {trial.reason}")
 
 
 def _write(text: str, output: Path | None) -> None:

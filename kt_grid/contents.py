@@ -77,7 +77,7 @@ def remove(root: Path) -> None:
     Raises:
         StoreError: If anything in it isn't kt-grid's own; then nothing is deleted.
     """
-    own = sorted(_own(root), key=lambda path: (path.name != IDENTITY, path))
+    own = sorted(own_files(root), key=lambda path: (path.name != IDENTITY, path))
     for path in own:
         path.unlink(missing_ok=True)
     for folder in {path.parent for path in own} | {*_folders(root)}:
@@ -87,8 +87,18 @@ def remove(root: Path) -> None:
         root.rmdir()
 
 
-def _own(root: Path) -> Iterator[Path]:
-    """All files to delete; a link is never ours, so nothing outside can be reached."""
+def own_files(root: Path) -> Iterator[Path]:
+    """List a search's files but for its lock; a link is never ours, so none outside is reached.
+
+    Args:
+        root: The search's folder.
+
+    Yields:
+        One path each.
+
+    Raises:
+        StoreError: If there is anything else.
+    """
     for path in root.iterdir():
         if _is_folder(path):
             kind = BEST if path.name == BEST else PREFIX

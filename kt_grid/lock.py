@@ -8,7 +8,7 @@ import functools
 import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +61,8 @@ class SearchLock:
             yield
         finally:
             if self._lock.lock_counter == 1:
-                (self._root / HOLDER).unlink(missing_ok=True)
+                with suppress(OSError):
+                    (self._root / HOLDER).unlink()
             self._lock.release()
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from kt_grid.contents import BEST, IDENTITY, PREFIX, TRIAL, check_place, remove
+from kt_grid.contents import BEST, IDENTITY, PREFIX, TRIAL, check_place, own_files, remove
 from kt_grid.errors import DamageError, MismatchError
 from kt_grid.files import (
     checksum,
@@ -57,16 +57,21 @@ class SearchStore:
         with faults(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
 
-    def clear(self) -> None:
+    def clear(self, note: Callable[[str], None]) -> None:
         """Remove the search, if there is one.
+
+        Args:
+            note: As `SearchLock.held` takes it.
 
         Raises:
             StoreError: If the folder holds anything else; then nothing is deleted.
+            LockedError: If somebody is at work there.
         """
         self._stamp = ""
         with faults(self.root):
-            if self.root.exists():
-                remove(self.root)
+            if self.root.exists() and [*own_files(self.root)]:
+                with self.lock.held(note):
+                    remove(self.root)
 
     def read_identity(self) -> dict[str, Any] | None:
         """Read search.json, or return None if no search was begun here.

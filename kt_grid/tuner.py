@@ -93,8 +93,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
         self.store = SearchStore(directory, project_name)
         if overwrite:
-            with self.locked():
-                self.store.clear()
+            self.store.clear(self.observer.note)
         self.store.prepare()
         with tempfile.TemporaryDirectory() as empty:
             # keras-tuner would reload from tuner0.json, and say so on stdout.

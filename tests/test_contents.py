@@ -36,13 +36,10 @@ def files(folder):
 
 
 def test_a_search_is_removed_but_for_its_lock(search):
-    search.clear()
+    search.clear(print)
     assert files(search.root) == ["lock"]
-    (search.root / "lock").unlink()
-    search.clear()
-    assert not search.root.exists()
-    search.clear()
-    assert search.root.parent.exists()
+    search.clear(print)
+    assert files(search.root) == ["lock"]
 
 
 FOREIGN = (
@@ -62,7 +59,7 @@ def test_nothing_is_deleted_where_there_is_a_foreign_file(search, raises, name):
     write_text(search.root / name, "years of work")
     before = files(search.root)
     with raises(StoreError, str(search.root), "other files", name.partition("/")[0]):
-        search.clear()
+        search.clear(print)
     assert files(search.root) == before
 
 
@@ -76,7 +73,7 @@ def test_links_are_not_followed(search, raises, tmp_path, place):
     path.unlink(missing_ok=True)
     path.symlink_to(outside)
     with raises(StoreError, "other files", place):
-        search.clear()
+        search.clear(print)
     assert (outside / "trial.json").read_text() == "mine"
 
 

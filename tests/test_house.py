@@ -17,7 +17,7 @@ PACKAGE = Path(kt_grid.__file__).parent
 LAYERS = (
     "errors",
     "objective seeds space",
-    "data observer files",
+    "data observer files interruption",
     "lock records",
     "contents",
     "folds store",
@@ -31,7 +31,7 @@ LAYERS = (
     "experiments",
     "search",
     "published prediction progress",
-    "report options",
+    "report options process",
     "cli",
     "__main__",
 )
@@ -65,7 +65,7 @@ def test_no_module_imports_itself_by_a_detour():
 @pytest.mark.parametrize(
     ("packages", "allowed"),
     [
-        pytest.param({"typer", "click"}, {"cli", "options"}, id="typer"),
+        pytest.param({"typer", "click"}, {"cli", "options", "process"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
         pytest.param({"pandas"}, {"results", "tuner"}, id="pandas"),
@@ -76,7 +76,7 @@ def test_packages_are_imported_where_they_belong(packages, allowed):
     assert users == allowed
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "cli"])
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("cli", "process")])
 def test_only_the_command_line_prints_or_exits(name):
     calls = [node for node in ast.walk(_tree(name)) if isinstance(node, ast.Call)]
     called = {ast.unparse(call.func) for call in calls}
