@@ -60,10 +60,7 @@ class SearchLock:
                 write_json(self._root / HOLDER, _myself())
             yield
         finally:
-            if self._lock.lock_counter == 1:
-                with suppress(OSError):
-                    (self._root / HOLDER).unlink()
-            self._lock.release()
+            self._release()
 
     def check(self) -> None:
         """Find out whether the lock is free, without taking it.
@@ -74,6 +71,14 @@ class SearchLock:
         if not os.access(self._root / LOCK, os.W_OK):
             return
         if self._acquire(lambda _: None):
+            self._lock.release()
+
+    def _release(self) -> None:
+        try:
+            if self._lock.lock_counter == 1:
+                with suppress(OSError):
+                    (self._root / HOLDER).unlink()
+        finally:
             self._lock.release()
 
     def _acquire(self, note: Callable[[str], None]) -> bool:
