@@ -8,7 +8,9 @@
     │   └── SplitError        folds that can't be made of these rows
     ├── DataError             a table of numbers that isn't one
     ├── StoreError            a search directory that can't be read or written
-    │   └── MismatchError     a directory that holds another search
+    │   ├── MismatchError     a directory that holds another search
+    │   ├── DamageError       a file in it that isn't whole
+    │   └── LockedError       a directory in which somebody else is at work
     ├── EngineError           an engine that can't train this model
     ├── WorkerError           a worker process or a cluster that can't be used any more
     │   ├── WorkerDiedError   a worker process that ended in the middle of its work
@@ -53,6 +55,14 @@ class StoreError(KtGridError, OSError):
 
 class MismatchError(StoreError):
     """A search directory that holds the results of another search."""
+
+
+class DamageError(StoreError):
+    """A file of a search that isn't whole, and that can't be worked out again."""
+
+
+class LockedError(StoreError):
+    """A search directory in which another run is at work."""
 
 
 class EngineError(KtGridError, ValueError):

@@ -1,6 +1,5 @@
 """The grid-search oracle: hands out the first combination not yet tried, in grid order."""
 
-import math
 import threading
 from collections.abc import Callable, Container, Sequence
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_grid.files import write_sealed
 from kt_grid.objective import Objective
+from kt_grid.revival import record_metrics, revive
 from kt_grid.schedule import Schedule
 from kt_grid.space import (
     Axis,
@@ -20,7 +21,8 @@ from kt_grid.space import (
     key,
     register,
 )
-from kt_grid.store import SearchStore, write_json
+from kt_grid.store import SearchStore
+from kt_grid.trials import TrialFiles, read_trials, tell
 
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
@@ -77,6 +79,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._lock = threading.RLock()
         self.suspended = False
         self._schedule = Schedule(lambda: self.trials)
+        self._damaged: list[tuple[TrialFiles, Any]] = []
 
     @property
     def axes(self) -> Sequence[Axis]:
@@ -177,17 +180,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """
         with self._lock:
             trial = self.trials[trial_id]
-            finite = {name: v for name, v in metrics.items() if math.isfinite(v)}
-            for name, value in finite.items():
-                if not trial.metrics.exists(name):
-                    # The direction is stated, because keras-tuner's guess is often wrong.
-                    trial.metrics.register(name, direction=self._direction(name))
-                trial.metrics.update(name, value, step=step)
+            record_metrics(trial, metrics, self.objective, step)
             return trial
-
-    def _direction(self, metric: str) -> str:
-        objective = self.objective
-        return str(objective.direction) if metric.endswith(objective.name) else "min"
 
     def end_trial(self, trial: Any) -> None:
         """Take a trial's result and write it.
@@ -246,24 +240,67 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def save(self) -> None:
         """Write oracle.json, for keras-tuner's tools; nothing is read back from it."""
         if self.store is not None:
-            write_json(self.store.oracle_file, self.get_state())
+            write_sealed(self.store.oracle_file, self.get_state())
 
     def reload(self) -> None:
-        """Take up the finished trials on disk; interrupted ones are handed out again."""
+        """Take up the finished trials on disk; what isn't whole is handed out again."""
         if self.store is None:
             return
-        asked = (self.store.read_identity() or {}).get("asked", {})
-        for trial_id, state in self.store.read_trials():
-            trial = _revive(state)
+        self._forget()
+        identity = self.store.peek_identity()
+        asked = identity.get("asked", {})
+        for files in read_trials(self.store, identity.get("folds", 0), self.objective.name):
+            trial = revive(files, self.hyperparameters, self.objective)
+            if files.damaged or trial is None:
+                self._damaged.append((files, trial))
             if trial is None:
                 continue
             self._add_declared(trial.hyperparameters, asked)
             if trial.status in FINISHED:
-                self.trials[trial_id] = trial
+                self.trials[trial.trial_id] = trial
                 self._schedule.mark_tried(trial.hyperparameters.values)
             else:
-                self._schedule.mark_interrupted(trial.hyperparameters.values, trial_id)
+                self._schedule.mark_interrupted(trial.hyperparameters.values, trial.trial_id)
         self._schedule.forget_axes()
+
+    def _forget(self) -> None:
+        """What is on disk is all that counts."""
+        self.trials.clear()
+        self.ongoing_trials = {}
+        self.start_order.clear()
+        self.end_order.clear()
+        self._schedule.forget_trials()
+        self._damaged.clear()
+
+    def mend(self, note: Callable[[str], None]) -> None:
+        """Write what can be worked out again of trials that aren't whole.
+
+        Args:
+            note: Is told what is done about every trial; missing folds are trained by the search.
+        """
+        for files, trial in self._damaged:
+            found = tell(files.damaged)
+            if trial is None and self.store is not None:
+                self.store.discard(files.trial_id)
+                done = "its trial is begun anew"
+            elif trial.status in FINISHED:
+                self._write(trial)
+                done = "written again from the records of its folds"
+            else:
+                done = "what is missing is trained again"
+            note(f"{found}; {done}")
+        self._damaged.clear()
+
+    def reopen(self, trial_id: str) -> None:
+        """Hand a finished trial out again, because something of it isn't whole.
+
+        Args:
+            trial_id: The trial.
+        """
+        with self._lock:
+            trial = self.trials.pop(trial_id)
+            self._schedule.mark_interrupted(trial.hyperparameters.values, trial_id)
+            self._schedule.forget_axes()
 
     def _add_declared(self, hyperparameters: Any, asked: Container[str]) -> None:
         """Take up what the model declared; what the grid then asked for may be gone by now."""
@@ -302,11 +339,3 @@ def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
         hyperparameters=register(grid),
         grid=grid,
     )
-
-
-def _revive(state: dict[str, Any]) -> Any:
-    """A trial from its file; None if the file lacks something, so that it is run again."""
-    try:
-        return Trial.from_state(state)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None

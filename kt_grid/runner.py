@@ -15,10 +15,10 @@ from kt_grid.folds import Split
 from kt_grid.jobs import describe
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
-from kt_grid.results import score_name, summarise
 from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Parameters
 from kt_grid.store import FoldRecord, SearchStore
+from kt_grid.trials import trial_metrics
 
 _REFIT = "refit"
 
@@ -172,11 +172,16 @@ class TrialRunner:
         return replace(self.fit, **chosen, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
-        """The record of a fold that was trained before an interruption."""
+        """The record of a fold that was trained before an interruption.
+
+        Without its weights it counts only if those of all folds are gone, as they are when
+        another trial was better.
+        """
         record = self.store.read_fold(trial.trial_id, task.split)
         if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
             return None
-        return record if self.store.weights(trial.trial_id, task.split).exists() else None
+        whole = self.store.has_weights(trial.trial_id, record)
+        return record if whole or not self.store.keeps_weights(trial.trial_id) else None
 
     def _train(
         self,
@@ -216,7 +221,7 @@ class TrialRunner:
             epochs=trained.epochs,
             seconds=trained.seconds,
             engine=trained.engine,
-            weights=trained.count_weights(),
+            size=trained.count_weights(),
             steps=trained.steps,
         )
         try:
@@ -224,6 +229,8 @@ class TrialRunner:
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        except Exception as error:
+            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
         if trained.reason:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
@@ -249,14 +256,4 @@ class TrialRunner:
             Metrics for trial.json: the mean over the folds of every metric under its own name,
             and of the objective also the standard deviation (ddof=0) and every fold's score.
         """
-        name, records = self.objective.name, work.done
-        common = set.intersection(*(set(record.scores) for record in records.values()))
-        summaries = {
-            metric: summarise({split: record.scores[metric] for split, record in records.items()})
-            for metric in sorted(common)
-        }
-        return {
-            **{metric: mean for metric, (mean, _) in summaries.items()},
-            f"{name}_std": summaries[name][1],
-            **{score_name(name, split): records[split].scores[name] for split in sorted(records)},
-        }
+        return trial_metrics(self.objective.name, work.done)

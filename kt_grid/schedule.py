@@ -34,10 +34,17 @@ class Schedule:
 
     def mark_interrupted(self, parameters: Parameters, trial_id: str) -> None:
         """Note which id a combination has that is to be handed out again."""
+        self._tried.discard(key(parameters))
         self._interrupted[key(parameters)] = trial_id
 
     def forget_axes(self) -> None:
         """Begin anew, because the grid has other axes now."""
+        self._untried = None
+
+    def forget_trials(self) -> None:
+        """Begin anew, with no combination tried."""
+        self._tried.clear()
+        self._interrupted.clear()
         self._untried = None
 
     def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:

@@ -16,7 +16,8 @@ from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.placement import Placement, check_environment
-from kt_grid.results import COMPLETED, SearchResults, read_results
+from kt_grid.records import check_keep
+from kt_grid.results import SearchResults, read_results
 from kt_grid.space import (
     Grid,
     Parameters,
@@ -27,7 +28,8 @@ from kt_grid.space import (
     make_axes,
     replace_axes,
 )
-from kt_grid.store import SearchStore, check_keep
+from kt_grid.store import SearchStore
+from kt_grid.trials import COMPLETED, read_trials
 from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
@@ -121,20 +123,25 @@ class Plan:
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
-        states = [state for _, state in self.store.read_trials()]
-        there = {key(s["hyperparameters"]["values"]) for s in states if s["status"] == COMPLETED}
+        trials = read_trials(self.store, self.splits, self.objective.name)
+        there = {key(t.parameters or {}) for t in trials if t.status == COMPLETED}
         return sum(key(parameters) in there for parameters in self.trials())
 
     def finished(self) -> SearchResults | None:
-        """Return the results if the directory already holds all that is asked for."""
+        """Return the results if the directory holds all that is asked for, and all of it whole."""
         if self.options.overwrite or not self.store.exists():
             return None
-        self.store.check_identity(self.identity)
+        if not self.store.check_identity(self.identity):
+            return None
         results = read_results(self.store)
         asked = {name: list(values) for name, values in self.grid.items()}
         if results.about.get("asked") != asked or not results.complete:
             return None
+        if results.damage or not self.store.has_state():
+            return None
         best = results.best
+        if best and self.store.lost_weights(best.trial_id):
+            return None
         if self.options.refit and best and self.store.refit_parameters() != best.parameters:
             return None
         return results
@@ -226,7 +233,8 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 
     Raises:
         MismatchError: If the directory holds another search.
-        StoreError: If the directory can't be read or written.
+        LockedError: If another search is at work in it.
+        StoreError: If it can't be read or written.
     """
     finished = planned.finished()
     if finished is not None:
@@ -251,10 +259,11 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         about=_about(planned),
         observer=observer,
     )
-    tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
-    results = tuner.search_results()
-    if options.refit and results.completed:
-        tuner.refit()
+    with tuner.locked():
+        tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+        results = tuner.search_results()
+        if options.refit and results.completed:
+            tuner.refit()
     return results
 
 

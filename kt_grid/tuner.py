@@ -2,8 +2,10 @@
 
 import math
 import os
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -13,11 +15,11 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.arrays import Arrays, as_arrays
 from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments
-from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
+from kt_grid.engines.own_fit import fit_arguments, passed_axes
 from kt_grid.errors import KtGridError, PredictionError
+from kt_grid.files import write_file, write_sealed
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
-from kt_grid.identity import make_identity, package_versions, source_digest
+from kt_grid.identity import make_identity, make_notes, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels
@@ -25,11 +27,12 @@ from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.placement import Placement, check_environment
+from kt_grid.records import check_keep
 from kt_grid.runner import TrialRunner
 from kt_grid.searched import Searched
 from kt_grid.seeds import check_seed
 from kt_grid.space import FIT_AXES, Grid, check_values
-from kt_grid.store import SearchStore, check_keep, write_file, write_json
+from kt_grid.store import SearchStore
 
 _LOOKAHEAD = 1000
 
@@ -101,16 +104,17 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
         self.store = SearchStore(directory, project_name)
         if overwrite:
-            self.store.clear()
+            self.store.clear(self.observer.note)
         self.store.prepare()
-        with self.store.without_tuner_file():
-            # keras-tuner would reload from that file, and say so on stdout.
+        with tempfile.TemporaryDirectory() as empty:
+            # keras-tuner would reload from tuner0.json, and say so on stdout.
             super().__init__(
                 oracle=make_oracle(self.target, seed, self.grid),
                 hypermodel=hypermodel,
-                directory=str(directory),
+                directory=empty,
                 project_name=project_name,
             )
+        self.directory = str(directory)
         self.oracle.store = self.store
         self.oracle.reload()
         self._models = KeptModels(self.store, self.hypermodel, self.target)
@@ -135,12 +139,26 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             MismatchError: If the directory holds another search.
             SplitError: If the folds can't be made of these rows.
             UsageError: If arrays disagree in length, or an argument has no meaning here.
+            LockedError: If another search is at work in the directory.
         """
-        fit_arguments.pop("verbose", None)
-        self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
+        with self.locked():
+            fit_arguments.pop("verbose", None)
+            self._search(as_arrays(x, y, sample_weight), fit_arguments)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others from training in the search's directory while a `with` block runs."""
+        return self.store.lock.held(self.observer.note)
+
+    def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
+        self._runner = self._make_runner(arrays, fit_arguments)
         identity = self._identity(self._runner)
-        self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **self._runner.notes(), **identity})
+        about = {**self.about, **self._runner.notes()}
+        notes = make_notes(
+            self.project_name, count_repeats(self.cv), self.oracle.axes, self.grid, about
+        )
+        self.store.claim(identity, notes, self.observer.note)
+        self.oracle.reload()
+        self.oracle.mend(self.observer.note)
         self.keeper.settle()
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
@@ -149,16 +167,22 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self.placement.begin()
         self.oracle.suspended = not self.placement.begins_here
         try:
-            if not self.oracle.suspended:
-                super().search()
-            if self.oracle.suspended:
-                self._search_elsewhere(self._runner)
+            self._run_trials(self._runner)
+            while self.keeper.reopen_lost(self.observer.note):
+                self._run_trials(self._runner)
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
             raise
         finally:
             self.observer.end()
+
+    def _run_trials(self, runner: TrialRunner) -> None:
+        """Run the trials that are left, here or wherever they had better run."""
+        if not self.oracle.suspended:
+            super().search()
+        if self.oracle.suspended:
+            self._search_elsewhere(runner)
 
     def _search_elsewhere(self, runner: TrialRunner) -> None:
         """Run the trials that are left in worker processes or on a cluster."""
@@ -190,7 +214,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             splits=make_splits(self.cv, arrays.rows, arrays.y),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=self._declare_fit(arrays, fit),
+            passed_axes=passed_axes(self.hypermodel, self.oracle, self.grid, arrays, fit),
             longest=max(
                 (int(n) for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
                 default=0,
@@ -199,14 +223,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             objective=self.target,
             observer=self.observer,
         )
-
-    def _declare_fit(self, arrays: Arrays, fit: FitArguments) -> tuple[str, ...]:
-        """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed."""
-        if not overrides_fit(self.hypermodel):
-            return ()
-        space, supplied = declare_fit(self.hypermodel, self.oracle.get_space(), arrays, fit)
-        self.oracle.update_space(space)
-        return tuple(name for name in FIT_AXES if name in self.grid and name not in supplied)
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
         return make_identity(
@@ -220,23 +236,12 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             engine=self.engine_name,
         )
 
-    def _notes(self) -> dict[str, Any]:
-        """What search.json says beyond the search's identity."""
-        return {
-            "experiment": self.project_name,
-            "repeats": count_repeats(self.cv),
-            "grid": [axis.to_json() for axis in self.oracle.axes],
-            "asked": {name: list(values) for name, values in self.grid.items()},
-            "versions": package_versions(),
-            **self.about,
-        }
-
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
         """Train and score the folds of a trial that have no record yet.
 
         Args:
             trial: The trial.
-            *args: Unused, as `search` keeps the data; so are `kwargs`.
+            *args: Unused, as `search` keeps the data.
             **kwargs: Unused.
 
         Returns:
@@ -275,16 +280,10 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
         self.oracle.save()
-        write_json(self.store.tuner_file, self.get_state())
+        write_sealed(self.store.tuner_file, self.get_state())
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
-        """Write a model's weights as those of a trial's fold.
-
-        Args:
-            trial_id: The trial.
-            model: The model.
-            step: Number of the split.
-        """
+        """Write a model's weights as those of a trial's fold, whose number is `step`."""
         write_file(self.store.weights(trial_id, step), model.save_weights)
 
     def refit(
@@ -303,6 +302,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
         Raises:
             PredictionError: If no trial is completed, or there is no data.
+            LockedError: If another search is at work in the directory.
         """
         trial = self._best_trial()
         runner = self._runner
@@ -310,7 +310,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             arrays = as_arrays(x, y, sample_weight)
             runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
         runner = runner or self._searched()
-        return self._models.refit(runner, trial, self._identity(runner))
+        with self.locked():
+            return self._models.refit(runner, trial, self._identity(runner))
 
     def _recorded_fit(self) -> dict[str, Any]:
         """The fit arguments of the search, from this process or from its directory."""
