@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.space import parse_words
+from kt_grid.splitters import RareClassWarning
 from kt_grid.store import SearchStore, write_text
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -47,6 +49,8 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
+    warnings.simplefilter("once", RareClassWarning)
+    warnings.showwarning = _show_warning
     try:
         status = app(prog_name="kt-grid", standalone_mode=False)
     except TyperException as error:
@@ -67,6 +71,22 @@ def main() -> NoReturn:
 
 def _interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - signal's signature
     raise KeyboardInterrupt
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,  # noqa: ARG001 - warnings' signature
+    line: str | None = None,
+) -> None:
+    if issubclass(category, RareClassWarning):
+        _note(str(message))
+    else:
+        typer.echo(
+            warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False
+        )
 
 
 def _complain(message: str) -> None:
@@ -105,9 +125,13 @@ def list_experiments() -> None:
 def run(
     names: opt.Names,
     grid: opt.GridWords = None,
-    folds: opt.Folds = 3,
-    cv: opt.Cv = "kfold",
+    folds: opt.Folds = None,
+    cv: opt.Cv = None,
     repeats: opt.Repeats = 1,
+    groups: opt.Groups = None,
+    folds_from: opt.FoldsFrom = None,
+    test_size: opt.TestSize = None,
+    gap: opt.Gap = None,
     seed: opt.Seed = 7,
     data: opt.Data = None,
     target: opt.Target = None,
@@ -129,6 +153,10 @@ def run(
         folds=folds,
         cv=cv,
         repeats=repeats,
+        groups=groups,
+        folds_from=folds_from,
+        test_size=test_size,
+        gap=gap,
         seed=seed,
         data=data,
         target=target,

@@ -4,7 +4,7 @@ import functools
 import inspect
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from kt_grid.data import digest
-from kt_grid.folds import Split, Splitter, splits_digest
+from kt_grid.folds import Split, Splitter, count_repeats, splits_digest
 from kt_grid.objective import Objective
+from kt_grid.space import Axis, Grid
 
 _PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
 
@@ -57,6 +58,27 @@ def make_identity(
         "fit": dict(fit),
         "model source": model_source,
         "engine": engine,
+    }
+
+
+def make_notes(name: str, cv: Splitter, axes: Iterable[Axis], grid: Grid) -> dict[str, Any]:
+    """Describe what may change while a search stays the same.
+
+    Args:
+        name: The experiment's name.
+        cv: The splitter.
+        axes: The axes of the grid, declared by the model or asked for.
+        grid: The axes asked for.
+
+    Returns:
+        Plain JSON values.
+    """
+    return {
+        "experiment": name,
+        "repeats": count_repeats(cv),
+        "grid": [axis.to_json() for axis in axes],
+        "asked": {name: list(values) for name, values in grid.items()},
+        "versions": package_versions(),
     }
 
 

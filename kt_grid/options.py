@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kt_grid.experiments import REGISTRY
+from kt_grid.splitters import CV
 
 ALL = "all"
 
@@ -39,8 +40,40 @@ GridWords = Annotated[
         help="Replace an axis or add one; repeatable. batch_size and epochs always can be.",
     ),
 ]
-Folds = Annotated[int, typer.Option("--folds", help="Number of folds.")]
-Cv = Annotated[str, typer.Option("--cv", help="kfold or shuffled-kfold.")]
+Folds = Annotated[
+    int | None, typer.Option("--folds", metavar="K", help="Number of folds or splits; 3 if none.")
+]
+Cv = Annotated[
+    str | None,
+    typer.Option(
+        "--cv",
+        metavar="NAME",
+        autocompletion=lambda incomplete: [name for name in CV if name.startswith(incomplete)],
+        help=f"How rows are split: {', '.join(CV)}. kfold if none, or what --groups and "
+        "--folds-from call for.",
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        "--groups", metavar="COLUMN", help="Rows of equal value stay together; no feature then."
+    ),
+]
+FoldsFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--folds-from",
+        metavar="COLUMN",
+        help="The fold in which a row is held out, -1 for never; no feature then.",
+    ),
+]
+TestSize = Annotated[
+    float | None,
+    typer.Option("--test-size", help="Share or number of rows (or groups) held out in a split."),
+]
+Gap = Annotated[
+    int | None, typer.Option("--gap", help="Rows left out between the sides of a time series.")
+]
 Repeats = Annotated[
     int, typer.Option("--repeats", help="Passes over all folds, each with fresh seeds.")
 ]

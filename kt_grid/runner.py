@@ -1,6 +1,6 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from kt_grid.objective import Objective
 from kt_grid.observer import Observer
 from kt_grid.results import score_name, summarise
 from kt_grid.seeds import derive_seed
-from kt_grid.space import FIT_AXES, Parameters
+from kt_grid.space import FIT_AXES, Axis, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 
 _REFIT = "refit"
@@ -195,3 +195,16 @@ class TrialRunner:
             f"{name}_std": summaries[name][1],
             **{score_name(name, split): records[split].scores[name] for split in sorted(records)},
         }
+
+
+def longest_training(axes: Iterable[Axis]) -> int:
+    """Return the most epochs that any trial of a grid trains.
+
+    Args:
+        axes: The grid.
+
+    Returns:
+        Number of epochs; 0 if the grid doesn't say.
+    """
+    epochs = (n for axis in axes if axis.name == "epochs" for n in axis.values)
+    return max((n for n in epochs if isinstance(n, int)), default=0)

@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
-from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
-from kt_grid.folds import KFold, Repeated, Splitter, make_splits
+from kt_grid.folds import make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
 from kt_grid.results import SearchResults, read_results
 from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore, check_keep
-
-CV = ("kfold", "shuffled-kfold")
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,13 @@ class Options:
 
     Attributes:
         grid: Axes that replace the experiment's or add to them.
-        folds: Number of folds.
-        cv: One of `CV`.
+        folds: Number of folds; 3 by default.
+        cv: A word that `make_cv` knows; by default what the other options call for.
         repeats: Passes over all folds.
+        groups: Column that says which rows stay together; no feature then.
+        folds_from: Column that says in which fold a row is held out; no feature then.
+        test_size: Share or number of the rows held out in a split, where the splitter heeds it.
+        gap: Rows left out between the sides of a time series' split.
         seed: The search's seed.
         data: A CSV file; the Pima data by default.
         target: Its target column; the last by default.
@@ -42,9 +47,13 @@ class Options:
     """
 
     grid: Grid = field(default_factory=dict)
-    folds: int = 3
-    cv: str = "kfold"
+    folds: int | None = None
+    cv: str | None = None
     repeats: int = 1
+    groups: str | None = None
+    folds_from: str | None = None
+    test_size: float | None = None
+    gap: int | None = None
     seed: int = 7
     data: Path | None = None
     target: str | None = None
@@ -67,6 +76,7 @@ class Plan:
         grid: The experiment's grid with the options' changes.
         dataset: The rows.
         cv: The splitter.
+        groups: Group of each row, if the splitter heeds groups.
         objective: What is optimised.
         store: Where it is kept.
         identity: What must agree with what is already there.
@@ -77,6 +87,7 @@ class Plan:
     grid: dict[str, tuple[Any, ...]]
     dataset: Dataset
     cv: Splitter
+    groups: npt.NDArray[np.str_] | None
     objective: Objective
     store: SearchStore
     identity: dict[str, Any]
@@ -132,22 +143,25 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         check_names(options.grid, list(experiment.grid))
     grid = replace_axes(experiment.grid, options.grid)
     objective = parse_objective(options.objective or experiment.objective)
-    cv = _make_cv(options)
-    dataset = read_csv(options.data or bundled(), options.target)
+    aside = [name for name in (options.groups, options.folds_from) if name is not None]
+    dataset = read_csv(options.data or bundled(), options.target, aside)
     dataset = dataset.sample(options.sample, options.seed)
     check_target(dataset, binary=experiment.binary)
+    cv = _make_cv(options, dataset)
+    groups = None if options.groups is None else dataset.aside[options.groups]
     return Plan(
         experiment=experiment,
         options=options,
         grid=grid,
         dataset=dataset,
         cv=cv,
+        groups=groups,
         objective=objective,
         store=SearchStore(options.directory, experiment.name),
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, dataset.y),
+            splits=make_splits(cv, dataset.rows, dataset.y, groups, dataset.x),
             seed=options.seed,
             arrays=[dataset.x, dataset.y],
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
@@ -191,20 +205,29 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         about=_about(planned),
         observer=observer,
     )
-    tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+    tuner.search(dataset.x, dataset.y, groups=planned.groups, **planned.identity["fit"])
     results = tuner.search_results()
     if options.refit and results.completed:
         tuner.refit()
     return results
 
 
-def _make_cv(options: Options) -> Splitter:
-    if options.cv not in CV:
-        raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
-    once = KFold(options.folds)
-    if options.cv == "shuffled-kfold":
-        once = KFold(options.folds, shuffle=True, random_state=options.seed)
-    return once if options.repeats == 1 else Repeated(once, options.repeats)
+def _make_cv(options: Options, dataset: Dataset) -> Splitter:
+    test_fold = None
+    if options.folds_from is not None:
+        test_fold = fold_numbers(dataset.aside[options.folds_from], options.folds_from)
+    return make_cv(
+        CvOptions(
+            cv=options.cv,
+            folds=options.folds,
+            repeats=options.repeats,
+            seed=options.seed,
+            test_size=options.test_size,
+            gap=options.gap,
+            groups=options.groups is not None,
+            test_fold=test_fold,
+        )
+    )
 
 
 def _about(planned: Plan) -> dict[str, Any]:

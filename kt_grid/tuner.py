@@ -16,14 +16,14 @@ from kt_grid.engines.base import FitArguments
 from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
-from kt_grid.identity import make_identity, package_versions, source_digest
+from kt_grid.identity import make_identity, make_notes, source_digest
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels, load_refit
 from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.results import SearchResults, read_results
-from kt_grid.runner import TrialRunner
+from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.seeds import check_seed
 from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
 from kt_grid.store import SearchStore, check_keep, write_file, write_json
@@ -43,7 +43,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
         objective: `val_accuracy`, `min:val_my_metric`, or a `keras_tuner.Objective`.
-        cv: Number of contiguous folds, or any object with scikit-learn's `split(x, y)`.
+        cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
+            pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest. They replace what the
             model declares or add to it; `batch_size` and `epochs` are passed on to `fit`.
         seed: Where every random draw comes from.
@@ -109,12 +110,15 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._runner: TrialRunner | None = None
         self._failure = ""
 
-    def search(self, x: Any, y: Any, *, sample_weight: Any = None, **fit_arguments: Any) -> None:
+    def search(
+        self, x: Any, y: Any, *, groups: Any = None, sample_weight: Any = None, **fit_arguments: Any
+    ) -> None:
         """Train and score every combination that isn't finished yet.
 
         Args:
             x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
             y: Targets, likewise.
+            groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for training and scoring.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
                 `model.fit` takes them. A HyperModel with a `fit` of its own gets all others too.
@@ -125,10 +129,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             UsageError: If arrays disagree in length, or an argument has no meaning here.
         """
         fit_arguments.pop("verbose", None)
-        self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
+        self._runner = self._make_runner(as_arrays(x, y, sample_weight, groups), fit_arguments)
         identity = self._identity(self._runner)
         self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **identity})
+        notes = make_notes(self.project_name, self.cv, self.oracle.axes, self.grid)
+        self.store.write_identity({**notes, **self.about, **identity})
         self.keeper.settle()
         finished = len(self.oracle.finished_trials())
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
@@ -148,14 +153,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, arrays.y),
+            splits=make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x),
             repeats=count_repeats(self.cv),
             fit=fit,
             passed_axes=self._declare_fit(arrays, fit),
-            longest=max(
-                (n for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
-                default=0,
-            ),
+            longest=longest_training(self.oracle.axes),
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
@@ -180,17 +182,6 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             model_source=self._model_source,
             engine=self.engine_name,
         )
-
-    def _notes(self) -> dict[str, Any]:
-        """What search.json says beyond the search's identity."""
-        return {
-            "experiment": self.project_name,
-            "repeats": count_repeats(self.cv),
-            "grid": [axis.to_json() for axis in self.oracle.axes],
-            "asked": {name: list(values) for name, values in self.grid.items()},
-            "versions": package_versions(),
-            **self.about,
-        }
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
         """Train and score the folds of a trial that have no record yet.
@@ -304,13 +295,20 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         return self._models.all_folds(trial, self._runner)
 
     def refit(
-        self, x: Any = None, y: Any = None, *, sample_weight: Any = None, **fit_arguments: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        sample_weight: Any = None,
+        **fit_arguments: Any,
     ) -> Any:
         """Train the best combination once more, on all rows, and keep the model.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
@@ -323,7 +321,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = as_arrays(x, y, sample_weight)
+            arrays = as_arrays(x, y, sample_weight, groups)
             runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
         runner = runner or self._searched()
         return self._models.refit(runner, trial, self._identity(runner))

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def call(place, capfd, monkeypatch):
     def main(*words):
         monkeypatch.setattr(sys, "argv", ["kt-grid", *map(str, words)])
         capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
             kt_grid.cli.main()
         shown = capfd.readouterr()
         return Ended(int(ended.value.code or 0), shown.out, shown.err)
@@ -496,3 +497,17 @@ def test_only_the_tutorials_experiments_have_published_figures(call):
     ended = call("report", "own", "--published")
     assert (ended.status, ended.stdout) == (2, "")
     assert "for --published. Received: 'own'" in ended.stderr
+
+
+def test_a_rare_class_is_noted_once(call, place):
+    rows = "".join(f"{i},{int(i > 9)}\n" for i in range(12))
+    (place / "rare.csv").write_text(rows, encoding="utf-8")
+    ended = call(
+        *("run", "own.py", "--data", "rare.csv", "--engine", "keras", "--no-refit", "--quiet"),
+        *("--cv", "stratified-kfold", "--folds", "3", "--grid", "units=2"),
+    )
+    assert (ended.status, ended.stdout.count("with:")) == (0, 1)
+    assert ended.stderr.splitlines() == [
+        "kt-grid: The least populated class, 1.0, has 2 rows, fewer than the 3 folds: some folds "
+        "hold none of it"
+    ]

@@ -17,7 +17,7 @@ PACKAGE = Path(kt_grid.__file__).parent
 LAYERS = (
     "errors",
     "objective seeds space",
-    "data observer",
+    "data observer splitters",
     "folds store",
     "arrays identity results",
     "engines",
@@ -128,7 +128,13 @@ def test_other_names_do_not_resolve():
         kt_grid.__getattr__("nonsense")
 
 
-@pytest.mark.parametrize("name", ["data", "folds", "objective", "seeds", "space"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("data", "folds", "objective", "seeds", "space"),
+        *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
+    ],
+)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)

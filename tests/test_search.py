@@ -1,6 +1,7 @@
 """From an experiment and options to a plan, and from a plan to a finished search."""
 
 import json
+import re
 
 import keras
 import keras_tuner
@@ -9,6 +10,7 @@ import pytest
 
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
+from kt_grid.folds import make_splits, splits_digest
 from kt_grid.observer import Silent
 from kt_grid.search import Options, plan, run
 from kt_grid.tuner import CrossValidationTuner
@@ -91,7 +93,7 @@ def test_the_grid_and_the_place_are_no_part_of_the_identity(planned, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"cv": "loo"}, UsageError, "kfold, shuffled-kfold. Received: 'loo'"),
+        ({"cv": "loo"}, UsageError, "kfold, shuffled-kfold, .*Received: 'loo'"),
         ({"folds": 25}, UsageError, "at least as many rows as folds"),
         ({"sample": 1.5}, UsageError, "--sample"),
         ({"objective": "val_mine"}, ObjectiveError, "max:val_mine"),
@@ -106,6 +108,69 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(
     with pytest.raises(error, match=words):
         planned(**options)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "features"),
+    [
+        pytest.param({"groups": "who"}, "GroupKFold(3)", ("a", "fold"), id="groups"),
+        pytest.param(
+            {"folds_from": "fold"}, "PredefinedSplit(24 rows in 2 folds)", ("a",), id="folds-from"
+        ),
+        pytest.param(
+            {"cv": "StratifiedGroupKFold", "folds": 2, "groups": "0"},
+            "StratifiedGroupKFold(2)",
+            ("a", "fold"),
+            id="by-position",
+        ),
+    ],
+)
+def test_columns_that_say_how_to_split_are_no_features(planned, tmp_path, options, text, features):
+    path = tmp_path / "groups.csv"
+    lines = [f"{'xyz'[i % 3]}{i % 4},{i},{i % 3 - 1},{i % 2}" for i in range(24)]
+    path.write_text("\n".join(["who,a,fold,class", *lines]), encoding="utf-8")
+    # Words can't be features, so the other column is left out of the file where it isn't used.
+    if "groups" not in options:
+        path.write_text(re.sub(r"(?m)^[^,]+,", "", path.read_text("utf-8")), encoding="utf-8")
+    made = planned(data=path, **options)
+    assert (repr(made.cv), made.dataset.features) == (text, features)
+    splits = make_splits(made.cv, 24, made.dataset.y, made.groups)
+    assert made.identity["splits"] == splits_digest(splits)
+    if made.groups is not None:
+        assert all(not set(made.groups[train]) & set(made.groups[test]) for train, test in splits)
+        assert run(made, Counted()).complete
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"groups": "nobody"}, "one of the columns of .*'nobody'", id="no-column"),
+        pytest.param({"groups": "class", "target": "class"}, "set aside.*'class'", id="target"),
+        pytest.param({"folds_from": "a"}, "numbered from 0, or -1", id="fractions"),
+    ],
+)
+def test_columns_that_cannot_split_are_refused(planned, options, words):
+    with pytest.raises(UsageError, match=words):
+        planned(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "splits"),
+    [
+        pytest.param({"cv": "time-series-split", "folds": 4}, 4, id="time-series"),
+        pytest.param({"cv": "shuffle-split", "test_size": 0.5}, 3, id="overlapping"),
+        pytest.param({"cv": "leave-one-out", "sample": 0.25}, 6, id="leave-one-out"),
+        pytest.param({"cv": "repeated-kfold", "folds": 2, "repeats": 2}, 4, id="repeated"),
+        pytest.param({"cv": "stratified-kfold", "repeats": 2}, 6, id="repeats"),
+    ],
+)
+def test_any_splits_make_a_search(planned, options, splits):
+    counted = Counted()
+    results = run(planned(**options), counted)
+    assert (results.splits, counted.folds) == (splits, 2 * splits)
+    frame = results.to_frame()
+    assert frame.filter(regex=r"^split\d+_test_score$").shape == (2, splits)
+    assert planned(**options).finished() == results
 
 
 def test_classes_must_be_0_and_1_where_the_network_expects_them(tmp_path):
