@@ -28,7 +28,7 @@ from kt_grid.report import render
 from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
-from kt_grid.space import parse_words
+from kt_grid.space import make_axes, parse_grid
 from kt_grid.splitters import RareClassWarning
 from kt_grid.store import SearchStore, write_text
 
@@ -117,7 +117,7 @@ def list_experiments() -> None:
     """
     width = max(len(name) for name in REGISTRY)
     for name, experiment in REGISTRY.items():
-        axes = ", ".join(f"{axis}: {len(values)}" for axis, values in experiment.grid.items())
+        axes = ", ".join(f"{a.name}: {len(a.values)}" for a in make_axes(experiment.grid))
         typer.echo(f"{name:{width}}  {experiment.summary} ({axes})")
 
 
@@ -125,6 +125,7 @@ def list_experiments() -> None:
 def run(
     names: opt.Names,
     grid: opt.GridWords = None,
+    max_trials: opt.MaxTrials = None,
     folds: opt.Folds = None,
     cv: opt.Cv = None,
     repeats: opt.Repeats = 1,
@@ -150,6 +151,7 @@ def run(
     Example: kt-grid run neurons --grid neurons=5,10 --folds 5
     """
     options = Options(
+        max_trials=max_trials,
         folds=folds,
         cv=cv,
         repeats=repeats,
@@ -169,7 +171,7 @@ def run(
         refit=not no_refit,
     )
     plans = [
-        plan(experiment, replace(options, grid=parse_words(grid or [], experiment.grid)))
+        plan(experiment, replace(options, grid=parse_grid(grid or [], experiment.grid)))
         for experiment in _experiments(names)
     ]
     failed = False

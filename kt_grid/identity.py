@@ -4,7 +4,7 @@ import functools
 import inspect
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from kt_grid.data import digest
 from kt_grid.folds import Split, Splitter, count_repeats, splits_digest
 from kt_grid.objective import Objective
-from kt_grid.space import Axis, Grid
+from kt_grid.space import Grids, as_json, check_grid
+from kt_grid.store import SearchStore
 
 _PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
 
@@ -47,13 +48,17 @@ def make_identity(
     Returns:
         Plain JSON values.
     """
+    folds = len(splits) // count_repeats(cv)
     return {
         "objective": str(objective),
         "cv": repr(cv),
         "folds": len(splits),
         "rows": len(arrays[0]),
         "data": digest(*(np.asarray(array) for array in arrays)),
-        "splits": splits_digest(splits),
+        "splits": [
+            "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
+            for number, split in enumerate(splits)
+        ],
         "seed": seed,
         "fit": dict(fit),
         "model source": model_source,
@@ -61,25 +66,45 @@ def make_identity(
     }
 
 
-def make_notes(name: str, cv: Splitter, axes: Iterable[Axis], grid: Grid) -> dict[str, Any]:
-    """Describe what may change while a search stays the same.
+def asked(grid: Grids) -> Any:
+    """Describe the axes asked for by plain JSON values: a dict, or a list of dicts.
 
     Args:
-        name: The experiment's name.
-        cv: The splitter.
-        axes: The axes of the grid, declared by the model or asked for.
-        grid: The axes asked for.
+        grid: Values by axis, or a list of such dicts.
 
     Returns:
-        Plain JSON values.
+        Lists by axis, or a list of such dicts.
     """
-    return {
-        "experiment": name,
-        "repeats": count_repeats(cv),
-        "grid": [axis.to_json() for axis in axes],
-        "asked": {name: list(values) for name, values in grid.items()},
-        "versions": package_versions(),
-    }
+    parts = [{name: as_json(v) for name, v in part.items()} for part in check_grid(grid)]
+    return parts if len(parts) > 1 else parts[0]
+
+
+def check_same(store: SearchStore, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse to go on in a directory that holds another search.
+
+    More splits, or fewer, are no other search, as long as those that both have are the same.
+
+    Args:
+        store: The directory.
+        wanted: What `make_identity` returned.
+
+    Returns:
+        The entries for search.json. Of splits it keeps all that were ever asked for, because
+        their records are still there; `folds` says how many count.
+
+    Raises:
+        MismatchError: With the first entry that doesn't agree, and both its values.
+    """
+    present = store.read_identity()
+    if present is None:
+        return dict(wanted)
+    recorded = present.get("splits")
+    both = sorted([wanted["splits"], recorded or []], key=len)
+    if not both[0] or both[1][: len(both[0])] != both[0]:
+        store.check_identity(wanted)
+    folds = {name: present.get(name) for name in ("cv", "folds", "splits")}
+    store.check_identity({**wanted, **folds})
+    return {**wanted, "splits": both[1]}
 
 
 def source_digest(model: object) -> str:

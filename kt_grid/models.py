@@ -1,5 +1,6 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,10 +66,9 @@ class KeptModels:
         return [self._load(trial, split, runner) for split in self._splits(trial)]
 
     def _splits(self, trial: Any) -> list[int]:
-        splits: list[int] = []
-        while self.store.weights(trial.trial_id, len(splits)).exists():
-            splits.append(len(splits))
-        if trial.status != TrialStatus.COMPLETED or not splits:
+        splits = list(range((self.store.read_identity() or {}).get("folds", 0)))
+        kept = all(self.store.weights(trial.trial_id, split).exists() for split in splits)
+        if trial.status != TrialStatus.COMPLETED or not splits or not kept:
             raise PredictionError(
                 f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
                 "none. Search with keep='all' to keep those of every trial"
@@ -104,7 +104,10 @@ class KeptModels:
             "seed": runner.refit_seed(trial),
             "identity": identity,
         }
-        if read_json(self.store.refit_file) != record or not self.store.model_file.exists():
+        if (
+            read_json(self.store.refit_file) != json.loads(json.dumps(record))
+            or not self.store.model_file.exists()
+        ):
             self.store.refit_file.unlink(missing_ok=True)
             write_file(self.store.model_file, runner.refit(trial).save)
             write_json(self.store.refit_file, record)

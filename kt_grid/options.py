@@ -37,8 +37,13 @@ GridWords = Annotated[
     typer.Option(
         "--grid",
         metavar="AXIS=V1,V2",
-        help="Replace an axis or add one; repeatable. batch_size and epochs always can be.",
+        help="Replace an axis or add one; repeatable. batch_size and epochs always can be. Or a "
+        "FILE.yaml or FILE.toml of axes, or of a list of grids.",
     ),
+]
+MaxTrials = Annotated[
+    int | None,
+    typer.Option("--max-trials", metavar="N", min=1, help="Only the first N of the grid."),
 ]
 Folds = Annotated[
     int | None, typer.Option("--folds", metavar="K", help="Number of folds or splits; 3 if none.")

@@ -1,5 +1,6 @@
 """The grid-search oracle: hands out the first combination not yet tried, in grid order."""
 
+import itertools
 import math
 import threading
 from collections.abc import Container, Iterator, Sequence
@@ -11,12 +12,16 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_grid.objective import Objective
 from kt_grid.space import (
     Axis,
-    Grid,
+    Grids,
     Parameters,
+    axis_names,
     combinations,
     count,
     declared_axes,
+    for_combination,
+    from_json,
     key,
+    make_axes,
     register,
 )
 from kt_grid.store import SearchStore, write_json
@@ -35,11 +40,11 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
     Args:
         objective: What the trials are ranked by.
-        max_trials: At most so many trials; all by default.
+        max_trials: Only the first so many combinations; all by default.
         seed: The search's seed.
         hyperparameters: A `keras_tuner.HyperParameters` with entries that go before the model's.
-        grid: Values by name that stand instead of the declared ones, in this order. Needed where
-            keras-tuner's own entry can't hold them, such as the order of two booleans.
+        grid: Values by name that stand instead of the declared ones, in this order, or a list of
+            such dicts. Needed where keras-tuner's own entry can't hold them, such as None.
 
     Example:
         >>> hyperparameters = keras_tuner.HyperParameters()
@@ -57,7 +62,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         max_trials: int | None = None,
         seed: int | None = None,
         hyperparameters: Any = None,
-        grid: Grid | None = None,
+        grid: Grids | None = None,
     ) -> None:
         super().__init__(
             objective=objective,
@@ -68,7 +73,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             # The base class takes 0 for "no seed".
             self.seed: int = seed
         self.ongoing_trials: dict[str, Any] = {}
-        self.grid: Grid = grid or {}
+        self.grid: Grids = grid or {}
+        self._named = frozenset(axis_names(make_axes(self.grid)))
+        self._left_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
         self._tried: set[str] = set()
@@ -84,8 +91,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
     def total_trials(self) -> int:
         """Count the trials of the whole grid."""
-        total = count(self.axes)
-        return min(total, self.max_trials) if self.max_trials else total
+        return count(self.axes, self.max_trials)
 
     def create_trial(self, tuner_id: str) -> Any:
         """Hand out the next trial.
@@ -103,11 +109,11 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             response = self.populate_space(trial_id)
             values = response["values"] or {}
             trial_id = self._interrupted.pop(key(values), trial_id)
-            hyperparameters = self.hyperparameters.copy()
-            hyperparameters.values = dict(values)
+            hyperparameters = for_combination(self.hyperparameters, values, self._named)
             trial = Trial(hyperparameters, trial_id=trial_id, status=response["status"])
             if trial.status == TrialStatus.RUNNING:
                 self._tried.add(key(values))
+                self._left_out[trial_id] = self._named - set(values)
                 self.ongoing_trials[tuner_id] = trial
                 self.trials[trial_id] = trial
                 self.start_order.append(trial_id)
@@ -123,8 +129,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         Returns:
             A dict with "status" and "values".
         """
-        if self.max_trials and len(self.trials) >= self.max_trials:
-            return {"status": TrialStatus.STOPPED, "values": None}
         parameters = self.peek()
         if parameters is not None:
             return {"status": TrialStatus.RUNNING, "values": parameters}
@@ -135,11 +139,14 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def _first_untried(self) -> Parameters | None:
         """Go on from the last combination handed out: all before it are tried."""
         if self._untried is None:
-            self._untried = combinations(self.axes)
+            self._untried = self._combinations()
             self._next = next(self._untried, None)
         while self._next is not None and key(self._next) in self._tried:
             self._next = next(self._untried, None)
         return self._next
+
+    def _combinations(self) -> Iterator[Parameters]:
+        return itertools.islice(combinations(self.axes), self.max_trials)
 
     def peek(self) -> Parameters | None:
         """Return the combination that the next new trial will get, as things stand.
@@ -148,8 +155,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Parameters by name; None if all are handed out.
         """
         with self._lock:
-            if self.max_trials and len(self.trials) >= self.max_trials:
-                return None
             return self._first_untried()
 
     def update_space(self, hyperparameters: Any) -> None:
@@ -197,6 +202,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             own = self.trials[trial.trial_id]
             own.hyperparameters = trial.hyperparameters
+            for name in self._left_out.get(own.trial_id, ()):
+                # The model's own default for an axis that only other dicts of the grid have.
+                own.hyperparameters.values.pop(name, None)
             own.status = trial.status
             own.message = trial.message
             if own.status != TrialStatus.COMPLETED or not own.metrics.exists(self.objective.name):
@@ -213,6 +221,18 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 for tuner, running in self.ongoing_trials.items()
                 if running.trial_id != own.trial_id
             }
+
+    def reopen(self, trial_id: str) -> None:
+        """Take a trial's end back, so that it is handed out again, under its id.
+
+        Args:
+            trial_id: A finished trial.
+        """
+        with self._lock:
+            place = key(self.trials.pop(trial_id).hyperparameters.values)
+            self._tried.discard(place)
+            self._interrupted[place] = trial_id
+            self._untried = None
 
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
         """Return the best completed trials of the grid; never a failed one.
@@ -239,7 +259,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             for trial in self.trials.values()
             if trial.status in FINISHED
         }
-        places = (key(parameters) for parameters in combinations(self.axes))
+        places = (key(parameters) for parameters in self._combinations())
         return [ended[place] for place in places if place in ended]
 
     def save(self) -> None:
@@ -290,18 +310,22 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         return trial_id
 
 
-def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
+def make_oracle(
+    objective: Objective, seed: int, grid: Grids, max_trials: int | None = None
+) -> GridOracle:
     """Make the oracle of a grid whose axes go before those that the model declares.
 
     Args:
         objective: What the trials are ranked by.
         seed: The search's seed.
-        grid: Checked values by axis.
+        grid: Checked values by axis, or a list of such dicts.
+        max_trials: Only the first so many combinations; all by default.
 
     Returns:
         The oracle.
     """
     return GridOracle(
+        max_trials=max_trials,
         objective=keras_tuner.Objective(objective.name, objective.direction),
         seed=seed,
         hyperparameters=register(grid),
@@ -312,6 +336,9 @@ def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
 def _revive(state: dict[str, Any]) -> Any:
     """A trial from its file; None if the file lacks something, so that it is run again."""
     try:
-        return Trial.from_state(state)
+        trial = Trial.from_state(state)
+        values = trial.hyperparameters.values
+        trial.hyperparameters.values = {name: from_json(value) for name, value in values.items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+    return trial

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from kt_grid.errors import UsageError
 from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
-from kt_grid.space import Value, key
+from kt_grid.space import axis_names, key
 
 Cells: TypeAlias = list[list[str]]
 
@@ -51,7 +51,7 @@ def _text(results: SearchResults, published: Published) -> str:
 
 def _cells(results: SearchResults, published: Published) -> Cells:
     """Header and rows that the table and the Markdown show."""
-    names = [axis.name for axis in results.axes]
+    names = axis_names(results.axes)
     head = ["rank", *names, "mean", "std", *(f"fold {i}" for i in range(results.splits))]
     rows = [head + (["published", "std "] if published else [])]
     for trial in results.trials:
@@ -59,7 +59,7 @@ def _cells(results: SearchResults, published: Published) -> Cells:
         rows.append(
             [
                 trial.status.lower() if trial.rank is None else str(trial.rank),
-                *(_word(trial.parameters.get(name)) for name in names),
+                *(str(trial.parameters.get(name, "")) for name in names),
                 *(_figure(value) for value in (trial.mean, trial.std)),
                 *(_figure(score) for score in _scores(trial, results.splits)),
                 *([_figure(value) for value in theirs] if published else []),
@@ -96,12 +96,12 @@ def _csv(results: SearchResults, published: Published) -> str:
 
 def _record(trial: TrialResult, results: SearchResults, published: Published) -> dict[str, Any]:
     """One row with scikit-learn's column names."""
-    names = [axis.name for axis in results.axes]
+    names = axis_names(results.axes)
     seconds = trial.fit_seconds
     record: dict[str, Any] = {
         "trial_id": trial.trial_id,
         "status": trial.status,
-        **{f"param_{name}": trial.parameters.get(name) for name in names},
+        **{f"param_{name}": _chosen(trial, name) for name in names},
         **{f"split{i}_test_score": s for i, s in enumerate(_scores(trial, results.splits))},
         "mean_test_score": trial.mean,
         "std_test_score": trial.std,
@@ -158,8 +158,12 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
 
 
-def _word(value: Value | None) -> str:
-    return "" if value is None else str(value)
+def _chosen(trial: TrialResult, name: str) -> object:
+    """A trial's value; None as a word, to tell it from an axis that the trial doesn't have."""
+    if name not in trial.parameters:
+        return None
+    value = trial.parameters[name]
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _escaped(cell: str) -> str:

@@ -1,5 +1,6 @@
 """A search's directory becomes results, without TensorFlow."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from kt_grid.errors import StoreError
 from kt_grid.objective import Objective, parse_objective
-from kt_grid.space import Axis, Parameters, combinations, key
+from kt_grid.space import Axis, Parameters, axis_names, combinations, key
 from kt_grid.store import SearchStore
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 COMPLETED = "COMPLETED"
 FAILED = "FAILED"
+RUNNING = "RUNNING"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class SearchResults:
             "trial_id": trial.trial_id,
             "status": trial.status,
             "params": trial.parameters,
-            **{f"param_{axis.name}": trial.parameters.get(axis.name) for axis in self.axes},
+            **{f"param_{name}": trial.parameters.get(name) for name in axis_names(self.axes)},
             **{f"split{i}_test_score": score for i, score in enumerate(scores)},
             "mean_test_score": nothing if trial.mean is None else trial.mean,
             "std_test_score": nothing if trial.std is None else trial.std,
@@ -157,7 +159,8 @@ def read_results(store: SearchStore) -> SearchResults:
 
 def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
     axes = tuple(Axis.from_json(record) for record in identity["grid"])
-    order = {key(parameters): parameters for parameters in combinations(axes)}
+    counted = itertools.islice(combinations(axes), identity.get("max_trials"))
+    order = {key(parameters): parameters for parameters in counted}
     objective = parse_objective(identity["objective"])
     found: dict[str, TrialResult] = {}
     for trial_id, state in store.read_trials():
@@ -189,6 +192,11 @@ def _trial(
     splits: int,
 ) -> TrialResult:
     status = state["status"]
+    metrics = state["metrics"]["metrics"]
+    first, last = (score_name(objective.name, split) in metrics for split in (0, splits - 1))
+    if status == COMPLETED and first and not last:
+        # More splits are asked for than when it was completed.
+        status = RUNNING
     result = TrialResult(
         trial_id=trial_id,
         parameters=parameters,
@@ -198,7 +206,6 @@ def _trial(
     )
     if status != COMPLETED:
         return result
-    metrics = state["metrics"]["metrics"]
     scores = {
         split: metrics[score_name(objective.name, split)]["observations"][0]["value"][0]
         for split in range(splits)

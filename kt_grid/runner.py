@@ -39,6 +39,7 @@ class TrialRunner:
         seed: The search's seed.
         objective: What is optimised.
         observer: Is told of every fold.
+        needs_weights: Whether a fold counts as trained only if its weights are there too.
     """
 
     hypermodel: Any
@@ -53,6 +54,7 @@ class TrialRunner:
     seed: int
     objective: Objective
     observer: Observer
+    needs_weights: bool = True
 
     def run(self, trial: Any, following: Parameters | None = None) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet.
@@ -129,7 +131,8 @@ class TrialRunner:
         record = self.store.read_fold(trial.trial_id, task.split)
         if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
             return None
-        return record if self.store.weights(trial.trial_id, task.split).exists() else None
+        kept = self.store.weights(trial.trial_id, task.split).exists()
+        return record if kept or not self.needs_weights else None
 
     def _train(
         self,

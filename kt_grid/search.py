@@ -1,5 +1,6 @@
 """From an experiment and options to a finished search that can be resumed."""
 
+import itertools
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,20 @@ from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
 from kt_grid.experiments import Experiment
 from kt_grid.folds import make_splits
-from kt_grid.identity import make_identity, source_digest
+from kt_grid.identity import asked, check_same, make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
-from kt_grid.results import SearchResults, read_results
-from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.results import SearchResults, TrialResult, read_results
+from kt_grid.space import (
+    Grids,
+    Parameters,
+    check_grid,
+    check_names,
+    combinations,
+    key,
+    make_axes,
+    replace_axes,
+)
 from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore, check_keep
 
@@ -26,7 +36,8 @@ class Options:
     """What a search may be told on the command line.
 
     Attributes:
-        grid: Axes that replace the experiment's or add to them.
+        grid: Axes that replace the experiment's or add to them, or a list of dicts in their place.
+        max_trials: Only the first so many combinations; all by default.
         folds: Number of folds; 3 by default.
         cv: A word that `make_cv` knows; by default what the other options call for.
         repeats: Passes over all folds.
@@ -46,7 +57,8 @@ class Options:
         refit: Whether the best combination is trained once more on all rows.
     """
 
-    grid: Grid = field(default_factory=dict)
+    grid: Grids = field(default_factory=dict)
+    max_trials: int | None = None
     folds: int | None = None
     cv: str | None = None
     repeats: int = 1
@@ -84,7 +96,7 @@ class Plan:
 
     experiment: Experiment
     options: Options
-    grid: dict[str, tuple[Any, ...]]
+    grid: Grids
     dataset: Dataset
     cv: Splitter
     groups: npt.NDArray[np.str_] | None
@@ -99,29 +111,38 @@ class Plan:
 
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
+        most = self.options.max_trials
         if not self.experiment.declares:
-            return list(combinations(make_axes(self.grid)))
+            return list(itertools.islice(combinations(make_axes(self.grid)), most))
         from kt_grid.tuner import CrossValidationTuner
 
         with tempfile.TemporaryDirectory() as folder:
             tuner = CrossValidationTuner(
                 self.experiment.model, self.objective, grid=self.grid, directory=folder
             )
-            return list(combinations(tuner.oracle.axes))
+            return list(itertools.islice(combinations(tuner.oracle.axes), most))
 
     def finished(self) -> SearchResults | None:
         """Return the results if the directory already holds all that is asked for."""
         if self.options.overwrite or not self.store.exists():
             return None
-        self.store.check_identity(self.identity)
+        check_same(self.store, self.identity)
         results = read_results(self.store)
-        asked = {name: list(values) for name, values in self.grid.items()}
-        if results.about.get("asked") != asked or not results.complete:
+        wanted = {
+            "asked": asked(self.grid),
+            "max_trials": self.options.max_trials,
+            "folds": self.splits,
+        }
+        if {name: results.about.get(name) for name in wanted} != wanted or not results.complete:
             return None
         best = results.best
-        if self.options.refit and best and self.store.refit_parameters() != best.parameters:
+        if self.options.refit and best and not self._has_refit(best):
             return None
         return results
+
+    def _has_refit(self, best: TrialResult) -> bool:
+        refitted = self.store.refit_parameters()
+        return refitted is not None and key(refitted) == key(best.parameters)
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
@@ -140,7 +161,9 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     check_keep(options.keep)
     check_engine(options.engine)
     if not experiment.declares:
-        check_names(options.grid, list(experiment.grid))
+        known = {name for part in check_grid(experiment.grid) for name in part}
+        for part in check_grid(options.grid):
+            check_names(part, [*known])
     grid = replace_axes(experiment.grid, options.grid)
     objective = parse_objective(options.objective or experiment.objective)
     aside = [name for name in (options.groups, options.folds_from) if name is not None]
@@ -196,6 +219,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         objective=planned.objective,
         cv=planned.cv,
         grid=planned.grid,
+        max_trials=options.max_trials,
         seed=options.seed,
         engine=options.engine,
         directory=options.directory,

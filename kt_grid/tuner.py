@@ -3,7 +3,7 @@
 import math
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,20 +12,20 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments
-from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
+from kt_grid.engines.own_fit import fit_arguments, learn_axes
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
-from kt_grid.identity import make_identity, make_notes, source_digest
+from kt_grid.identity import make_identity, source_digest
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels, load_refit
 from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.results import SearchResults, read_results
+from kt_grid.resuming import take_up
 from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.seeds import check_seed
-from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
+from kt_grid.space import FIT_AXES, Grids, Parameters, check_grid
 from kt_grid.store import SearchStore, check_keep, write_file, write_json
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         objective: `val_accuracy`, `min:val_my_metric`, or a `keras_tuner.Objective`.
         cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
-        grid: Values by name, varied in this order, the last fastest. They replace what the
-            model declares or add to it; `batch_size` and `epochs` are passed on to `fit`.
+        grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
+            They replace what the model declares or add to it; `batch_size` and `epochs` are
+            passed on to `fit`.
+        max_trials: Only the first so many combinations; all by default.
         seed: Where every random draw comes from.
         engine: "auto", or "keras" for plain `model.fit`.
         directory: Where searches are kept.
@@ -69,8 +71,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         hypermodel: Any,
         objective: Any = "val_accuracy",
         cv: int | Splitter = 3,
-        grid: Mapping[str, Sequence[Any]] | None = None,
+        grid: Grids | None = None,
         *,
+        max_trials: int | None = None,
         seed: int = 7,
         engine: str = "auto",
         directory: str | os.PathLike[str] = "runs",
@@ -88,7 +91,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.engine = make_engine(engine)
         self.about = dict(about or {})
         self.observer = observer or Silent()
-        self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
+        self.grid = check_grid(grid or {})
         self.store = SearchStore(directory, project_name)
         if overwrite:
             self.store.clear()
@@ -96,7 +99,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         with self.store.without_tuner_file():
             # keras-tuner would reload from that file, and say so on stdout.
             super().__init__(
-                oracle=make_oracle(self.target, seed, self.grid),
+                oracle=make_oracle(self.target, seed, self.grid, max_trials),
                 hypermodel=hypermodel,
                 directory=str(directory),
                 project_name=project_name,
@@ -130,10 +133,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """
         fit_arguments.pop("verbose", None)
         self._runner = self._make_runner(as_arrays(x, y, sample_weight, groups), fit_arguments)
-        identity = self._identity(self._runner)
-        self.store.check_identity(identity)
-        notes = make_notes(self.project_name, self.cv, self.oracle.axes, self.grid)
-        self.store.write_identity({**notes, **self.about, **identity})
+        notes = {"experiment": self.project_name, "repeats": self._runner.repeats, **self.about}
+        take_up(self.oracle, self.store, self._identity(self._runner), notes)
         self.keeper.settle()
         finished = len(self.oracle.finished_trials())
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
@@ -156,20 +157,13 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             splits=make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=self._declare_fit(arrays, fit),
+            passed_axes=learn_axes(self.hypermodel, self.oracle, arrays, fit, self.grid),
             longest=longest_training(self.oracle.axes),
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
+            needs_weights=self.keeper.keep == "all",
         )
-
-    def _declare_fit(self, arrays: Arrays, fit: FitArguments) -> tuple[str, ...]:
-        """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed."""
-        if not overrides_fit(self.hypermodel):
-            return ()
-        space, supplied = declare_fit(self.hypermodel, self.oracle.get_space(), arrays, fit)
-        self.oracle.update_space(space)
-        return tuple(name for name in FIT_AXES if name in self.grid and name not in supplied)
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
         return make_identity(

@@ -21,8 +21,8 @@ COMMANDS = [
 ]
 OPTIONS = {
     "run": (
-        "--grid --folds --cv --repeats --groups --folds-from --test-size --gap --seed --data "
-        "--target --objective --sample --engine "
+        "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
+        "--seed --data --target --objective --sample --engine "
         "--directory --overwrite --keep --no-refit --dry-run --quiet"
     ),
     "report": "--format --output --published --directory",

@@ -22,7 +22,7 @@ LAYERS = (
     "arrays identity results",
     "engines",
     "oracle",
-    "keeping runner",
+    "keeping resuming runner",
     "models",
     "tuner",
     "experiments",
@@ -65,6 +65,7 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"typer", "click"}, {"cli", "options"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
+        pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param({"pandas"}, {"results", "tuner"}, id="pandas"),
     ],
 )
@@ -131,7 +132,7 @@ def test_other_names_do_not_resolve():
 @pytest.mark.parametrize(
     "name",
     [
-        *("data", "folds", "objective", "seeds", "space"),
+        *("data", "folds", "objective", "seeds", "space.axes", "space.words"),
         *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
     ],
 )

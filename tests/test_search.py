@@ -12,6 +12,8 @@ from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, 
 from kt_grid.experiments import REGISTRY, Experiment
 from kt_grid.folds import make_splits, splits_digest
 from kt_grid.observer import Silent
+from kt_grid.report import render
+from kt_grid.results import read_results
 from kt_grid.search import Options, plan, run
 from kt_grid.tuner import CrossValidationTuner
 
@@ -135,7 +137,9 @@ def test_columns_that_say_how_to_split_are_no_features(planned, tmp_path, option
     made = planned(data=path, **options)
     assert (repr(made.cv), made.dataset.features) == (text, features)
     splits = make_splits(made.cv, 24, made.dataset.y, made.groups)
-    assert made.identity["splits"] == splits_digest(splits)
+    assert made.identity["splits"] == [
+        f"0.{number}: {splits_digest([split])}" for number, split in enumerate(splits)
+    ]
     if made.groups is not None:
         assert all(not set(made.groups[train]) & set(made.groups[test]) for train, test in splits)
         assert run(made, Counted()).complete
@@ -206,6 +210,147 @@ def test_another_wish_is_no_finished_search(planned, options, trained):
     assert counted.folds == trained
     assert [t.parameters for t in results.trials] == made.trials()
     assert results.complete
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="contiguous"),
+        pytest.param({"cv": "shuffled-kfold"}, id="shuffled"),
+        pytest.param({"cv": "repeated-stratified-kfold"}, id="repeated"),
+    ],
+)
+@pytest.mark.parametrize("keep", ["best", "all"])
+def test_more_repeats_train_only_what_is_new(planned, tmp_path, options, keep):
+    options = {"refit": False, "keep": keep, **options}
+    whole = run(planned(repeats=3, directory=tmp_path / "whole", **options))
+    trained = []
+    for repeats in (1, 3, 2, 3, 4):
+        counted = Counted()
+        results = run(planned(repeats=repeats, **options), counted)
+        trained.append(counted.folds)
+        assert (results.splits, results.complete) == (3 * repeats, True)
+        if repeats == 3:
+            assert render(results) == render(whole)
+    assert trained == [6, 12, 0, 0, 6]
+
+
+def test_fewer_repeats_have_the_figures_of_a_search_that_never_had_more(planned, tmp_path):
+    run(planned(repeats=3))
+    fewer = run(planned(repeats=1))
+    alone = run(planned(repeats=1, directory=tmp_path / "alone"))
+    assert render(fewer) == render(alone)
+    assert fewer.best.parameters == alone.best.parameters
+    assert planned(repeats=1).finished() == fewer
+
+
+def test_more_repeats_that_were_interrupted_are_no_finished_trials(planned):
+    class Stop(Counted):
+        def fold(self, parameters):
+            super().fold(parameters)
+            if self.folds == 4:
+                raise KeyboardInterrupt
+
+    run(planned())
+    with pytest.raises(KeyboardInterrupt):
+        run(planned(repeats=2), Stop())
+    halfway = read_results(planned().store)
+    assert [trial.status for trial in halfway.trials] == ["COMPLETED", "RUNNING"]
+    assert not halfway.complete
+    counted = Counted()
+    assert run(planned(repeats=2), counted).complete
+    assert counted.folds == 2
+    assert run(planned(), Counted()).complete
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param({"cv": "shuffled-kfold"}, {"cv": "repeated-kfold"}, id="other-repeats"),
+        pytest.param({"folds": 3}, {"folds": 4}, id="other-folds"),
+        pytest.param({"folds": 2, "repeats": 2}, {"folds": 4}, id="fewer-of-more"),
+    ],
+)
+def test_other_folds_are_another_search(planned, first, then):
+    run(planned(**{"repeats": 2, **first}))
+    with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
+        run(planned(**{"repeats": 2, **then}))
+
+
+def test_splits_that_were_ever_asked_for_are_remembered(planned):
+    """Both words make the same first repeat, so only the records of the second tell."""
+    run(planned(cv="shuffled-kfold", repeats=2))
+    run(planned(cv="shuffled-kfold", repeats=1))
+    with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
+        run(planned(cv="repeated-kfold", repeats=2))
+
+
+def test_a_trial_that_failed_in_a_split_that_counts_no_more_gets_another_chance(planned):
+    class Unlucky(Cheap):
+        def fit(self, hp, model, x, y, **kwargs):
+            Unlucky.fits += 1
+            if Unlucky.fits == 5:
+                raise ValueError("unlucky")
+            return super().fit(hp, model, x, y, **kwargs)
+
+    Unlucky.fits = 0
+    assert len(run(planned(Unlucky(), repeats=2)).failed) == 1
+    counted = Counted()
+    fewer = run(planned(Unlucky(), repeats=1, refit=False), counted)
+    assert (len(fewer.completed), counted.folds) == (2, 0)
+
+
+def test_only_the_first_trials_are_asked_for(planned):
+    few = run(planned(max_trials=1))
+    assert ([t.parameters for t in few.trials], few.total) == ([{"units": 2}], 1)
+    assert planned(max_trials=1).finished() == few
+    assert planned(max_trials=1).trials() == [{"units": 2}]
+    counted = Counted()
+    assert run(planned(), counted).total == 2
+    assert counted.folds == 3
+    assert run(planned(max_trials=1), Counted()).total == 1
+
+
+GRID = [{"units": [2, 3], "depth": [None, (1, 2)]}, {"units": [4], "rate": ["auto", 0.5]}]
+
+
+class Odd(Cheap):
+    """Asks for values that keras-tuner's own entries can't hold."""
+
+    def build(self, hp):
+        if "depth" in hp:
+            assert hp.get("depth") in (None, (1, 2))
+        else:
+            assert hp.get("rate") in ("auto", 0.5)
+        assert hp.Choice("bias", [True, False]) in (1, True)
+        return super().build(hp)
+
+
+def test_a_list_of_dicts_with_odd_values_is_searched_and_resumed(planned):
+    first, again, grown = Counted(), Counted(), Counted()
+    made = planned(Odd(), grid=[*GRID, {"units": [2], "depth": [None], "bias": [True]}])
+    assert len(made.trials()) == 7
+    results = run(made, first)
+    assert results.complete
+    assert not results.failed
+    assert [trial.parameters for trial in results.trials] == made.trials()
+    assert made.finished() == results
+    assert run(planned(Odd(), grid=made.grid, refit=False), again) == results
+    assert again.begun is None
+    bigger = [*made.grid, {"units": [9], "rate": [0.5]}]
+    assert len(run(planned(Odd(), grid=bigger), grown).trials) == 8
+    assert grown.folds == 3
+    lines = render(results).splitlines()
+    assert lines[1].endswith("with: {'units': 2, 'depth': None}")
+    assert lines[2].endswith("with: {'units': 2, 'depth': (1, 2)}")
+
+
+def test_a_refit_of_odd_values_is_not_made_twice(planned):
+    grid = {"units": [2], "depth": [(1, 2)]}
+    run(planned(Odd(), grid=grid))
+    written = planned(Odd()).store.model_file.stat().st_mtime_ns
+    run(planned(Odd(), grid={**grid, "depth": [(1, 2), None]}, max_trials=1))
+    assert planned(Odd()).store.model_file.stat().st_mtime_ns == written
 
 
 def test_a_refit_that_was_left_out_is_made_up_for(planned):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from kt_grid.space import Grid, Value
+from kt_grid.space import Grids, Value
 
 Build: TypeAlias = Callable[[Any], Any]
 
@@ -17,7 +17,7 @@ class Experiment:
         name: Its name on the command line, and its folder's.
         model: A function `build(hp)` that returns a compiled `keras.Model`, or a
             `keras_tuner.HyperModel`.
-        grid: Values by axis.
+        grid: Values by axis, or a list of such dicts.
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
@@ -28,7 +28,7 @@ class Experiment:
 
     name: str
     model: Any
-    grid: Grid = field(default_factory=dict)
+    grid: Grids = field(default_factory=dict)
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
