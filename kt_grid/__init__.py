@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kt_grid.data import Dataset, read_csv
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
-    from kt_grid.objective import Objective
+    from kt_grid.objective import Objective, Score
     from kt_grid.oracle import GridOracle
     from kt_grid.prediction import load_best_model
     from kt_grid.results import SearchResults, TrialResult, read_results
@@ -50,6 +50,7 @@ __all__ = [
     "PredefinedSplit",
     "RepeatedKFold",
     "RepeatedStratifiedKFold",
+    "Score",
     "SearchResults",
     "SearchStore",
     "ShuffleSplit",
@@ -79,6 +80,7 @@ _HOMES = {
     "PredefinedSplit": "splitters",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
+    "Score": "objective",
     "SearchResults": "results",
     "SearchStore": "store",
     "ShuffleSplit": "splitters",

@@ -22,6 +22,7 @@ from kt_grid import options as opt
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
+from kt_grid.pooled import pooled_report
 from kt_grid.prediction import predict_file
 from kt_grid.published import published_results
 from kt_grid.report import render
@@ -143,6 +144,8 @@ def run(
     overwrite: opt.Overwrite = False,
     keep: opt.Keep = "best",
     no_refit: opt.NoRefit = False,
+    train_scores: opt.TrainScores = False,
+    keep_predictions: opt.KeepPredictions = False,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -169,6 +172,8 @@ def run(
         overwrite=overwrite,
         keep=keep,
         refit=not no_refit,
+        train_scores=train_scores,
+        keep_predictions=keep_predictions,
     )
     plans = [
         plan(experiment, replace(options, grid=parse_grid(grid or [], experiment.grid)))
@@ -191,6 +196,8 @@ def report(
     name: opt.Name,
     style: opt.Style = "text",
     output: opt.Output = None,
+    objective: opt.ReportObjective = None,
+    pooled: opt.ShowPooled = False,
     published: opt.ShowPublished = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
@@ -198,8 +205,12 @@ def report(
 
     Example: kt-grid report neurons --format markdown --output neurons.md
     """
-    results = read_results(_store(directory, name))
-    text = render(results, style, published_results(name) if published else None)
+    store = _store(directory, name)
+    results = read_results(store, objective)
+    if pooled:
+        text = pooled_report(store, results)
+    else:
+        text = render(results, style, published_results(name) if published else None)
     _write(text, output)
     if not results.complete:
         done = len(results.completed) + len(results.failed)

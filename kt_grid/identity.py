@@ -13,7 +13,7 @@ import numpy as np
 
 from kt_grid.data import digest
 from kt_grid.folds import Split, Splitter, count_repeats, splits_digest
-from kt_grid.objective import Objective
+from kt_grid.objective import Extras, Objective
 from kt_grid.space import Grids, as_json, check_grid
 from kt_grid.store import SearchStore
 
@@ -30,6 +30,7 @@ def make_identity(
     fit: Mapping[str, Any],
     model_source: str,
     engine: str,
+    extras: Extras | None = None,
 ) -> dict[str, Any]:
     """Describe a search so that two searches with equal descriptions give equal numbers.
 
@@ -44,6 +45,8 @@ def make_identity(
         fit: Epochs, batch size and other arguments of the training, as JSON values.
         model_source: Digest of the build function or HyperModel.
         engine: What trains.
+        extras: What is wanted of each fold beyond the model's own metrics; a fold that was
+            trained without it lacks it.
 
     Returns:
         Plain JSON values.
@@ -59,11 +62,31 @@ def make_identity(
             "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
             for number, split in enumerate(splits)
         ],
+        **_describe(extras or Extras()),
         "seed": seed,
         "fit": dict(fit),
         "model source": model_source,
         "engine": engine,
     }
+
+
+def _describe(extras: Extras) -> dict[str, Any]:
+    """What is wanted of each fold; nothing where nothing is, so that it may be left out later."""
+    scores = {str(score.objective): _function_digest(score.function) for score in extras.scores}
+    wanted = {
+        "scores": scores,
+        "train_scores": extras.train_scores,
+        "predictions": extras.predictions,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _function_digest(function: Any) -> str:
+    """Hash a function's source; its name has to do where it isn't written in Python."""
+    if isinstance(function, FunctionType | MethodType | functools.partial):
+        return source_digest(function)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def asked(grid: Grids) -> Any:

@@ -93,6 +93,13 @@ Target = Annotated[
 ObjectiveWord = Annotated[
     str | None, typer.Option("--objective", help="Such as val_accuracy or min:val_my_metric.")
 ]
+TrainScores = Annotated[
+    bool, typer.Option("--train-scores", help="Score the training rows of every fold too.")
+]
+KeepPredictions = Annotated[
+    bool,
+    typer.Option("--keep-predictions", help="Keep every fold's predictions for its held-out rows."),
+]
 Sample = Annotated[
     float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
 ]
@@ -114,6 +121,18 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")
 Style = Annotated[str, typer.Option("--format", help="text, table, markdown, csv or json.")]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
+]
+ReportObjective = Annotated[
+    str | None,
+    typer.Option("--objective", help="Rank by another metric that was recorded, such as val_loss."),
+]
+ShowPooled = Annotated[
+    bool,
+    typer.Option(
+        "--pooled",
+        help="Show the best trial by all held-out rows at once: AUC, threshold, confusion matrix. "
+        "It needs the predictions of run --keep-predictions.",
+    ),
 ]
 ShowPublished = Annotated[
     bool, typer.Option("--published", help="Put the tutorial's figures beside ours.")

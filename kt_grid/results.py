@@ -1,16 +1,16 @@
 """A search's directory becomes results, without TensorFlow."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kt_grid.errors import StoreError
+from kt_grid.errors import ObjectiveError, StoreError, UsageError
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.space import Axis, Parameters, axis_names, combinations, key
-from kt_grid.store import SearchStore
+from kt_grid.store import FoldRecord, SearchStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ class TrialResult:
         mean: Mean of the scores; None unless completed.
         std: Their standard deviation, ddof=0; None unless completed.
         rank: 1 is best, equal means share a rank; None unless completed.
+        train_scores: The objective on the training rows by split, where that was wanted.
         fit_seconds: Wall time of all trainings; None where a record is missing.
         reason: Why it failed.
     """
@@ -40,6 +41,7 @@ class TrialResult:
     parameters: Parameters
     status: str
     scores: tuple[float, ...] = ()
+    train_scores: tuple[float, ...] = ()
     mean: float | None = None
     std: float | None = None
     rank: int | None = None
@@ -119,7 +121,16 @@ class SearchResults:
             "std_test_score": nothing if trial.std is None else trial.std,
             "rank_test_score": trial.rank,
             "mean_fit_time": seconds,
+            **self._train_columns(trial),
         }
+
+    def _train_columns(self, trial: TrialResult) -> dict[str, float]:
+        if not any(other.train_scores for other in self.trials):
+            return {}
+        scores = trial.train_scores or (float("nan"),) * self.splits
+        mean, std = summarise(dict(enumerate(scores)))
+        columns = {f"split{i}_train_score": score for i, score in enumerate(scores)}
+        return {**columns, "mean_train_score": mean, "std_train_score": std}
 
 
 def summarise(scores: Mapping[int, float]) -> tuple[float, float]:
@@ -133,23 +144,28 @@ def score_name(objective: str, split: int) -> str:
     return f"split{split}_{objective}"
 
 
-def read_results(store: SearchStore) -> SearchResults:
+def read_results(store: SearchStore, objective: str | None = None) -> SearchResults:
     """Read all that a search's directory says.
 
     Args:
         store: The directory.
+        objective: Another metric of the folds' records to show and rank by than the search's
+            own, as `parse_objective` reads it.
 
     Returns:
         The results of the grid that was last asked for.
 
     Raises:
         StoreError: If there is no search, or its search.json is damaged.
+        ObjectiveError: If the metric isn't in the records, or its direction isn't known.
     """
     identity = store.read_identity()
     if identity is None:
         raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
     try:
-        return _read(store, identity)
+        return _read(store, identity, objective)
+    except UsageError:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"Expected {store.root} to hold whole records. Received: {error!r} is missing or "
@@ -157,18 +173,22 @@ def read_results(store: SearchStore) -> SearchResults:
         ) from error
 
 
-def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
+def _read(store: SearchStore, identity: Mapping[str, Any], other: str | None) -> SearchResults:
     axes = tuple(Axis.from_json(record) for record in identity["grid"])
     counted = itertools.islice(combinations(axes), identity.get("max_trials"))
     order = {key(parameters): parameters for parameters in counted}
-    objective = parse_objective(identity["objective"])
+    known = [
+        parse_objective(identity["objective"]),
+        *map(parse_objective, identity.get("scores", ())),
+    ]
+    objective = known[0] if other is None else parse_objective(other, known)
     found: dict[str, TrialResult] = {}
     for trial_id, state in store.read_trials():
         place = key(state["hyperparameters"]["values"])
         if place in order:
-            found[place] = _trial(
-                store, trial_id, state, order[place], objective, identity["folds"]
-            )
+            found[place] = _trial(store, trial_id, state, order[place], known[0], identity["folds"])
+            if objective != known[0]:
+                found[place] = _rescored(store, found[place], objective)
     trials = [found[place] for place in order if place in found]
     return SearchResults(
         experiment=identity["experiment"],
@@ -192,6 +212,7 @@ def _trial(
     splits: int,
 ) -> TrialResult:
     status = state["status"]
+    records = [store.read_fold(trial_id, split) for split in range(splits)]
     metrics = state["metrics"]["metrics"]
     first, last = (score_name(objective.name, split) in metrics for split in (0, splits - 1))
     if status == COMPLETED and first and not last:
@@ -201,7 +222,8 @@ def _trial(
         trial_id=trial_id,
         parameters=parameters,
         status=status,
-        fit_seconds=_seconds(store, trial_id, splits),
+        train_scores=_train_scores(records, objective),
+        fit_seconds=_seconds(records),
         reason=(state["message"] or "").partition("\n")[0] or None,
     )
     if status != COMPLETED:
@@ -214,10 +236,33 @@ def _trial(
     return replace(result, scores=tuple(scores.values()), mean=mean, std=std)
 
 
-def _seconds(store: SearchStore, trial_id: str, splits: int) -> float | None:
-    records = [store.read_fold(trial_id, split) for split in range(splits)]
+def _rescored(store: SearchStore, trial: TrialResult, objective: Objective) -> TrialResult:
+    """A trial by another metric of its folds' records."""
+    if trial.status != COMPLETED:
+        return trial
+    records = [store.read_fold(trial.trial_id, split) for split, _ in enumerate(trial.scores)]
+    recorded = {name for record in records if record for name in record.scores}
+    if not all(record and objective.name in record.scores for record in records):
+        raise ObjectiveError(
+            f"Expected a metric that the folds' records hold: {', '.join(sorted(recorded))}. "
+            f"Received: {objective.name!r}"
+        )
+    scores = [record.scores[objective.name] for record in records if record]
+    mean, std = summarise(dict(enumerate(scores)))
+    trained = _train_scores(records, objective)
+    return replace(trial, scores=tuple(scores), train_scores=trained, mean=mean, std=std)
+
+
+def _train_scores(records: Sequence[FoldRecord | None], objective: Objective) -> tuple[float, ...]:
+    """The objective on the training rows; nothing if a record lacks it."""
+    name = f"train_{objective.name.removeprefix('val_')}"
+    scores = [record.scores[name] for record in records if record and name in record.scores]
+    return tuple(scores) if len(scores) == len(records) else ()
+
+
+def _seconds(records: Sequence[FoldRecord | None]) -> float | None:
     seconds = [record.seconds for record in records if record is not None]
-    return sum(seconds) if len(seconds) == splits else None
+    return sum(seconds) if len(seconds) == len(records) else None
 
 
 def _ranked(trials: list[TrialResult], objective: Objective) -> list[TrialResult]:

@@ -8,6 +8,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.identity import asked, check_same, package_versions
 from kt_grid.oracle import GridOracle
 from kt_grid.results import score_name, summarise
+from kt_grid.space import FIT_AXES
 from kt_grid.store import SearchStore
 
 
@@ -63,3 +64,16 @@ def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
 def _mean(trial: Any, names: list[str]) -> float:
     scores = (trial.metrics.get_best_value(name) for name in names)
     return summarise(dict(enumerate(scores)))[0]
+
+
+def recorded_fit(store: SearchStore) -> dict[str, Any]:
+    """Read the fit arguments of a search that was made in another process.
+
+    Args:
+        store: The search's directory.
+
+    Returns:
+        `epochs` and `batch_size`, as far as they are known.
+    """
+    fit = (store.read_identity() or {}).get("fit", {})
+    return {name: fit[name] for name in FIT_AXES if name in fit}

@@ -10,7 +10,8 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
-from kt_grid.folds import Split
+from kt_grid.folds import Indices, Split
+from kt_grid.held_out import write_predictions
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
 from kt_grid.results import score_name, summarise
@@ -77,7 +78,7 @@ class TrialRunner:
         done = {split: record for split, record in records.items() if record is not None}
         missing = [task for split, task in tasks.items() if split not in done]
         for trained in self._train(trial, fit, missing, self._upcoming(trial, following)):
-            done[trained.split] = self._keep(trial, trained, tasks[trained.split].seed)
+            done[trained.split] = self._keep(trial, trained, tasks[trained.split])
         return self._metrics(done)
 
     def refit(self, trial: Any) -> Any:
@@ -156,17 +157,18 @@ class TrialRunner:
                 f"{type(error).__name__}: {first_line}"
             ) from error
 
-    def _keep(self, trial: Any, trained: Trained, seed: int) -> FoldRecord:
+    def _keep(self, trial: Any, trained: Trained, task: Task) -> FoldRecord:
         record = FoldRecord(
             split=trained.split,
             parameters=dict(trial.hyperparameters.values),
-            seed=seed,
+            seed=task.seed,
             scores=self._named(trained.scores),
             epochs=trained.epochs,
             seconds=trained.seconds,
             engine=trained.engine,
         )
         try:
+            self._keep_predictions(trial, trained, task.test)
             self.store.write_fold(trial.trial_id, record, trained.save_weights)
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
@@ -175,6 +177,12 @@ class TrialRunner:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
         return record
+
+    def _keep_predictions(self, trial: Any, trained: Trained, rows: Indices | None) -> None:
+        if trained.predictions is not None and rows is not None:
+            y_true = self.arrays.take(rows).y
+            place = (self.store, trial.trial_id, trained.split)
+            write_predictions(*place, rows, y_true, trained.predictions)
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""

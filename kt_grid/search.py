@@ -14,7 +14,7 @@ from kt_grid.engines import check_engine
 from kt_grid.experiments import Experiment
 from kt_grid.folds import make_splits
 from kt_grid.identity import asked, check_same, make_identity, source_digest
-from kt_grid.objective import Objective, parse_objective
+from kt_grid.objective import Extras, Objective, as_objective, check_scores
 from kt_grid.observer import Observer
 from kt_grid.results import SearchResults, TrialResult, read_results
 from kt_grid.space import (
@@ -55,6 +55,8 @@ class Options:
         overwrite: Whether a search that is already there is deleted first.
         keep: "best" or "all": whose folds' weights are kept.
         refit: Whether the best combination is trained once more on all rows.
+        train_scores: Whether all scores are also computed on the training rows.
+        keep_predictions: Whether the predictions for the held-out rows are kept.
     """
 
     grid: Grids = field(default_factory=dict)
@@ -76,6 +78,8 @@ class Options:
     overwrite: bool = False
     keep: str = "best"
     refit: bool = True
+    train_scores: bool = False
+    keep_predictions: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class Plan:
         dataset: The rows.
         cv: The splitter.
         groups: Group of each row, if the splitter heeds groups.
+        extras: What is wanted of each fold beyond the model's own metrics.
         objective: What is optimised.
         store: Where it is kept.
         identity: What must agree with what is already there.
@@ -100,6 +105,7 @@ class Plan:
     dataset: Dataset
     cv: Splitter
     groups: npt.NDArray[np.str_] | None
+    extras: Extras
     objective: Objective
     store: SearchStore
     identity: dict[str, Any]
@@ -165,7 +171,9 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         for part in check_grid(options.grid):
             check_names(part, [*known])
     grid = replace_axes(experiment.grid, options.grid)
-    objective = parse_objective(options.objective or experiment.objective)
+    scores = check_scores(experiment.objective, experiment.scores)
+    extras = Extras(scores, options.train_scores, options.keep_predictions)
+    objective = as_objective(options.objective or experiment.objective, scores)
     aside = [name for name in (options.groups, options.folds_from) if name is not None]
     dataset = read_csv(options.data or bundled(), options.target, aside)
     dataset = dataset.sample(options.sample, options.seed)
@@ -179,6 +187,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         dataset=dataset,
         cv=cv,
         groups=groups,
+        extras=extras,
         objective=objective,
         store=SearchStore(options.directory, experiment.name),
         identity=make_identity(
@@ -190,6 +199,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
             model_source=source_digest(experiment.model),
             engine=options.engine,
+            extras=extras,
         ),
     )
 
@@ -228,6 +238,9 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         keep=options.keep,
         about=_about(planned),
         observer=observer,
+        scores=planned.extras.scores,
+        train_scores=planned.extras.train_scores,
+        keep_predictions=planned.extras.predictions,
     )
     tuner.search(dataset.x, dataset.y, groups=planned.groups, **planned.identity["fit"])
     results = tuner.search_results()

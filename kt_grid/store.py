@@ -32,7 +32,7 @@ class FoldRecord:
         split: Number of the split, from 0.
         parameters: The trial's parameters.
         seed: Seed of the training.
-        scores: Metrics on the held-out rows, named with `val_`.
+        scores: Metrics on the held-out rows, named with `val_`; on the training rows, `train_`.
         epochs: Epochs trained.
         seconds: Wall time of the training and scoring.
         engine: What trained it.

@@ -3,7 +3,7 @@
 import math
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,19 +13,20 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.arrays import Arrays, as_arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.own_fit import fit_arguments, learn_axes
+from kt_grid.engines.scored import with_extras
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels, load_refit
-from kt_grid.objective import as_objective
+from kt_grid.objective import Extras, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.results import SearchResults, read_results
-from kt_grid.resuming import take_up
+from kt_grid.resuming import recorded_fit, take_up
 from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.seeds import check_seed
-from kt_grid.space import FIT_AXES, Grids, Parameters, check_grid
+from kt_grid.space import Grids, Parameters, check_grid
 from kt_grid.store import SearchStore, check_keep, write_file, write_json
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     Args:
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
-        objective: `val_accuracy`, `min:val_my_metric`, or a `keras_tuner.Objective`.
+        objective: `val_accuracy`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`.
         cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
@@ -57,6 +58,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on.
+        scores: Further `Score`s, computed on the held-out rows of every fold.
+        train_scores: Whether all scores are also computed on the training rows.
+        keep_predictions: Whether the predictions for the held-out rows are kept.
 
     Example:
         ```python
@@ -82,13 +86,17 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         keep: str = "all",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
+        scores: Sequence[Score] = (),
+        train_scores: bool = False,
+        keep_predictions: bool = False,
     ) -> None:
         check_keep(keep)
-        self.target = as_objective(objective)
+        self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
+        self.target = as_objective(objective, self.extras.scores)
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
         self.engine_name = engine
-        self.engine = make_engine(engine)
+        self.engine = with_extras(make_engine(engine), self.extras)
         self.about = dict(about or {})
         self.observer = observer or Silent()
         self.grid = check_grid(grid or {})
@@ -175,6 +183,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             fit=runner.fit.to_json(),
             model_source=self._model_source,
             engine=self.engine_name,
+            extras=self.extras,
         )
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
@@ -219,18 +228,21 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.oracle.save()
         write_json(self.store.tuner_file, self.get_state())
 
-    def results(self) -> "pd.DataFrame":
+    def results(self, objective: str | None = None) -> "pd.DataFrame":
         """Return one row per trial, with scikit-learn's column names.
+
+        Args:
+            objective: Another metric to show and rank by than the search's own.
 
         Returns:
             `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
             `rank_test_score`, `mean_fit_time` (seconds), in grid order.
         """
-        return self.search_results().to_frame()
+        return self.search_results(objective).to_frame()
 
-    def search_results(self) -> SearchResults:
-        """Return the results as objects."""
-        return read_results(self.store)
+    def search_results(self, objective: str | None = None) -> SearchResults:
+        """Return the results as objects, perhaps by another metric."""
+        return read_results(self.store, objective)
 
     @property
     def best_score(self) -> float:
@@ -316,16 +328,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         runner = self._runner
         if x is not None:
             arrays = as_arrays(x, y, sample_weight, groups)
-            runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
+            recorded = runner.fit.given() if runner else recorded_fit(self.store)
+            runner = self._make_runner(arrays, fit_arguments or recorded)
         runner = runner or self._searched()
         return self._models.refit(runner, trial, self._identity(runner))
-
-    def _recorded_fit(self) -> dict[str, Any]:
-        """The fit arguments of the search, from this process or from its directory."""
-        if self._runner is not None:
-            return self._runner.fit.given()
-        fit = (self.store.read_identity() or {}).get("fit", {})
-        return {name: fit[name] for name in FIT_AXES if name in fit}
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.

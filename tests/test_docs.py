@@ -23,9 +23,10 @@ OPTIONS = {
     "run": (
         "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
         "--seed --data --target --objective --sample --engine "
-        "--directory --overwrite --keep --no-refit --dry-run --quiet"
+        "--directory --overwrite --keep --no-refit --train-scores --keep-predictions "
+        "--dry-run --quiet"
     ),
-    "report": "--format --output --published --directory",
+    "report": "--format --output --objective --pooled --published --directory",
     "predict": "--data --output --ensemble --directory",
     "list": "",
 }

@@ -19,7 +19,7 @@ LAYERS = (
     "objective seeds space",
     "data observer splitters",
     "folds store",
-    "arrays identity results",
+    "arrays held_out identity results",
     "engines",
     "oracle",
     "keeping resuming runner",
@@ -27,7 +27,7 @@ LAYERS = (
     "tuner",
     "experiments",
     "search",
-    "published prediction progress",
+    "pooled published prediction progress",
     "report options",
     "cli",
     "__main__",
@@ -132,7 +132,7 @@ def test_other_names_do_not_resolve():
 @pytest.mark.parametrize(
     "name",
     [
-        *("data", "folds", "objective", "seeds", "space.axes", "space.words"),
+        *("data", "folds", "objective", "pooled", "seeds", "space.axes", "space.words"),
         *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
     ],
 )

@@ -11,6 +11,8 @@ import pytest
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
 from kt_grid.folds import make_splits, splits_digest
+from kt_grid.held_out import read_predictions
+from kt_grid.objective import Score
 from kt_grid.observer import Silent
 from kt_grid.report import render
 from kt_grid.results import read_results
@@ -401,3 +403,120 @@ def test_a_sample_is_searched_on_its_share_of_the_rows(planned):
 def test_a_plan_refuses_words_that_only_training_would_meet(option):
     with pytest.raises(UsageError, match=rf"Expected {option} to be one of .* Received: 'some'"):
         plan(REGISTRY["neurons"], Options(**{option: "some"}))
+
+
+class Judged(Cheap):
+    """Several metrics by the fit, and a score by a function of the predictions."""
+
+    def build(self, hp):
+        units = hp.Choice("units", [2, 3])
+        model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        score = super().fit(hp, model, x, y, **kwargs)
+        return {"val_accuracy": score, "val_loss": score, "val_auc": 1 - score}
+
+
+def spread(y_true, y_pred):
+    assert len(y_true) == len(y_pred)
+    return float(np.ptp(y_pred))
+
+
+SPREAD = Score("spread", spread, "min")
+
+
+@pytest.fixture
+def judged(tmp_path, toy_csv):
+    def make(experiment=None, **options):
+        options = {"directory": tmp_path / "runs", "data": toy_csv, "engine": "keras"} | options
+        made = Experiment("judged", Judged(), scores=(SPREAD,), **experiment or {})
+        return plan(made, Options(**options))
+
+    return make
+
+
+def test_a_finished_search_is_ranked_by_another_metric_without_training(judged):
+    made = judged()
+    results = run(made)
+    by_auc = read_results(made.store, "val_auc")
+    best, other = results.best, by_auc.best
+    assert best.parameters != other.parameters
+    (same,) = [trial for trial in results.trials if trial.parameters == other.parameters]
+    assert other.scores == pytest.approx([1 - score for score in same.scores])
+    assert by_auc.objective.direction == "max"
+    frame = by_auc.to_frame()
+    np.testing.assert_allclose(frame["mean_test_score"], 1 - results.to_frame()["mean_test_score"])
+    by_spread = read_results(made.store, "val_spread")
+    assert by_spread.objective.direction == "min"
+    assert read_results(made.store, "max:val_spread").best != by_spread.best
+    assert read_results(made.store).best == best
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        pytest.param(
+            "val_mae", ["val_accuracy, val_auc, val_loss, val_spread", "val_mae"], id="no"
+        ),
+        pytest.param("val_own", ["the direction", "max:val_own"], id="direction"),
+        pytest.param("accuracy", ["held-out"], id="side"),
+    ],
+)
+def test_other_metrics_are_refused(judged, raises, word, words):
+    made = judged()
+    run(made)
+    with raises(ObjectiveError, *words):
+        read_results(made.store, word)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "options"),
+    [
+        pytest.param({"objective": SPREAD}, {}, id="of-the-experiment"),
+        pytest.param({}, {"objective": "val_spread"}, id="by-name"),
+    ],
+)
+def test_a_score_is_optimised(judged, experiment, options):
+    made = judged(experiment, **options)
+    results = run(made)
+    assert (str(results.objective), results.complete) == ("min:val_spread", True)
+    assert results.best.mean == min(trial.mean for trial in results.trials)
+    assert made.finished() == results
+
+
+def test_train_scores_have_scikit_learns_names(judged):
+    made = judged(objective="val_spread", train_scores=True)
+    frame = run(made).to_frame()
+    names = [f"split{split}_train_score" for split in range(3)]
+    assert [*frame.columns[-5:]] == [*names, "mean_train_score", "std_train_score"]
+    for trial_id, scores in zip(frame["trial_id"], frame[names].to_numpy(), strict=True):
+        records = [made.store.read_fold(trial_id, split) for split in range(3)]
+        assert scores.tolist() == [record.scores["train_spread"] for record in records]
+        assert all("train_loss" in record.scores for record in records)
+    np.testing.assert_allclose(frame["mean_train_score"], frame[names].mean(axis=1))
+    np.testing.assert_allclose(frame["std_train_score"], frame[names].std(axis=1, ddof=0))
+    losses = read_results(made.store, "val_loss").to_frame()
+    assert (losses["mean_train_score"] != frame["mean_train_score"]).all()
+
+
+def test_what_was_not_asked_for_at_first_is_refused_later(judged):
+    run(judged())
+    with pytest.raises(MismatchError, match="another train_scores, null there, true asked for"):
+        run(judged(train_scores=True))
+    with pytest.raises(MismatchError, match="another predictions"):
+        run(judged(keep_predictions=True))
+
+
+def test_predictions_are_kept_for_every_held_out_row(judged):
+    made = judged(keep_predictions=True)
+    results = run(made)
+    for trial in results.trials:
+        kept = read_predictions(made.store, trial.trial_id, 3)
+        assert kept.rows.tolist() == list(range(24))
+        np.testing.assert_array_equal(kept.y_true, made.dataset.y)
+        scores = read_results(made.store, "val_spread")
+        (same,) = [t for t in scores.trials if t.trial_id == trial.trial_id]
+        spreads = [np.ptp(kept.y_pred[i : i + 8]) for i in (0, 8, 16)]
+        assert same.scores == pytest.approx(spreads)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from kt_grid.objective import Score
 from kt_grid.space import Grids, Value
 
 Build: TypeAlias = Callable[[Any], Any]
@@ -21,7 +22,8 @@ class Experiment:
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
-        objective: What is optimised.
+        objective: What is optimised: a word or a Score.
+        scores: Further scores, computed on the held-out rows of every fold.
         declares: Whether the model may declare axes that aren't in `grid`.
         source: The file it was loaded from, if it isn't kt-grid's own.
     """
@@ -32,7 +34,8 @@ class Experiment:
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
-    objective: str = "val_accuracy"
+    objective: str | Score = "val_accuracy"
+    scores: tuple[Score, ...] = ()
     declares: bool = True
     source: str | None = None
 
