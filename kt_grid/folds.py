@@ -115,7 +115,7 @@ def count_repeats(cv: Splitter) -> int:
     Returns:
         Its `n_repeats`, as scikit-learn's repeating splitters have it too; else 1.
     """
-    return int(getattr(cv, "n_repeats", 1))
+    return max(1, int(getattr(cv, "n_repeats", 1)))
 
 
 def make_splits(
@@ -137,7 +137,8 @@ def make_splits(
 
     Raises:
         SplitError: If a fold has no rows to train on or to hold out, a row is on both sides, or
-            there is no fold at all; if there are groups and the splitter heeds none.
+            there is no fold at all; if there are groups and the splitter heeds none; if repeats
+            have unequally many folds.
     """
     splits = [
         (_indices(train, rows, number), _indices(test, rows, number))
@@ -145,6 +146,11 @@ def make_splits(
     ]
     if not splits:
         raise SplitError(f"Expected at least one fold from {cv!r}. Received: none")
+    if len(splits) % count_repeats(cv):
+        raise SplitError(
+            f"Expected equally many folds in each repeat of {cv!r}. "
+            f"Received: {len(splits)} folds in all"
+        )
     for number, (train, test) in enumerate(splits):
         both = _on_both_sides(train, test, rows)
         if both.size:

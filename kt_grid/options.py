@@ -130,8 +130,8 @@ ShowPooled = Annotated[
     bool,
     typer.Option(
         "--pooled",
-        help="Show the best trial by all held-out rows at once: AUC, threshold, confusion matrix. "
-        "It needs the predictions of run --keep-predictions.",
+        help="Show the best trial by all held-out rows at once: AUC, threshold, confusion matrix; "
+        "if the run kept predictions.",
     ),
 ]
 ShowPublished = Annotated[

@@ -9,6 +9,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_grid.errors import GridError
 from kt_grid.objective import Objective
 from kt_grid.space import (
     Axis,
@@ -64,6 +65,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         hyperparameters: Any = None,
         grid: Grids | None = None,
     ) -> None:
+        if max_trials is not None and max_trials < 1:
+            raise GridError(f"Expected 1 or more trials at most. Received: {max_trials}")
         super().__init__(
             objective=objective,
             max_trials=max_trials,

@@ -206,6 +206,13 @@ def test_a_splitter_without_a_place_for_groups_is_not_given_any(raises):
         folds.make_splits(Plain(), 2, groups=[1, 2])
 
 
+def test_repeats_of_unequal_length_are_refused(raises):
+    cv = Fixed(([0], [1]), ([1], [0]), ([0], [2]))
+    cv.n_repeats = 2
+    with raises(SplitError, "each repeat", "3 folds"):
+        folds.make_splits(cv, 3)
+
+
 def test_a_splitter_sees_the_rows():
     class ByFirstColumn:
         def split(self, x, y=None, groups=None):
