@@ -12,11 +12,25 @@ if TYPE_CHECKING:
     from kt_grid.data import Dataset, read_csv
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
-    from kt_grid.folds import KFold
-    from kt_grid.objective import Objective
+    from kt_grid.objective import Objective, Score
     from kt_grid.oracle import GridOracle
     from kt_grid.prediction import load_best_model
     from kt_grid.results import SearchResults, TrialResult, read_results
+    from kt_grid.splitters import (
+        GroupKFold,
+        GroupShuffleSplit,
+        KFold,
+        LeaveOneGroupOut,
+        LeaveOneOut,
+        PredefinedSplit,
+        RepeatedKFold,
+        RepeatedStratifiedKFold,
+        ShuffleSplit,
+        StratifiedGroupKFold,
+        StratifiedKFold,
+        StratifiedShuffleSplit,
+        TimeSeriesSplit,
+    )
     from kt_grid.store import SearchStore
     from kt_grid.tuner import CrossValidationTuner
     from kt_grid.verdict import Verdict, judge
@@ -29,11 +43,24 @@ __all__ = [
     "Dataset",
     "Experiment",
     "GridOracle",
+    "GroupKFold",
+    "GroupShuffleSplit",
     "KFold",
     "KtGridError",
+    "LeaveOneGroupOut",
+    "LeaveOneOut",
     "Objective",
+    "PredefinedSplit",
+    "RepeatedKFold",
+    "RepeatedStratifiedKFold",
+    "Score",
     "SearchResults",
     "SearchStore",
+    "ShuffleSplit",
+    "StratifiedGroupKFold",
+    "StratifiedKFold",
+    "StratifiedShuffleSplit",
+    "TimeSeriesSplit",
     "TrialResult",
     "Verdict",
     "analyse",
@@ -50,11 +77,24 @@ _HOMES = {
     "Dataset": "data",
     "Experiment": "experiments.base",
     "GridOracle": "oracle",
-    "KFold": "folds",
+    "GroupKFold": "splitters",
+    "GroupShuffleSplit": "splitters",
+    "KFold": "splitters",
     "KtGridError": "errors",
+    "LeaveOneGroupOut": "splitters",
+    "LeaveOneOut": "splitters",
     "Objective": "objective",
+    "PredefinedSplit": "splitters",
+    "RepeatedKFold": "splitters",
+    "RepeatedStratifiedKFold": "splitters",
+    "Score": "objective",
     "SearchResults": "results",
     "SearchStore": "store",
+    "ShuffleSplit": "splitters",
+    "StratifiedGroupKFold": "splitters",
+    "StratifiedKFold": "splitters",
+    "StratifiedShuffleSplit": "splitters",
+    "TimeSeriesSplit": "splitters",
     "TrialResult": "results",
     "Verdict": "verdict",
     "analyse": "analysis",

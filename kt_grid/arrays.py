@@ -17,11 +17,13 @@ class Arrays:
         x: An array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
         y: Targets, likewise.
         sample_weight: None, or weights of shape `(rows,)`.
+        groups: None, or the group of each row; splitters see it, models don't.
     """
 
     x: Any
     y: Any
     sample_weight: Any = None
+    groups: Any = None
 
     @property
     def rows(self) -> int:
@@ -45,13 +47,14 @@ class Arrays:
         return rows if self.sample_weight is None else (*rows, self.sample_weight)
 
 
-def as_arrays(x: Any, y: Any, sample_weight: Any = None) -> Arrays:
+def as_arrays(x: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Arrays:
     """Take rows in any container.
 
     Args:
         x: Anything numpy makes an array of, or a list, tuple or dict of arrays.
         y: Targets, likewise.
         sample_weight: Weights of shape `(rows,)`, or None.
+        groups: Group of each row, or None.
 
     Returns:
         The rows; double precision becomes Keras's float type, as `model.fit` would have it.
@@ -62,11 +65,14 @@ def as_arrays(x: Any, y: Any, sample_weight: Any = None) -> Arrays:
     import keras
 
     weights = None if sample_weight is None else _as_array(sample_weight)
-    arrays = Arrays(_structure(x), _structure(y), weights)
+    members = None if groups is None else np.atleast_1d(np.asarray(groups))
+    arrays = Arrays(_structure(x), _structure(y), weights, members)
     lengths = {len(a) for a in keras.tree.flatten(arrays.training_tuple())}
+    lengths |= set() if members is None else {len(members)}
     if len(lengths) != 1 or 0 in lengths:
         raise UsageError(
-            f"Expected x, y and sample_weight of equal length. Received: {sorted(lengths)} rows"
+            "Expected x, y, sample_weight and groups of equal length. "
+            f"Received: {sorted(lengths)} rows"
         )
     return arrays
 

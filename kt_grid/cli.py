@@ -1,5 +1,6 @@
 """The command line: parse, make one library call, render. Only this module prints or exits."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -18,6 +19,7 @@ from kt_grid.files import write_text
 from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
+from kt_grid.pooled import pooled_report
 from kt_grid.prediction import predict_file
 from kt_grid.process import FAILED, complain
 from kt_grid.published import Published, published_results
@@ -26,7 +28,8 @@ from kt_grid.results import SearchResults, read_results
 from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
-from kt_grid.space import parse_words
+from kt_grid.space import make_axes, parse_grid
+from kt_grid.splitters import RareClassWarning
 from kt_grid.store import SearchStore
 
 app = typer.Typer(
@@ -41,7 +44,25 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    warnings.simplefilter("once", RareClassWarning)
+    warnings.showwarning = _show_warning
     process.run(lambda: app(prog_name="kt-grid", standalone_mode=False))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,  # noqa: ARG001 - warnings' signature
+    line: str | None = None,
+) -> None:
+    if issubclass(category, RareClassWarning):
+        complain(str(message))
+    else:
+        typer.echo(
+            warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False
+        )
 
 
 def _version(wanted: bool) -> None:
@@ -68,7 +89,7 @@ def list_experiments() -> None:
     """
     width = max(len(name) for name in REGISTRY)
     for name, experiment in REGISTRY.items():
-        axes = ", ".join(f"{axis}: {len(values)}" for axis, values in experiment.grid.items())
+        axes = ", ".join(f"{a.name}: {len(a.values)}" for a in make_axes(experiment.grid))
         typer.echo(f"{name:{width}}  {experiment.summary} ({axes})")
 
 
@@ -76,9 +97,14 @@ def list_experiments() -> None:
 def run(
     names: opt.Names,
     grid: opt.GridWords = None,
-    folds: opt.Folds = 3,
-    cv: opt.Cv = "kfold",
+    max_trials: opt.MaxTrials = None,
+    folds: opt.Folds = None,
+    cv: opt.Cv = None,
     repeats: opt.Repeats = 1,
+    groups: opt.Groups = None,
+    folds_from: opt.FoldsFrom = None,
+    test_size: opt.TestSize = None,
+    gap: opt.Gap = None,
     seed: opt.Seed = 7,
     data: opt.Data = None,
     target: opt.Target = None,
@@ -93,6 +119,8 @@ def run(
     keep: opt.Keep = "best",
     no_refit: opt.NoRefit = False,
     zoom: opt.Zoom = False,
+    train_scores: opt.TrainScores = False,
+    keep_predictions: opt.KeepPredictions = False,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -101,9 +129,14 @@ def run(
     Example: kt-grid run neurons --grid neurons=5,10 --folds 5
     """
     options = Options(
+        max_trials=max_trials,
         folds=folds,
         cv=cv,
         repeats=repeats,
+        groups=groups,
+        folds_from=folds_from,
+        test_size=test_size,
+        gap=gap,
         seed=seed,
         data=data,
         target=target,
@@ -117,9 +150,12 @@ def run(
         overwrite=overwrite,
         keep=keep,
         refit=not no_refit,
+        train_scores=train_scores,
+        keep_predictions=keep_predictions,
+        words=tuple(grid or ()),
     )
     plans = [
-        plan(experiment, replace(options, grid=parse_words(grid or [], experiment.grid)))
+        plan(experiment, replace(options, grid=parse_grid(grid or [], experiment.grid)))
         for experiment in _experiments(names)
     ]
     if zoom:
@@ -141,6 +177,8 @@ def report(
     names: opt.Searches,
     style: opt.Style = "text",
     output: opt.Output = None,
+    objective: opt.ReportObjective = None,
+    pooled: opt.ShowPooled = False,
     published: opt.ShowPublished = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
@@ -148,12 +186,15 @@ def report(
 
     Example: kt-grid report neurons --format html --output neurons.html
     """
-    searches = [read_results(store) for store in _stores(directory, names)]
+    stores = _stores(directory, names)
+    searches = [read_results(store, objective) for store in stores]
     if style == "tensorboard":
         _write_hparams(searches, output)
         return
     theirs = [_published(results.experiment, must=published) for results in searches]
-    if len(names) == 1 and names != [opt.ALL]:
+    if pooled:
+        text = "\n".join(pooled_report(s, r) for s, r in zip(stores, searches, strict=True))
+    elif len(names) == 1 and names != [opt.ALL]:
         text = render(searches[0], style, theirs[0] if published else None)
     else:
         text = render_several(searches, theirs, style)

@@ -4,8 +4,8 @@ import csv
 import hashlib
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class Dataset:
         target: Name of the target column.
         target_column: Position of the target in the file, from 0.
         source: Where the rows came from, for messages and records.
+        aside: Columns that are no features, as words, by what they were asked for by.
     """
 
     x: Floats
@@ -39,6 +40,7 @@ class Dataset:
     target: str
     target_column: int
     source: str
+    aside: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,8 @@ class Dataset:
             return self
         count = max(1, round(fraction * self.rows))
         kept = np.sort(np.random.RandomState(check_seed(seed)).permutation(self.rows)[:count])
-        return replace(self, x=self.x[kept], y=self.y[kept])
+        aside = {name: words[kept] for name, words in self.aside.items()}
+        return replace(self, x=self.x[kept], y=self.y[kept], aside=aside)
 
 
 def bundled(name: str = PIMA) -> Path:
@@ -100,42 +103,49 @@ def digest(*arrays: npt.NDArray[np.generic]) -> str:
     return sha.hexdigest()[:32]
 
 
-def read_csv(path: str | Path, target: str | None = None) -> Dataset:
+def read_csv(path: str | Path, target: str | None = None, aside: Sequence[str] = ()) -> Dataset:
     """Read a comma-separated file of numbers, with or without a header line.
 
     Args:
         path: The file.
         target: Name of the target column in the header, or its position from 0 (negative
             counts from the end). The last column by default.
+        aside: Names or positions of columns that are no features; they may hold words.
 
     Returns:
-        The features and the target as float32.
+        The features and the target as float32, and the columns set aside.
 
     Raises:
         DataError: If the file is missing, empty, ragged, not numeric, has missing or infinite
             values, or has fewer than two columns. The message names the line and the column.
-        UsageError: If `target` names no column.
+        UsageError: If `target` or `aside` names no column, or both name the same.
 
     Example:
         >>> read_csv(bundled()).x.shape
         (768, 8)
     """
     path = Path(path)
-    names, _, table = _read_table(path)
+    read = _read_table(path, aside)
+    names, table = read.names, read.numbers
     if table.shape[1] < 2:
         raise DataError(
             f"Expected {path} to have features and a target, separated by commas. "
             f"Received: {table.shape[1]} column"
         )
-    position = _position(path, names, target)
-    rest = [i for i in range(len(names)) if i != position]
+    position = read.kept[-1] if target is None else _position(path, names, target, "--target")
+    if position not in read.kept:
+        raise UsageError(
+            f"Expected --target to be no column that is set aside. Received: {names[position]!r}"
+        )
+    column = read.kept.index(position)
     return Dataset(
-        x=table[:, rest].astype(np.float32),
-        y=table[:, position].astype(np.float32),
-        features=tuple(names[i] for i in rest),
+        x=np.delete(table, column, axis=1).astype(np.float32),
+        y=table[:, column].astype(np.float32),
+        features=tuple(names[i] for i in read.kept if i != position),
         target=names[position],
         target_column=position,
         source=path.name,
+        aside=read.aside,
     )
 
 
@@ -155,8 +165,9 @@ def read_features(path: str | Path, features: Sequence[str], target_column: int)
             the target.
     """
     path = Path(path)
-    names, named, table = _read_table(path)
-    if named and list(features) != _positions(len(features) + 1, target_column):
+    read = _read_table(path)
+    names, table = read.names, read.numbers
+    if read.named and list(features) != _positions(len(features) + 1, target_column):
         missing = [name for name in features if name not in names]
         if missing:
             raise DataError(
@@ -197,29 +208,49 @@ def check_target(dataset: Dataset, *, binary: bool) -> None:
         )
 
 
-def _read_table(path: Path) -> tuple[list[str], bool, npt.NDArray[np.float64]]:
-    """Column names, whether the file gave them, and all numbers."""
+@dataclass(frozen=True)
+class _Table:
+    """What a file holds: names of all columns, whether it gave them, which of them are numbers."""
+
+    names: list[str]
+    named: bool
+    kept: list[int]
+    numbers: npt.NDArray[np.float64]
+    aside: dict[str, npt.NDArray[np.str_]]
+
+
+def _read_table(path: Path, aside: Sequence[str] = ()) -> _Table:
+    """All rows of a file."""
     names: list[str] = []
     numbers = array("d")
-    width = 0
+    words: list[list[str]] = []
+    width, kept, others, named = 0, [0], [0], False
     for place, row in _lines(path):
         if not width:
             width = len(row)
-            if all(_number(cell) is None for cell in row):
+            named = all(_number(cell) is None for cell in row)
+            names = [str(i) for i in range(width)]
+            if named:
                 names = _check_names(place, [cell.strip() for cell in row])
+            others = [_position(path, names, name, "a column aside") for name in aside]
+            kept = [i for i in range(width) if i not in others]
+            if named:
                 continue
-        if len(row) != width and names and not numbers:
+        if len(row) != width and named and not numbers:
             raise DataError(
                 f"Expected {path}, line 1, to name {len(row)} columns. Received: {width}"
             )
         if len(row) != width:
             raise DataError(f"Expected {width} columns in {place}. Received: {len(row)}")
-        numbers.extend(_numbers(place, row))
+        numbers.extend(_numbers(place, row, kept))
+        if others:
+            words.append([row[i].strip() for i in others])
     if not numbers:
-        received = "a header and nothing under it" if names else "an empty file"
+        received = "a header and nothing under it" if named else "an empty file"
         raise DataError(f"Expected {path} to have rows. Received: {received}")
-    table = np.frombuffer(numbers, np.float64).reshape(-1, width)
-    return names or [str(i) for i in range(width)], bool(names), table
+    table = np.frombuffer(numbers, np.float64).reshape(-1, len(kept))
+    columns = [np.array(column) for column in zip(*words, strict=True)]
+    return _Table(names, named, kept, table, dict(zip(aside, columns, strict=True)))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -245,21 +276,22 @@ def _check_names(place: str, names: list[str]) -> list[str]:
     return names
 
 
-def _numbers(place: str, row: list[str]) -> list[float]:
-    """The numbers of one line."""
+def _numbers(place: str, row: list[str], kept: list[int]) -> list[float]:
+    """The numbers of one line, at the columns that aren't set aside."""
+    cells = row if len(kept) == len(row) else [row[i] for i in kept]
     try:
-        numbers = [float(cell) for cell in row]
+        numbers = [float(cell) for cell in cells]
     except ValueError:
         numbers = [math.nan]
     # One comparison settles the usual case: a NaN or an infinity fails it too.
-    if sum(map(abs, numbers)) <= _LARGEST and not any("_" in cell for cell in row):
+    if sum(map(abs, numbers)) <= _LARGEST and not any("_" in cell for cell in cells):
         return numbers
-    for column, cell in enumerate(row, start=1):
+    for column, cell in zip(kept, cells, strict=True):
         number = _number(cell)
         if number is None or not abs(number) <= _LARGEST:
             raise DataError(
-                f"Expected a finite number in {place}, column {column}. Received: {cell[:40]!r}. "
-                "Fill or drop such rows first"
+                f"Expected a finite number in {place}, column {column + 1}. "
+                f"Received: {cell[:40]!r}. Fill or drop such rows first"
             )
     return numbers
 
@@ -269,10 +301,8 @@ def _positions(width: int, target_column: int) -> list[str]:
     return [str(i) for i in range(width) if i != target_column]
 
 
-def _position(path: Path, names: list[str], target: str | None) -> int:
-    """Where the target stands among the columns."""
-    if target is None:
-        return len(names) - 1
+def _position(path: Path, names: list[str], target: str, option: str) -> int:
+    """Where a column stands among all."""
     if target in names:
         return names.index(target)
     try:
@@ -282,7 +312,7 @@ def _position(path: Path, names: list[str], target: str | None) -> int:
     if not -len(names) <= position < len(names):
         known = ", ".join(names)
         raise UsageError(
-            f"Expected --target to be one of the columns of {path}: {known}. Received: {target!r}"
+            f"Expected {option} to be one of the columns of {path}: {known}. Received: {target!r}"
         )
     return position % len(names)
 

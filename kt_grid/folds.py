@@ -1,164 +1,109 @@
-"""Which rows train and which are held out: indices only, numpy only."""
+"""The splits of a search: drawn once from a splitter, checked, and hashed."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeAlias
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kt_grid.data import digest
-from kt_grid.errors import SplitError
-from kt_grid.seeds import check_seed, derive_seed
+from kt_grid.errors import KtGridError, SplitError
+from kt_grid.splitters import (
+    Indices,
+    KFold,
+    OwnSplitter,
+    Repeated,
+    Split,
+    Splitter,
+    class_labels,
+    is_one_hot,
+)
 
-Indices: TypeAlias = npt.NDArray[np.intp]
-Split: TypeAlias = tuple[Indices, Indices]
+__all__ = [
+    "GivenSplits",
+    "Indices",
+    "KFold",
+    "Repeated",
+    "Split",
+    "Splitter",
+    "check_cv",
+    "count_repeats",
+    "make_splits",
+    "splits_digest",
+]
 
 
-class Splitter(Protocol):
-    """What a cross-validation splitter does; scikit-learn's fit it too."""
-
-    def split(self, x: Any, y: Any = None) -> Iterator[Split]:
-        """Yield one pair of index arrays (train, test) per fold."""
-
-
-class KFold:
-    """K contiguous folds, or K folds of shuffled rows.
-
-    The first `rows % n_splits` folds are one row longer. Same indices as scikit-learn's
-    `KFold` for the same arguments, shuffled or not.
+class GivenSplits:
+    """Splits as they are given.
 
     Args:
-        n_splits: Number of folds, at least 2.
-        shuffle: Whether rows are shuffled before they are cut into folds.
-        random_state: Seed of the shuffle; required with `shuffle=True`, because a search whose
-            folds can't be drawn again can't be resumed.
+        splits: Pairs (train, test) of index arrays.
 
     Example:
-        >>> [test.tolist() for _, test in KFold(3).split(range(7))]
-        [[0, 1, 2], [3, 4], [5, 6]]
+        >>> [test for _, test in GivenSplits([([0, 1], [2]), ([0, 2], [1])]).split(range(3))]
+        [[2], [1]]
     """
 
-    def __init__(
-        self, n_splits: int = 3, *, shuffle: bool = False, random_state: int | None = None
-    ) -> None:
-        if isinstance(n_splits, bool) or not isinstance(n_splits, int | np.integer) or n_splits < 2:
-            raise SplitError(f"Expected 2 or more folds. Received: {n_splits!r}")
-        if shuffle and random_state is None:
+    def __init__(self, splits: Iterable[Any]) -> None:
+        self.splits = list(splits)
+        if not all(isinstance(pair, Sequence) and len(pair) == 2 for pair in self.splits):
             raise SplitError(
-                "Expected a seed for shuffled folds. Received: random_state=None. "
-                "Without one the same folds can't be drawn again"
+                "Expected cv to be a number of folds, a splitter, or pairs (train, test) of "
+                f"positions. Received: {self.splits[:1]!r}…"
             )
-        if random_state is not None:
-            check_seed(random_state)
-        if not shuffle and random_state is not None:
-            raise SplitError(
-                f"Expected no seed for contiguous folds. Received: random_state={random_state}. "
-                "Add shuffle=True"
-            )
-        self.n_splits = int(n_splits)
-        self.shuffle = shuffle
-        self.random_state = random_state
 
     def __repr__(self) -> str:
-        if not self.shuffle:
-            return f"KFold({self.n_splits})"
-        return f"KFold({self.n_splits}, shuffle=True, random_state={self.random_state})"
+        return f"GivenSplits({len(self.splits)})"
 
-    def get_n_splits(self, x: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002 - scikit-learn's signature
-        """Return the number of folds."""
-        return self.n_splits
-
-    def split(self, x: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:  # noqa: ARG002 - scikit-learn's signature
-        """Yield the index arrays (train, test) of every fold, both ascending.
+    def split(self, x: Any, y: Any = None, groups: Any = None) -> Iterator[Any]:  # noqa: ARG002 - a splitter's signature
+        """Yield the pairs (train, test).
 
         Args:
-            x: Anything with as many items as there are rows.
+            x: Ignored.
             y: Ignored.
             groups: Ignored.
 
         Yields:
-            A pair of integer arrays.
-
-        Raises:
-            SplitError: If there are fewer rows than folds.
+            A pair as it was given.
         """
-        rows = len(x)
-        if rows < self.n_splits:
-            raise SplitError(
-                f"Expected at least as many rows as folds ({self.n_splits}). Received: {rows} rows"
-            )
-        order = np.arange(rows)
-        if self.shuffle:
-            # The legacy generator is frozen by numpy's policy, so the folds never change.
-            np.random.RandomState(self.random_state).shuffle(order)
-        for held_out in np.array_split(order, self.n_splits):
-            in_test = np.zeros(rows, dtype=bool)
-            in_test[held_out] = True
-            yield np.flatnonzero(~in_test), np.flatnonzero(in_test)
+        yield from self.splits
 
 
-def check_cv(cv: int | Splitter) -> Splitter:
-    """Turn a number of folds into a splitter; let a splitter pass.
+def check_cv(cv: Any) -> Splitter:
+    """Turn a number of folds, or a list of splits, into a splitter; let a splitter pass.
 
     Args:
-        cv: Number of contiguous folds, or any object with a `split(x, y)` method.
+        cv: Number of contiguous folds, any object with a `split(x, y, groups)` method, or
+            pairs (train, test) of index arrays.
 
     Returns:
         A splitter.
 
     Raises:
-        SplitError: If `cv` is neither, or the number is less than 2.
+        SplitError: If `cv` is none of these, the number is less than 2, or the splitter's
+            shuffle has no seed, so that the same folds can't be drawn again.
     """
     if isinstance(cv, int | np.integer):
         return KFold(int(cv))
-    if isinstance(cv, str) or not callable(getattr(cv, "split", None)):
+    if callable(getattr(cv, "split", None)) and not isinstance(cv, str):
+        return _check_seed(cv)
+    if isinstance(cv, Iterable) and not isinstance(cv, str | bytes):
+        return GivenSplits(cv)
+    raise SplitError(
+        "Expected cv to be a number of folds, an object with a split method, or pairs of "
+        f"positions. Received: {cv!r}"
+    )
+
+
+def _check_seed(cv: Splitter) -> Splitter:
+    """Refuse a splitter that says, as scikit-learn's do, that it shuffles without a seed."""
+    state = getattr(cv, "random_state", 0)
+    if getattr(cv, "shuffle", True) and not isinstance(state, int | np.integer):
         raise SplitError(
-            "Expected cv to be a number of folds or an object with a split method. "
-            f"Received: {cv!r}"
+            f"Expected a splitter whose folds can be drawn again, so that a search can be "
+            f"resumed. Received: {cv!r}. Give it an integer random_state"
         )
     return cv
-
-
-class Repeated:
-    """A splitter's folds, several times over; the trainings differ in their seeds.
-
-    Args:
-        cv: A splitter. A shuffling one of kt-grid's own is shuffled anew for each repeat.
-        n_repeats: Passes over all folds, at least 1.
-
-    Example:
-        >>> len([*Repeated(KFold(3), 2).split(range(7))])
-        6
-    """
-
-    def __init__(self, cv: Splitter, n_repeats: int) -> None:
-        if isinstance(n_repeats, bool) or not isinstance(n_repeats, int) or n_repeats < 1:
-            raise SplitError(f"Expected 1 or more repeats. Received: {n_repeats!r}")
-        self.cv = cv
-        self.n_repeats = n_repeats
-
-    def __repr__(self) -> str:
-        return f"Repeated({self.cv!r}, {self.n_repeats})"
-
-    def split(self, x: Any, y: Any = None) -> Iterator[Split]:
-        """Yield the index arrays (train, test) of every fold, repeat after repeat.
-
-        Args:
-            x: Anything with as many items as there are rows.
-            y: Targets, for splitters that look at them.
-
-        Yields:
-            A pair of integer arrays.
-        """
-        for repeat in range(self.n_repeats):
-            yield from _reseeded(self.cv, repeat).split(x, y)
-
-
-def _reseeded(cv: Splitter, repeat: int) -> Splitter:
-    """The splitter of one repeat; the first is the splitter itself."""
-    if repeat == 0 or not isinstance(cv, KFold) or cv.random_state is None:
-        return cv
-    return KFold(cv.n_splits, shuffle=True, random_state=derive_seed(cv.random_state, {}, repeat))
 
 
 def count_repeats(cv: Splitter) -> int:
@@ -170,37 +115,88 @@ def count_repeats(cv: Splitter) -> int:
     Returns:
         Its `n_repeats`, as scikit-learn's repeating splitters have it too; else 1.
     """
-    return int(getattr(cv, "n_repeats", 1))
+    return max(1, int(getattr(cv, "n_repeats", 1)))
 
 
-def make_splits(cv: Splitter, rows: int, y: Any = None) -> list[Split]:
+def make_splits(
+    cv: Splitter, rows: int, y: Any = None, groups: Any = None, x: Any = None
+) -> list[Split]:
     """Draw the splits of a search, once, and check them.
+
+    Test sides may overlap, and rows may be on neither side.
 
     Args:
         cv: A splitter.
         rows: Number of rows.
-        y: Targets, for splitters that look at them.
+        y: Targets, for splitters that look at them; one-hot rows become classes.
+        groups: Group of each row, for splitters that look at them.
+        x: Rows, for splitters that look at them; an array of `rows` items.
 
     Returns:
         One pair (train, test) of integer arrays per fold.
 
     Raises:
         SplitError: If a fold has no rows to train on or to hold out, a row is on both sides, or
-            there is no fold at all.
+            there is no fold at all; if there are groups and the splitter heeds none; if repeats
+            have unequally many folds.
     """
     splits = [
         (_indices(train, rows, number), _indices(test, rows, number))
-        for number, (train, test) in enumerate(cv.split(range(rows), y))
+        for number, (train, test) in enumerate(_drawn(cv, rows, y, groups, x))
     ]
     if not splits:
         raise SplitError(f"Expected at least one fold from {cv!r}. Received: none")
+    if len(splits) % count_repeats(cv):
+        raise SplitError(
+            f"Expected equally many folds in each repeat of {cv!r}. "
+            f"Received: {len(splits)} folds in all"
+        )
     for number, (train, test) in enumerate(splits):
-        if np.intersect1d(train, test).size:
+        both = _on_both_sides(train, test, rows)
+        if both.size:
             raise SplitError(
                 f"Expected no row both trained on and held out in fold {number}. "
-                f"Received: {np.intersect1d(train, test)[:3].tolist()}…"
+                f"Received: {both[:3].tolist()}…"
             )
     return splits
+
+
+def _drawn(cv: Any, rows: int, y: Any, groups: Any, x: Any) -> Iterator[Any]:
+    """What the splitter gives; what somebody else's raises becomes a SplitError."""
+    if groups is not None and not _takes_groups(cv):
+        raise SplitError(f"Expected a splitter that heeds groups. Received: {cv!r}")
+    targets = y if isinstance(cv, OwnSplitter) else _classes_of_one_hot(y, rows)
+    arguments = [x if hasattr(x, "shape") else range(rows), targets]
+    if groups is not None:
+        arguments.append(groups)
+    try:
+        yield from cv.split(*arguments)
+    except KtGridError:
+        raise
+    except Exception as error:
+        raise SplitError(
+            f"Expected {cv!r} to split {rows} rows. Received: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _takes_groups(cv: Any) -> bool:
+    if hasattr(cv, "uses_groups"):
+        return bool(cv.uses_groups)
+    parameters = inspect.signature(cv.split).parameters.values()
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return several or len(parameters) > 2
+
+
+def _classes_of_one_hot(y: Any, rows: int) -> Any:
+    """Classes for one-hot rows, which scikit-learn's splitters refuse; else the targets."""
+    one_hot = hasattr(y, "shape") and is_one_hot(np.asarray(y))
+    return class_labels(y, rows) if one_hot else y
+
+
+def _on_both_sides(train: Indices, test: Indices, rows: int) -> Indices:
+    trained = np.zeros(rows, dtype=bool)
+    trained[train] = True
+    return test[trained[test]]
 
 
 def _indices(side: Any, rows: int, number: int) -> Indices:

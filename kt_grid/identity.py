@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from kt_grid.data import digest
-from kt_grid.folds import Split, Splitter, splits_digest
-from kt_grid.objective import Objective
-from kt_grid.space import Axis
+from kt_grid.folds import Split, Splitter, count_repeats, splits_digest
+from kt_grid.objective import Extras, Objective
+from kt_grid.space import Grids, as_json, check_grid
 
 _PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
 
@@ -29,6 +29,7 @@ def make_identity(
     fit: Mapping[str, Any],
     model_source: str,
     engine: str,
+    extras: Extras | None = None,
 ) -> dict[str, Any]:
     """Describe a search so that two searches with equal descriptions give equal numbers.
 
@@ -43,17 +44,24 @@ def make_identity(
         fit: Epochs, batch size and other arguments of the training, as JSON values.
         model_source: Digest of the build function or HyperModel.
         engine: What trains.
+        extras: What is wanted of each fold beyond the model's own metrics; a fold that was
+            trained without it lacks it.
 
     Returns:
         Plain JSON values.
     """
+    folds = len(splits) // count_repeats(cv)
     return {
         "objective": str(objective),
         "cv": repr(cv),
         "folds": len(splits),
         "rows": len(arrays[0]),
         "data": digest(*(np.asarray(array) for array in arrays)),
-        "splits": splits_digest(splits),
+        "splits": [
+            "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
+            for number, split in enumerate(splits)
+        ],
+        **_describe(extras or Extras()),
         "seed": seed,
         "fit": dict(fit),
         "model source": model_source,
@@ -61,33 +69,36 @@ def make_identity(
     }
 
 
-def make_notes(
-    experiment: str,
-    repeats: int,
-    axes: Sequence[Axis],
-    asked: Mapping[str, Sequence[Any]],
-    about: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Describe what else a search is, that may change from one run to the next.
+def _describe(extras: Extras) -> dict[str, Any]:
+    """What is wanted of each fold; nothing where nothing is, so that it may be left out later."""
+    scores = {str(score.objective): _function_digest(score.function) for score in extras.scores}
+    wanted = {
+        "scores": scores,
+        "train_scores": extras.train_scores,
+        "predictions": extras.predictions,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _function_digest(function: Any) -> str:
+    """Hash a function's source; its name has to do where it isn't written in Python."""
+    if isinstance(function, FunctionType | MethodType | functools.partial):
+        return source_digest(function)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def asked(grid: Grids) -> Any:
+    """Describe the axes asked for by plain JSON values: a dict, or a list of dicts.
 
     Args:
-        experiment: Its name.
-        repeats: Passes over all folds.
-        axes: The grid.
-        asked: The values of the axes that were asked for.
-        about: Further entries, which go before these.
+        grid: Values by axis, or a list of such dicts.
 
     Returns:
-        Plain JSON values.
+        Lists by axis, or a list of such dicts.
     """
-    return {
-        "experiment": experiment,
-        "repeats": repeats,
-        "grid": [axis.to_json() for axis in axes],
-        "asked": {name: list(values) for name, values in asked.items()},
-        "versions": package_versions(),
-        **about,
-    }
+    parts = [{name: as_json(v) for name, v in part.items()} for part in check_grid(grid)]
+    return parts if len(parts) > 1 else parts[0]
 
 
 def source_digest(model: object) -> str:

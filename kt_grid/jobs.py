@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,8 +21,10 @@ from kt_grid.arrays import Arrays
 from kt_grid.backend import load_backend
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained
+from kt_grid.engines.scored import with_extras
 from kt_grid.errors import UsageError
 from kt_grid.folds import Split
+from kt_grid.objective import Extras
 from kt_grid.serving import Shared
 
 
@@ -35,12 +37,14 @@ class Context:
         arrays: The rows.
         splits: Which of them train and which are held out.
         engine: Name of the engine.
+        extras: What is wanted of each fold beyond the model's own metrics.
     """
 
     hypermodel: Any
     arrays: Arrays
     splits: list[Split]
     engine: str
+    extras: Extras = field(default_factory=Extras)
 
     def pack(self) -> Shared:
         """Make bytes of it for workers, with the user's own modules in them.
@@ -166,7 +170,7 @@ def open_context(packed: bytes) -> Trainer:
     """
     load_backend()
     context: Context = cloudpickle.loads(packed)
-    return Trainer(context, make_engine(context.engine))
+    return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
 
 def run_job(trainer: Trainer, packed: bytes) -> Result:

@@ -71,7 +71,8 @@ class KeptModels:
 
     def _splits(self, trial: Any) -> list[int]:
         kept = self.store.keeps_weights(trial.trial_id)
-        if trial.status != TrialStatus.COMPLETED or not kept:
+        splits = list(range(self.store.peek_identity().get("folds", 0)))
+        if trial.status != TrialStatus.COMPLETED or not splits or not kept:
             raise PredictionError(
                 f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
                 "none. Search with keep='all' to keep those of every trial"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kt_grid.experiments import REGISTRY
+from kt_grid.splitters import CV
 
 ALL = "all"
 
@@ -44,11 +45,48 @@ GridWords = Annotated[
     typer.Option(
         "--grid",
         metavar="AXIS=V1,V2",
-        help="Replace an axis or add one; repeatable. batch_size and epochs always can be.",
+        help="Replace an axis or add one; repeatable. batch_size and epochs always can be. Or a "
+        "FILE.yaml or FILE.toml of axes, or of a list of grids.",
     ),
 ]
-Folds = Annotated[int, typer.Option("--folds", help="Number of folds.")]
-Cv = Annotated[str, typer.Option("--cv", help="kfold or shuffled-kfold.")]
+MaxTrials = Annotated[
+    int | None,
+    typer.Option("--max-trials", metavar="N", min=1, help="Only the first N of the grid."),
+]
+Folds = Annotated[
+    int | None, typer.Option("--folds", metavar="K", help="Number of folds or splits; 3 if none.")
+]
+Cv = Annotated[
+    str | None,
+    typer.Option(
+        "--cv",
+        metavar="NAME",
+        autocompletion=lambda incomplete: [name for name in CV if name.startswith(incomplete)],
+        help=f"How rows are split: {', '.join(CV)}. kfold if none, or what --groups and "
+        "--folds-from call for.",
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        "--groups", metavar="COLUMN", help="Rows of equal value stay together; no feature then."
+    ),
+]
+FoldsFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--folds-from",
+        metavar="COLUMN",
+        help="The fold in which a row is held out, -1 for never; no feature then.",
+    ),
+]
+TestSize = Annotated[
+    float | None,
+    typer.Option("--test-size", help="Share or number of rows (or groups) held out in a split."),
+]
+Gap = Annotated[
+    int | None, typer.Option("--gap", help="Rows left out between the sides of a time series.")
+]
 Repeats = Annotated[
     int, typer.Option("--repeats", help="Passes over all folds, each with fresh seeds.")
 ]
@@ -62,6 +100,13 @@ Target = Annotated[
 ]
 ObjectiveWord = Annotated[
     str | None, typer.Option("--objective", help="Such as val_accuracy or min:val_my_metric.")
+]
+TrainScores = Annotated[
+    bool, typer.Option("--train-scores", help="Score the training rows of every fold too.")
+]
+KeepPredictions = Annotated[
+    bool,
+    typer.Option("--keep-predictions", help="Keep every fold's predictions for its held-out rows."),
 ]
 Sample = Annotated[
     float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
@@ -104,6 +149,18 @@ Style = Annotated[
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
+]
+ReportObjective = Annotated[
+    str | None,
+    typer.Option("--objective", help="Rank by another metric that was recorded, such as val_loss."),
+]
+ShowPooled = Annotated[
+    bool,
+    typer.Option(
+        "--pooled",
+        help="Show the best trial by all held-out rows at once: AUC, threshold, confusion matrix; "
+        "if the run kept predictions.",
+    ),
 ]
 ShowPublished = Annotated[
     bool, typer.Option("--published", help="Put the tutorial's figures beside ours.")

@@ -1,5 +1,6 @@
 """The grid-search oracle: hands out the first combination not yet tried, in grid order."""
 
+import itertools
 import threading
 from collections.abc import Callable, Container, Sequence
 from typing import Any
@@ -7,18 +8,22 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_grid.errors import GridError
 from kt_grid.files import write_sealed
 from kt_grid.objective import Objective
 from kt_grid.revival import record_metrics, revive
 from kt_grid.schedule import Schedule
 from kt_grid.space import (
     Axis,
-    Grid,
+    Grids,
     Parameters,
+    axis_names,
     combinations,
     count,
     declared_axes,
+    for_combination,
     key,
+    make_axes,
     register,
 )
 from kt_grid.store import SearchStore
@@ -41,11 +46,11 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
     Args:
         objective: What the trials are ranked by.
-        max_trials: At most so many trials; all by default.
+        max_trials: Only the first so many combinations; all by default.
         seed: The search's seed.
         hyperparameters: A `keras_tuner.HyperParameters` with entries that go before the model's.
-        grid: Values by name that stand instead of the declared ones, in this order. Needed where
-            keras-tuner's own entry can't hold them, such as the order of two booleans.
+        grid: Values by name that stand instead of the declared ones, in this order, or a list of
+            such dicts. Needed where keras-tuner's own entry can't hold them, such as None.
 
     Example:
         >>> hyperparameters = keras_tuner.HyperParameters()
@@ -63,8 +68,10 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         max_trials: int | None = None,
         seed: int | None = None,
         hyperparameters: Any = None,
-        grid: Grid | None = None,
+        grid: Grids | None = None,
     ) -> None:
+        if max_trials is not None and max_trials < 1:
+            raise GridError(f"Expected 1 or more trials at most. Received: {max_trials}")
         super().__init__(
             objective=objective,
             max_trials=max_trials,
@@ -74,7 +81,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             # The base class takes 0 for "no seed".
             self.seed: int = seed
         self.ongoing_trials: dict[str, Any] = {}
-        self.grid: Grid = grid or {}
+        self.grid: Grids = grid or {}
+        self._named = frozenset(axis_names(make_axes(self.grid)))
+        self._left_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
         self.suspended = False
@@ -88,8 +97,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
     def total_trials(self) -> int:
         """Count the trials of the whole grid."""
-        total = count(self.axes)
-        return min(total, self.max_trials) if self.max_trials else total
+        return count(self.axes, self.max_trials)
 
     def create_trial(self, tuner_id: str) -> Any:
         """Hand out the next trial.
@@ -106,10 +114,11 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             response = self.populate_space("")
             if response["status"] != TrialStatus.RUNNING:
                 return Trial(self.hyperparameters.copy(), status=response["status"])
-            hyperparameters = self.hyperparameters.copy()
-            hyperparameters.values = dict(response["values"])
-            trial_id = self._schedule.take(hyperparameters.values)
+            values = response["values"]
+            hyperparameters = for_combination(self.hyperparameters, values, self._named)
+            trial_id = self._schedule.take(values)
             trial = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
+            self._left_out[trial_id] = self._named - set(values)
             self.ongoing_trials[tuner_id] = trial
             self.trials[trial_id] = trial
             self.start_order.append(trial_id)
@@ -141,10 +150,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Parameters by name; None if all are handed out.
         """
         with self._lock:
-            limit = self.max_trials - len(self.trials) if self.max_trials else None
-            if limit is not None and limit <= 0:
-                return None
-            return self._schedule.peek(self.axes, limit)
+            return self._schedule.peek(self.axes, self.max_trials)
 
     def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:
         """Hand out the most expensive of the next trials first, so that none is left for the end.
@@ -192,6 +198,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             own = self.trials[trial.trial_id]
             own.hyperparameters = trial.hyperparameters
+            for name in self._left_out.get(own.trial_id, ()):
+                # The model's own default for an axis that only other dicts of the grid have.
+                own.hyperparameters.values.pop(name, None)
             own.status = trial.status
             own.message = trial.message
             if own.status != TrialStatus.COMPLETED or not own.metrics.exists(self.objective.name):
@@ -234,7 +243,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             for trial in self.trials.values()
             if trial.status in FINISHED
         }
-        places = (key(parameters) for parameters in combinations(self.axes))
+        first = itertools.islice(combinations(self.axes), self.max_trials)
+        places = (key(parameters) for parameters in first)
         return [ended[place] for place in places if place in ended]
 
     def save(self) -> None:
@@ -292,7 +302,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:
-        """Hand a finished trial out again, because something of it isn't whole.
+        """Hand a finished trial out again, under its id, because something of it is missing.
 
         Args:
             trial_id: The trial.
@@ -322,18 +332,22 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self.store.write_trial(trial.trial_id, trial.get_state())
 
 
-def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
+def make_oracle(
+    objective: Objective, seed: int, grid: Grids, max_trials: int | None = None
+) -> GridOracle:
     """Make the oracle of a grid whose axes go before those that the model declares.
 
     Args:
         objective: What the trials are ranked by.
         seed: The search's seed.
-        grid: Checked values by axis.
+        grid: Checked values by axis, or a list of such dicts.
+        max_trials: Only the first so many combinations; all by default.
 
     Returns:
         The oracle.
     """
     return GridOracle(
+        max_trials=max_trials,
         objective=keras_tuner.Objective(objective.name, objective.direction),
         seed=seed,
         hyperparameters=register(grid),

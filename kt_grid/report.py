@@ -7,7 +7,7 @@ from kt_grid.errors import UsageError
 from kt_grid.export import as_csv, as_json
 from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
-from kt_grid.space import Value, key
+from kt_grid.space import axis_names, key
 from kt_grid.tables import aligned, escaped, figure, markdown
 from kt_grid.verdict import judge
 
@@ -75,7 +75,7 @@ def _text(analysis: Analysis, published: Published) -> str:
 def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
     """Header and rows that the table and the Markdown show."""
     results, known = analysis.results, analysis.by_id
-    names = [axis.name for axis in results.axes]
+    names = axis_names(results.axes)
     folds = [f"fold {i}" for i in range(results.splits)]
     head = ["rank", *names, "mean", "std", *folds, "error", "p", "standing"]
     rows = [head + (["published", "std "] if published else [])]
@@ -84,7 +84,7 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
         rows.append(
             [
                 trial.status.lower() if trial.rank is None else str(trial.rank),
-                *(_word(trial.parameters.get(name)) for name in names),
+                *(str(trial.parameters.get(name, "")) for name in names),
                 *(figure(value) for value in (trial.mean, trial.std)),
                 *(figure(score) for score in _scores(trial, results.splits)),
                 *_certainty(known.get(trial.trial_id), analysis),
@@ -115,10 +115,6 @@ def _markdown(analysis: Analysis, published: Published) -> str:
 
 def _scores(trial: TrialResult, splits: int) -> Sequence[float | None]:
     return trial.scores or (None,) * splits
-
-
-def _word(value: Value | None) -> str:
-    return "" if value is None else str(value)
 
 
 def _html(analysis: Analysis, published: Published) -> str:

@@ -1,15 +1,16 @@
 """A search's directory becomes results, without TensorFlow."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from kt_grid.errors import StoreError
+from kt_grid.errors import ObjectiveError, StoreError, UsageError
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.records import FoldRecord
-from kt_grid.space import Axis, Parameters, combinations, key
+from kt_grid.space import Axis, Parameters, axis_names, combinations, key
 from kt_grid.store import SearchStore
 from kt_grid.trials import COMPLETED as COMPLETED
 from kt_grid.trials import FAILED as FAILED
@@ -33,6 +34,7 @@ class TrialResult:
         mean: Mean of the scores; None unless completed.
         std: Their standard deviation, ddof=0; None unless completed.
         rank: 1 is best, equal means share a rank; None unless completed.
+        train_scores: The objective on the training rows by split, where that was wanted.
         fit_seconds: Wall time of all trainings; None where a record is missing.
         reason: Why it failed.
         weights: Numbers that the model consists of; None where a record doesn't say it.
@@ -43,6 +45,7 @@ class TrialResult:
     parameters: Parameters
     status: str
     scores: tuple[float, ...] = ()
+    train_scores: tuple[float, ...] = ()
     mean: float | None = None
     std: float | None = None
     rank: int | None = None
@@ -147,32 +150,46 @@ class SearchResults:
             "trial_id": trial.trial_id,
             "status": trial.status,
             "params": trial.parameters,
-            **{f"param_{axis.name}": trial.parameters.get(axis.name) for axis in self.axes},
+            **{f"param_{name}": trial.parameters.get(name) for name in axis_names(self.axes)},
             **{f"split{i}_test_score": score for i, score in enumerate(scores)},
             "mean_test_score": nothing if trial.mean is None else trial.mean,
             "std_test_score": nothing if trial.std is None else trial.std,
             "rank_test_score": trial.rank,
             "mean_fit_time": seconds,
+            **self._train_columns(trial),
         }
 
+    def _train_columns(self, trial: TrialResult) -> dict[str, float]:
+        if not any(other.train_scores for other in self.trials):
+            return {}
+        scores = trial.train_scores or (float("nan"),) * self.splits
+        mean, std = summarise(dict(enumerate(scores)))
+        columns = {f"split{i}_train_score": score for i, score in enumerate(scores)}
+        return {**columns, "mean_train_score": mean, "std_train_score": std}
 
-def read_results(store: SearchStore) -> SearchResults:
+
+def read_results(store: SearchStore, objective: str | None = None) -> SearchResults:
     """Read all that a search's directory says.
 
     Args:
         store: The directory.
+        objective: Another metric of the folds' records to show and rank by than the search's
+            own, as `parse_objective` reads it.
 
     Returns:
         The results of the grid that was last asked for.
 
     Raises:
         StoreError: If there is no search, or its search.json is damaged.
+        ObjectiveError: If the metric isn't in the records, or its direction isn't known.
     """
     identity = store.read_identity()
     if identity is None:
         raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
     try:
-        return _read(store, identity)
+        return _read(store, identity, objective)
+    except UsageError:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"Expected {store.root} to hold whole records. Received: {error!r} is missing or "
@@ -180,10 +197,15 @@ def read_results(store: SearchStore) -> SearchResults:
         ) from error
 
 
-def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
+def _read(store: SearchStore, identity: Mapping[str, Any], other: str | None) -> SearchResults:
     axes = tuple(Axis.from_json(record) for record in identity["grid"])
-    order = {key(parameters): parameters for parameters in combinations(axes)}
-    objective = parse_objective(identity["objective"])
+    counted = itertools.islice(combinations(axes), identity.get("max_trials"))
+    order = {key(parameters): parameters for parameters in counted}
+    known = [
+        parse_objective(identity["objective"]),
+        *map(parse_objective, identity.get("scores", ())),
+    ]
+    objective = known[0] if other is None else parse_objective(other, known)
     found: dict[str, TrialResult] = {}
     damage: list[str] = []
     for files in read_trials(store, identity["folds"], objective.name):
@@ -191,7 +213,8 @@ def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
         if files.damaged and (place is None or place in order):
             damage.append(tell(files.damaged))
         if place in order:
-            found[place] = _trial(files, order[place], objective)
+            trial = _trial(files, order[place], known[0])
+            found[place] = trial if objective == known[0] else _rescored(files, trial, objective)
     trials = [found[place] for place in order if place in found]
     return SearchResults(
         experiment=identity["experiment"],
@@ -212,6 +235,7 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
         trial_id=files.trial_id,
         parameters=parameters,
         status=files.status,
+        train_scores=_train_scores(files, objective),
         fit_seconds=_total(files, lambda record: record.seconds),
         weights=_size(files),
         steps=_total(files, lambda record: record.steps),
@@ -222,6 +246,31 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
     scores = files.scores(objective.name)
     mean, std = summarise(dict(enumerate(scores)))
     return replace(result, scores=scores, mean=mean, std=std)
+
+
+def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> TrialResult:
+    """A trial by another metric of its folds' records."""
+    if trial.status != COMPLETED:
+        return trial
+    records = [files.records[split] for split in sorted(files.records)]
+    recorded = {name for record in records for name in record.scores}
+    if not files.has_all_folds or not all(objective.name in record.scores for record in records):
+        raise ObjectiveError(
+            f"Expected a metric that the folds' records hold: {', '.join(sorted(recorded))}. "
+            f"Received: {objective.name!r}"
+        )
+    scores = tuple(record.scores[objective.name] for record in records)
+    mean, std = summarise(dict(enumerate(scores)))
+    trained = _train_scores(files, objective)
+    return replace(trial, scores=scores, train_scores=trained, mean=mean, std=std)
+
+
+def _train_scores(files: TrialFiles, objective: Objective) -> tuple[float, ...]:
+    """The objective on the training rows; nothing if a record lacks it."""
+    name = f"train_{objective.name.removeprefix('val_')}"
+    records = [files.records[split] for split in sorted(files.records)]
+    scores = [record.scores[name] for record in records if name in record.scores]
+    return tuple(scores) if len(scores) == files.splits else ()
 
 
 def _total(files: TrialFiles, part: Callable[[FoldRecord], _Number | None]) -> _Number | None:

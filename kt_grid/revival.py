@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_grid.space import from_json
 from kt_grid.trials import TrialFiles, trial_metrics
 
 
@@ -51,9 +52,12 @@ def record_metrics(trial: Any, metrics: Mapping[str, float], objective: Any, ste
 def _from_state(state: Mapping[str, Any]) -> Any:
     """A trial from trial.json; None if that lacks something."""
     try:
-        return Trial.from_state(state)
+        trial = Trial.from_state(state)
+        values = trial.hyperparameters.values
+        trial.hyperparameters.values = {name: from_json(value) for name, value in values.items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+    return trial
 
 
 def _from_records(files: TrialFiles, hyperparameters: Any, objective: Any) -> Any:

@@ -1,6 +1,6 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,12 @@ from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
+from kt_grid.held_out import write_predictions
 from kt_grid.jobs import describe
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
 from kt_grid.seeds import derive_seed
-from kt_grid.space import FIT_AXES, Parameters
+from kt_grid.space import FIT_AXES, Axis, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 from kt_grid.trials import trial_metrics
 
@@ -63,6 +64,7 @@ class TrialRunner:
         seed: The search's seed.
         objective: What is optimised.
         observer: Is told of every fold.
+        needs_weights: Whether a fold counts as trained only if its weights are there too.
     """
 
     hypermodel: Any
@@ -225,6 +227,7 @@ class TrialRunner:
             steps=trained.steps,
         )
         try:
+            self._keep_predictions(work, trained)
             self.store.write_fold(work.trial.trial_id, record, trained.save_weights)
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
@@ -235,6 +238,13 @@ class TrialRunner:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
         work.done[trained.split] = record
+
+    def _keep_predictions(self, work: TrialWork, trained: Trained) -> None:
+        rows = work.tasks[trained.split].test
+        if trained.predictions is not None and rows is not None:
+            y_true = self.arrays.take(rows).y
+            place = (self.store, work.trial.trial_id, trained.split)
+            write_predictions(*place, rows, y_true, trained.predictions)
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
@@ -257,3 +267,16 @@ class TrialRunner:
             and of the objective also the standard deviation (ddof=0) and every fold's score.
         """
         return trial_metrics(self.objective.name, work.done)
+
+
+def longest_training(axes: Iterable[Axis]) -> int:
+    """Return the most epochs that any trial of a grid trains.
+
+    Args:
+        axes: The grid.
+
+    Returns:
+        Number of epochs; 0 if the grid doesn't say.
+    """
+    epochs = (n for axis in axes if axis.name == "epochs" for n in axis.values)
+    return max((n for n in epochs if isinstance(n, int)), default=0)

@@ -56,18 +56,18 @@ class Schedule:
         """
         self._cost, self._lookahead, self._untried = cost, lookahead, None
 
-    def peek(self, axes: Sequence[Axis], limit: int | None = None) -> Parameters | None:
+    def peek(self, axes: Sequence[Axis], most: int | None = None) -> Parameters | None:
         """Return the combination to be handed out next.
 
         Args:
             axes: The grid's axes; the same until `forget_axes`.
-            limit: How many more will be handed out at most.
+            most: Only the first so many combinations count; all by default.
 
         Returns:
             Parameters by name; None if all were handed out.
         """
         if self._untried is None:
-            self._untried = combinations(axes)
+            self._untried = itertools.islice(combinations(axes), most)
             self._ahead.clear()
             self._reserved.clear()
             self._number = 0
@@ -77,8 +77,7 @@ class Schedule:
             # All before the iterator's place are tried, so a trial costs the same however many
             # went before it.
             untried = (p for p in self._untried if key(p) not in self._tried)
-            window = self._lookahead if limit is None else min(self._lookahead, limit)
-            self._ahead.extend(self._ordered([*itertools.islice(untried, window)]))
+            self._ahead.extend(self._ordered([*itertools.islice(untried, self._lookahead)]))
         return self._ahead[0] if self._ahead else None
 
     def _ordered(self, ahead: list[Parameters]) -> list[Parameters]:

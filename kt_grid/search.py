@@ -1,83 +1,41 @@
 """From an experiment and options to a finished search that can be resumed."""
 
-import shlex
+import itertools
 import tempfile
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from kt_grid.analysis import analyse
 from kt_grid.data import Dataset, bundled, check_target, read_csv
 from kt_grid.engines import check_engine
-from kt_grid.errors import UsageError
+from kt_grid.errors import GridError, UsageError
 from kt_grid.experiments import Experiment
-from kt_grid.folds import KFold, Repeated, Splitter, make_splits
-from kt_grid.identity import make_identity, source_digest
-from kt_grid.objective import Objective, parse_objective
+from kt_grid.folds import make_splits
+from kt_grid.identity import asked, make_identity, source_digest
+from kt_grid.objective import Extras, Objective, as_objective, check_scores
 from kt_grid.observer import Observer
 from kt_grid.placement import Placement, check_environment
 from kt_grid.records import check_keep
-from kt_grid.results import SearchResults, read_results
+from kt_grid.results import SearchResults, TrialResult, read_results
+from kt_grid.settings import Options, command
 from kt_grid.space import (
-    Grid,
+    Grids,
     Parameters,
-    Value,
+    check_grid,
     check_names,
     combinations,
+    from_json,
     key,
     make_axes,
     replace_axes,
 )
+from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore
 from kt_grid.trials import COMPLETED, read_trials
 from kt_grid.zoom import propose_zoom
-
-CV = ("kfold", "shuffled-kfold")
-
-_SINGLE = ("folds", "cv", "repeats", "seed", "data", "target", "objective", "sample", "engine")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a search may be told on the command line.
-
-    Attributes:
-        grid: Axes that replace the experiment's or add to them.
-        folds: Number of folds.
-        cv: One of `CV`.
-        repeats: Passes over all folds.
-        seed: The search's seed.
-        data: A CSV file; the Pima data by default.
-        target: Its target column; the last by default.
-        sample: Share of the rows to search on.
-        objective: The experiment's by default.
-        engine: What trains.
-        workers: Number of worker processes, or "auto".
-        scheduler: Address of a Dask scheduler.
-        trial_timeout: Seconds that a trial may take.
-        directory: Where searches are kept.
-        overwrite: Whether a search that is already there is deleted first.
-        keep: "best" or "all": whose folds' weights are kept.
-        refit: Whether the best combination is trained once more on all rows.
-    """
-
-    grid: Grid = field(default_factory=dict)
-    folds: int = 3
-    cv: str = "kfold"
-    repeats: int = 1
-    seed: int = 7
-    data: Path | None = None
-    target: str | None = None
-    sample: float = 1.0
-    objective: str | None = None
-    engine: str = "auto"
-    workers: int | str = "auto"
-    scheduler: str | None = None
-    trial_timeout: float | None = None
-    directory: Path = Path("runs")
-    overwrite: bool = False
-    keep: str = "best"
-    refit: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +48,8 @@ class Plan:
         grid: The experiment's grid with the options' changes.
         dataset: The rows.
         cv: The splitter.
+        groups: Group of each row, if the splitter heeds groups.
+        extras: What is wanted of each fold beyond the model's own metrics.
         objective: What is optimised.
         store: Where it is kept.
         identity: What must agree with what is already there.
@@ -97,9 +57,11 @@ class Plan:
 
     experiment: Experiment
     options: Options
-    grid: dict[str, tuple[Any, ...]]
+    grid: Grids
     dataset: Dataset
     cv: Splitter
+    groups: npt.NDArray[np.str_] | None
+    extras: Extras
     objective: Objective
     store: SearchStore
     identity: dict[str, Any]
@@ -111,15 +73,16 @@ class Plan:
 
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
+        most = self.options.max_trials
         if not self.experiment.declares:
-            return list(combinations(make_axes(self.grid)))
+            return list(itertools.islice(combinations(make_axes(self.grid)), most))
         from kt_grid.tuner import CrossValidationTuner
 
         with tempfile.TemporaryDirectory() as folder:
             tuner = CrossValidationTuner(
                 self.experiment.model, self.objective, grid=self.grid, directory=folder
             )
-            return list(combinations(tuner.oracle.axes))
+            return list(itertools.islice(combinations(tuner.oracle.axes), most))
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
@@ -134,17 +97,25 @@ class Plan:
         if not self.store.check_identity(self.identity):
             return None
         results = read_results(self.store)
-        asked = {name: list(values) for name, values in self.grid.items()}
-        if results.about.get("asked") != asked or not results.complete:
+        wanted = {
+            "asked": asked(self.grid),
+            "max_trials": self.options.max_trials,
+            "folds": self.splits,
+        }
+        if {name: results.about.get(name) for name in wanted} != wanted or not results.complete:
             return None
         if results.damage or not self.store.has_state():
             return None
         best = results.best
         if best and self.store.lost_weights(best.trial_id):
             return None
-        if self.options.refit and best and self.store.refit_parameters() != best.parameters:
+        if self.options.refit and best and not self._has_refit(best):
             return None
         return results
+
+    def _has_refit(self, best: TrialResult) -> bool:
+        refitted = self.store.refit_parameters()
+        return refitted is not None and key(refitted) == key(best.parameters)
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
@@ -165,30 +136,39 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     check_environment()
     Placement(options.workers, options.scheduler, options.trial_timeout)
     if not experiment.declares:
-        check_names(options.grid, list(experiment.grid))
+        known = {name for part in check_grid(experiment.grid) for name in part}
+        for part in check_grid(options.grid):
+            check_names(part, [*known])
     grid = replace_axes(experiment.grid, options.grid)
-    objective = parse_objective(options.objective or experiment.objective)
-    cv = _make_cv(options)
-    dataset = read_csv(options.data or bundled(), options.target)
+    scores = check_scores(experiment.objective, experiment.scores)
+    extras = Extras(scores, options.train_scores, options.keep_predictions)
+    objective = as_objective(options.objective or experiment.objective, scores)
+    aside = [name for name in (options.groups, options.folds_from) if name is not None]
+    dataset = read_csv(options.data or bundled(), options.target, aside)
     dataset = dataset.sample(options.sample, options.seed)
     check_target(dataset, binary=experiment.binary)
+    cv = _make_cv(options, dataset)
+    groups = None if options.groups is None else dataset.aside[options.groups]
     return Plan(
         experiment=experiment,
         options=options,
         grid=grid,
         dataset=dataset,
         cv=cv,
+        groups=groups,
+        extras=extras,
         objective=objective,
         store=SearchStore(options.directory, experiment.name),
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, dataset.y),
+            splits=make_splits(cv, dataset.rows, dataset.y, groups, dataset.x),
             seed=options.seed,
             arrays=[dataset.x, dataset.y],
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
             model_source=source_digest(experiment.model),
             engine=options.engine,
+            extras=extras,
         ),
     )
 
@@ -214,10 +194,18 @@ def zoom(planned: Plan) -> Plan:
         )
     planned.store.check_identity(planned.identity)
     results = read_results(planned.store)
+    if any(axis.part is not None for axis in results.axes):
+        raise GridError(
+            f"Expected one grid in {planned.store.root} to zoom into. Received: a list of grids"
+        )
     proposed = propose_zoom(analyse(results)) if results.complete else None
-    asked = results.about.get("asked", {axis.name: axis.values for axis in results.axes})
-    grid = dict(proposed.grid) if proposed else {n: tuple(values) for n, values in asked.items()}
-    options = replace(planned.options, grid={**grid, **planned.options.grid})
+    present = {axis.name: axis.values for axis in results.axes if not axis.conditions}
+    asked_for = {**present, **dict(results.about.get("asked", {}))}
+    grid = dict(proposed.grid) if proposed else {n: from_json(v) for n, v in asked_for.items()}
+    own = check_grid(planned.options.grid)
+    if len(own) > 1:
+        raise GridError("Expected --grid AXIS=VALUES beside --zoom. Received: a list of grids")
+    options = replace(planned.options, grid={**grid, **own[0]}, words=())
     return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
 
 
@@ -247,6 +235,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         objective=planned.objective,
         cv=planned.cv,
         grid=planned.grid,
+        max_trials=options.max_trials,
         seed=options.seed,
         engine=options.engine,
         workers=options.workers,
@@ -258,62 +247,41 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         keep=options.keep,
         about=_about(planned),
         observer=observer,
+        scores=planned.extras.scores,
+        train_scores=planned.extras.train_scores,
+        keep_predictions=planned.extras.predictions,
     )
     with tuner.locked():
-        tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+        tuner.search(dataset.x, dataset.y, groups=planned.groups, **planned.identity["fit"])
         results = tuner.search_results()
         if options.refit and results.completed:
             tuner.refit()
     return results
 
 
-def command(planned: Plan) -> str:
-    """Write the command line that runs a search again.
-
-    Args:
-        planned: The search.
-
-    Returns:
-        A line for a POSIX shell, with the options that aren't the default.
-    """
-    options, usual = planned.options, Options()
-    words = [_experiment_word(planned.experiment)]
-    for name, values in options.grid.items():
-        words += ["--grid", f"{name}={','.join(map(_grid_word, values))}"]
-    for option in (*_SINGLE, "directory", "keep"):
-        value = getattr(options, option)
-        if value != getattr(usual, option):
-            words += [f"--{option}", str(value)]
-    words += [] if options.refit else ["--no-refit"]
-    return shlex.join(["kt-grid", "run", *words])
-
-
-def _experiment_word(experiment: Experiment) -> str:
-    """What names an experiment on the command line."""
-    source, name = experiment.source, experiment.name
-    if source is None or Path(source).stem == name:
-        return source or name
-    return f"{source}:{name}"
-
-
-def _grid_word(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _make_cv(options: Options) -> Splitter:
-    if options.cv not in CV:
-        raise UsageError(f"Expected --cv to be one of {', '.join(CV)}. Received: {options.cv!r}")
-    once = KFold(options.folds)
-    if options.cv == "shuffled-kfold":
-        once = KFold(options.folds, shuffle=True, random_state=options.seed)
-    return once if options.repeats == 1 else Repeated(once, options.repeats)
+def _make_cv(options: Options, dataset: Dataset) -> Splitter:
+    test_fold = None
+    if options.folds_from is not None:
+        test_fold = fold_numbers(dataset.aside[options.folds_from], options.folds_from)
+    return make_cv(
+        CvOptions(
+            cv=options.cv,
+            folds=options.folds,
+            repeats=options.repeats,
+            seed=options.seed,
+            test_size=options.test_size,
+            gap=options.gap,
+            groups=options.groups is not None,
+            test_fold=test_fold,
+        )
+    )
 
 
 def _about(planned: Plan) -> dict[str, Any]:
     dataset, experiment = planned.dataset, planned.experiment
     return {
         "experiment": experiment.name,
-        "command": command(planned),
+        "command": command(planned.experiment, planned.options),
         "file": experiment.source,
         "source": dataset.source,
         "sample": planned.options.sample,

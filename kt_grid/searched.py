@@ -27,18 +27,21 @@ class Searched:
     _models: KeptModels
     _runner: TrialRunner | None
 
-    def results(self) -> "pd.DataFrame":
+    def results(self, objective: str | None = None) -> "pd.DataFrame":
         """Return one row per trial, with scikit-learn's column names.
+
+        Args:
+            objective: Another metric to show and rank by than the search's own.
 
         Returns:
             `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
             `rank_test_score`, `mean_fit_time` (seconds), in grid order.
         """
-        return self.search_results().to_frame()
+        return self.search_results(objective).to_frame()
 
-    def search_results(self) -> SearchResults:
-        """Return the results as objects."""
-        return read_results(self.store)
+    def search_results(self, objective: str | None = None) -> SearchResults:
+        """Return the results as objects, perhaps by another metric."""
+        return read_results(self.store, objective)
 
     @property
     def best_score(self) -> float:

@@ -26,6 +26,8 @@ from kt_grid.records import FoldRecord as FoldRecord
 
 FORMAT = 1
 _FINGERPRINT = "fingerprint"
+# More splits or fewer are no other search, as long as those that both have are the same.
+_GROWING = ("cv", "folds", "splits")
 
 
 class SearchStore:
@@ -43,6 +45,7 @@ class SearchStore:
         self.root = check_place(Path(directory), name)
         self.lock = SearchLock(self.root)
         self._stamp = ""
+        self._splits: list[str] = []
 
     def exists(self) -> bool:
         """Tell whether a search was begun here."""
@@ -68,6 +71,7 @@ class SearchStore:
             LockedError: If somebody is at work there.
         """
         self._stamp = ""
+        self._splits = []
         with faults(self.root):
             if self.root.exists() and [*own_files(self.root)]:
                 with self.lock.held(note):
@@ -108,7 +112,7 @@ class SearchStore:
             identity: What makes the search the same search.
             notes: What else there is to say.
         """
-        self._stamp = checksum(identity)
+        self._stamp, self._splits = _fingerprint(identity), _splits(identity)
         stamped = {_FINGERPRINT: self._stamp}
         entry = {"format": FORMAT, **(notes or {}), **identity, **stamped}
         if read_sealed(self.root / IDENTITY) != entry:
@@ -129,6 +133,10 @@ class SearchStore:
         """
         if not self.check_identity(identity) and self.trial_ids():
             note("search.json isn't whole; written again, as the trials' records agree with it")
+        # All splits that were ever asked for are kept, because their records are still there.
+        recorded = _splits(self.peek_identity())
+        if len(recorded) > len(_splits(identity)):
+            identity = {**identity, "splits": recorded}
         self.write_identity(identity, notes)
 
     def check_identity(self, wanted: Mapping[str, Any]) -> bool:
@@ -147,15 +155,17 @@ class SearchStore:
         try:
             present = self.read_identity()
         except DamageError:
-            if self._stamps() != {checksum(wanted)}:
+            if not self._stamps() or not self._stamps() <= _stamps_of(wanted):
                 raise self._damage(
                     "No record beside it belongs to what is asked for; restore it"
                 ) from None
             return False
         if present is None:
             return False
+        shared = min(len(_splits(present)), len(_splits(wanted)))
+        agree = shared and _splits(present)[:shared] == _splits(wanted)[:shared]
         for name, value in wanted.items():
-            if present.get(name) != value:
+            if present.get(name) != value and not (agree and name in _GROWING):
                 raise MismatchError(
                     f"Expected {self.root} to hold this search. Received: another {name}, "
                     f"{_brief(present.get(name))} there, {_brief(value)} asked for. "
@@ -173,8 +183,13 @@ class SearchStore:
     def stamp(self) -> str:
         """Fingerprint of the search that search.json describes; empty if there is none."""
         if not self._stamp:
-            self._stamp = str(self.peek_identity().get(_FINGERPRINT, ""))
+            identity = self.peek_identity()
+            self._stamp, self._splits = str(identity.get(_FINGERPRINT, "")), _splits(identity)
         return self._stamp
+
+    def _fold_stamp(self, split: int) -> str:
+        """Fingerprint of the search and of one of its splits."""
+        return _stamp_split(self.stamp, self._splits, split)
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
@@ -211,7 +226,7 @@ class SearchStore:
             record = FoldRecord(**(entry or {}))
         except TypeError:
             return None
-        return record if (record.split, record.search) == (split, self.stamp) else None
+        return record if (record.split, record.search) == (split, self._fold_stamp(split)) else None
 
     def read_folds(self, trial_id: str) -> list[FoldRecord]:
         """Read all records of a trial that are whole."""
@@ -234,7 +249,8 @@ class SearchStore:
             write_file(path, save_weights)
             record = replace(record, weights=file_digest(path) or "")
         write_sealed(
-            self.fold_file(trial_id, record.split), asdict(replace(record, search=self.stamp))
+            self.fold_file(trial_id, record.split),
+            asdict(replace(record, search=self._fold_stamp(record.split))),
         )
 
     def weights(self, trial_id: str, split: int) -> Path:
@@ -338,6 +354,26 @@ class SearchStore:
         """Return the parameters of the refitted model; None if there is no whole one."""
         parameters: dict[str, Any] | None = (self.read_refit() or {}).get("parameters")
         return parameters
+
+
+def _fingerprint(identity: Mapping[str, Any]) -> str:
+    return checksum({name: v for name, v in identity.items() if name not in _GROWING})
+
+
+def _splits(identity: Mapping[str, Any]) -> list[str]:
+    """The digests of a search's splits, as far as its description has any."""
+    splits = identity.get("splits")
+    return splits if isinstance(splits, list) else []
+
+
+def _stamp_split(stamp: str, splits: list[str], split: int) -> str:
+    return checksum({"search": stamp, "split": splits[split]}) if split < len(splits) else stamp
+
+
+def _stamps_of(identity: Mapping[str, Any]) -> set[str]:
+    """All fingerprints that records of a search may have."""
+    stamp, splits = _fingerprint(identity), _splits(identity)
+    return {stamp, *(_stamp_split(stamp, splits, split) for split in range(len(splits)))}
 
 
 def _brief(value: object) -> str:

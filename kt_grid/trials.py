@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_grid.space import Parameters, key
+from kt_grid.space import Parameters, from_json, key
 from kt_grid.store import FoldRecord, SearchStore
 
 COMPLETED = "COMPLETED"
@@ -41,8 +41,8 @@ class TrialFiles:
     def parameters(self) -> Parameters | None:
         """Its parameters; None if no file tells."""
         if self.state is not None:
-            return dict(self.state["hyperparameters"]["values"])
-        return next((dict(record.parameters) for record in self.records.values()), None)
+            return _parameters(self.state["hyperparameters"]["values"])
+        return next((_parameters(record.parameters) for record in self.records.values()), None)
 
     @property
     def has_all_folds(self) -> bool:
@@ -149,6 +149,10 @@ def _checked(state: Mapping[str, Any] | None, splits: int, metric: str) -> Mappi
     """A trial's state, if it has what is read from it."""
     try:
         if state is not None and state["status"] == COMPLETED:
+            if score_name(metric, splits - 1) not in _scores_by_name(state):
+                # More splits are asked for than when it was completed.
+                _scores(state, metric, 1)
+                return {**state, "status": RUNNING}
             _scores(state, metric, splits)
         if state is not None:
             key(state["hyperparameters"]["values"])
@@ -172,11 +176,21 @@ def _agree(some: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
 
 
 def _scores(state: Mapping[str, Any], metric: str, splits: int) -> dict[int, float]:
-    metrics = state["metrics"]["metrics"]
+    metrics = _scores_by_name(state)
     return {
         split: float(metrics[score_name(metric, split)]["observations"][0]["value"][0])
         for split in range(splits)
     }
+
+
+def _scores_by_name(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    named: Mapping[str, Any] = state["metrics"]["metrics"]
+    return named
+
+
+def _parameters(values: Mapping[str, Any]) -> Parameters:
+    """Parameters out of JSON, whose lists stand for tuples."""
+    return {name: from_json(value) for name, value in values.items()}
 
 
 def tell(files: Sequence[Path]) -> str:

@@ -15,23 +15,25 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.arrays import Arrays, as_arrays
 from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
-from kt_grid.engines.own_fit import fit_arguments, passed_axes
+from kt_grid.engines.own_fit import fit_arguments, learn_axes
+from kt_grid.engines.scored import with_extras
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.files import write_file, write_sealed
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
-from kt_grid.identity import make_identity, make_notes, source_digest
+from kt_grid.identity import make_identity, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
 from kt_grid.models import KeptModels
-from kt_grid.objective import as_objective
+from kt_grid.objective import Extras, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.placement import Placement, check_environment
 from kt_grid.records import check_keep
-from kt_grid.runner import TrialRunner
+from kt_grid.resuming import recorded_fit, take_up
+from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.searched import Searched
 from kt_grid.seeds import check_seed
-from kt_grid.space import FIT_AXES, Grid, check_values
+from kt_grid.space import Grids, check_grid
 from kt_grid.store import SearchStore
 
 _LOOKAHEAD = 1000
@@ -47,10 +49,13 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     Args:
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
-        objective: `val_accuracy`, `min:val_my_metric`, or a `keras_tuner.Objective`.
-        cv: Number of contiguous folds, or any object with scikit-learn's `split(x, y)`.
-        grid: Values by name, varied in this order, the last fastest. They replace what the
-            model declares or add to it; `batch_size` and `epochs` are passed on to `fit`.
+        objective: `val_accuracy`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`.
+        cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
+            pairs (train, test) of index arrays.
+        grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
+            They replace what the model declares or add to it; `batch_size` and `epochs` are
+            passed on to `fit`.
+        max_trials: Only the first so many combinations; all by default.
         seed: Where every random draw comes from.
         engine: "auto", or "keras" for plain `model.fit`.
         directory: Where searches are kept.
@@ -63,6 +68,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on.
+        scores: Further `Score`s, computed on the held-out rows of every fold.
+        train_scores: Whether all scores are also computed on the training rows.
+        keep_predictions: Whether the predictions for the held-out rows are kept.
 
     Example:
         ```python
@@ -77,8 +85,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         hypermodel: Any,
         objective: Any = "val_accuracy",
         cv: int | Splitter = 3,
-        grid: Mapping[str, Sequence[Any]] | None = None,
+        grid: Grids | None = None,
         *,
+        max_trials: int | None = None,
         seed: int = 7,
         engine: str = "auto",
         directory: str | os.PathLike[str] = "runs",
@@ -90,18 +99,22 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         keep: str = "all",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
+        scores: Sequence[Score] = (),
+        train_scores: bool = False,
+        keep_predictions: bool = False,
     ) -> None:
         check_keep(keep)
         check_environment()
         self.placement = Placement(workers, scheduler, trial_timeout)
-        self.target = as_objective(objective)
+        self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
+        self.target = as_objective(objective, self.extras.scores)
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
         self.engine_name = engine
-        self.engine = make_engine(engine)
+        self.engine = with_extras(make_engine(engine), self.extras)
         self.about = dict(about or {})
         self.observer = observer or Silent()
-        self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
+        self.grid = check_grid(grid or {})
         self.store = SearchStore(directory, project_name)
         if overwrite:
             self.store.clear(self.observer.note)
@@ -109,7 +122,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         with tempfile.TemporaryDirectory() as empty:
             # keras-tuner would reload from tuner0.json, and say so on stdout.
             super().__init__(
-                oracle=make_oracle(self.target, seed, self.grid),
+                oracle=make_oracle(self.target, seed, self.grid, max_trials),
                 hypermodel=hypermodel,
                 directory=empty,
                 project_name=project_name,
@@ -125,12 +138,15 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self._failure = ""
         self._left = 0
 
-    def search(self, x: Any, y: Any, *, sample_weight: Any = None, **fit_arguments: Any) -> None:
+    def search(
+        self, x: Any, y: Any, *, groups: Any = None, sample_weight: Any = None, **fit_arguments: Any
+    ) -> None:
         """Train and score every combination that isn't finished yet.
 
         Args:
             x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
             y: Targets, likewise.
+            groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for training and scoring.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
                 `model.fit` takes them. A HyperModel with a `fit` of its own gets all others too.
@@ -143,7 +159,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """
         with self.locked():
             fit_arguments.pop("verbose", None)
-            self._search(as_arrays(x, y, sample_weight), fit_arguments)
+            self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -151,14 +167,10 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
         self._runner = self._make_runner(arrays, fit_arguments)
+        notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
+        notes |= {**self._runner.notes(), **self.about}
         identity = self._identity(self._runner)
-        about = {**self.about, **self._runner.notes()}
-        notes = make_notes(
-            self.project_name, count_repeats(self.cv), self.oracle.axes, self.grid, about
-        )
-        self.store.claim(identity, notes, self.observer.note)
-        self.oracle.reload()
-        self.oracle.mend(self.observer.note)
+        take_up(self.oracle, self.store, identity, notes, self.observer.note)
         self.keeper.settle()
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
@@ -188,7 +200,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """Run the trials that are left in worker processes or on a cluster."""
         self.oracle.suspended = False
         if self._left:
-            context = Context(self.hypermodel, runner.arrays, runner.splits, self.engine_name)
+            context = Context(
+                self.hypermodel, runner.arrays, runner.splits, self.engine_name, self.extras
+            )
             self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
@@ -211,17 +225,15 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, arrays.y),
+            splits=make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=passed_axes(self.hypermodel, self.oracle, self.grid, arrays, fit),
-            longest=max(
-                (int(n) for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
-                default=0,
-            ),
+            passed_axes=learn_axes(self.hypermodel, self.oracle, arrays, fit, self.grid),
+            longest=longest_training(self.oracle.axes),
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
+            needs_weights=self.keeper.keep == "all",
         )
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
@@ -234,6 +246,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             fit=runner.fit.to_json(),
             model_source=self._model_source,
             engine=self.engine_name,
+            extras=self.extras,
         )
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
@@ -287,13 +300,20 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         write_file(self.store.weights(trial_id, step), model.save_weights)
 
     def refit(
-        self, x: Any = None, y: Any = None, *, sample_weight: Any = None, **fit_arguments: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        sample_weight: Any = None,
+        **fit_arguments: Any,
     ) -> Any:
         """Train the best combination once more, on all rows, and keep the model.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
@@ -307,15 +327,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = as_arrays(x, y, sample_weight)
-            runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
+            arrays = as_arrays(x, y, sample_weight, groups)
+            recorded = runner.fit.given() if runner else recorded_fit(self.store)
+            runner = self._make_runner(arrays, fit_arguments or recorded)
         runner = runner or self._searched()
         with self.locked():
             return self._models.refit(runner, trial, self._identity(runner))
-
-    def _recorded_fit(self) -> dict[str, Any]:
-        """The fit arguments of the search, from this process or from its directory."""
-        if self._runner is not None:
-            return self._runner.fit.given()
-        fit = (self.store.read_identity() or {}).get("fit", {})
-        return {name: fit[name] for name in FIT_AXES if name in fit}

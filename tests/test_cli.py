@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def call(place, capfd, monkeypatch):
     def main(*words):
         monkeypatch.setattr(sys, "argv", ["kt-grid", *map(str, words)])
         capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
             kt_grid.cli.main()
         shown = capfd.readouterr()
         return Ended(int(ended.value.code or 0), shown.out, shown.err)
@@ -626,3 +627,67 @@ def test_report_for_tensorboard(call, place):
     assert (place / "logs" / "trial_0000" / "events.out.tfevents.0.kt-grid").exists()
     call("report", "own", "own", "--format", "tensorboard", "--output", "both")
     assert (place / "both" / "own" / "trial_0000").exists()
+
+
+def test_a_rare_class_is_noted_once(call, place):
+    rows = "".join(f"{i},{int(i > 9)}\n" for i in range(12))
+    (place / "rare.csv").write_text(rows, encoding="utf-8")
+    ended = call(
+        *("run", "own.py", "--data", "rare.csv", "--engine", "keras", "--no-refit", "--quiet"),
+        *("--cv", "stratified-kfold", "--folds", "3", "--grid", "units=2"),
+    )
+    assert (ended.status, ended.stdout.count("with:")) == (0, 1)
+    assert ended.stderr.splitlines() == [
+        "kt-grid: The least populated class, 1.0, has 2 rows, fewer than the 3 folds: some folds "
+        "hold none of it"
+    ]
+
+
+SCORED = (
+    OWN.replace("experiment = Experiment\n", "").replace("class Experiment", "class Own")
+    + """
+import kt_grid
+
+least = kt_grid.Score("least", lambda y_true, y_pred: y_pred.min(), "max")
+experiment = Own
+"""
+)
+
+
+def test_scores_of_a_file_and_figures_of_all_rows(call, place):
+    (place / "own.py").write_text(SCORED, encoding="utf-8")
+    words = (*RUN_OWN, "--objective", "val_least", "--keep-predictions", "--train-scores")
+    ended = call(*words, "--no-refit", "--grid", "units=2,3")
+    assert (ended.status, ended.stdout.count("with:")) == (0, 2)
+    assert call("report", "own").stdout == ended.stdout
+    other = call("report", "own", "--objective", "val_accuracy")
+    assert other.status == 0
+    assert sorted(other.stdout.splitlines()) != sorted(ended.stdout.splitlines())
+    pooled = call("report", "own", "--pooled").stdout.splitlines()
+    assert pooled[0].startswith("All 24 held-out predictions of {'units': ")
+    assert [line.partition(":")[0] for line in pooled[1:4]] == ["accuracy", "auc", "threshold"]
+    matrix = [line.split()[1:] for line in pooled[5:]]
+    assert [sum(map(int, row)) for row in matrix] == [12, 12]
+    refused = call("report", "own", "--objective", "val_none")
+    assert (refused.status, refused.stdout) == (2, "")
+
+
+def test_no_figures_of_all_rows_without_predictions(call):
+    assert call(*RUN_OWN, "--no-refit", "--grid", "units=2").status == 0
+    refused = call("report", "own", "--pooled")
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "--keep-predictions" in refused.stderr
+
+
+def test_a_grid_file_is_searched(call, place):
+    (place / "grid.yaml").write_text("- units: [2]\n- units: [3]\n  epochs: [1, 2]\n", "utf-8")
+    words = (*RUN_OWN, "--grid", "grid.yaml", "--dry-run")
+    assert call(*words).stdout.splitlines() == [
+        "{'units': 2}",
+        "{'units': 3, 'epochs': 1}",
+        "{'units': 3, 'epochs': 2}",
+        "3 trials, 6 fits",
+    ]
+    assert call(*words, "--max-trials", "2").stdout.splitlines()[-1] == "2 trials, 4 fits"
+    refused = call(*RUN_OWN, "--grid", "none.toml")
+    assert (refused.status, "no such file" in refused.stderr) == (2, True)

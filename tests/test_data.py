@@ -254,3 +254,39 @@ def test_installed_package_carries_its_data(tmp_path, monkeypatch):
 def _dataset(y):
     y = np.array(y, np.float32)
     return data.Dataset(np.zeros((len(y), 1), np.float32), y, ("a",), "t", 1, "f.csv")
+
+
+def test_columns_set_aside_are_words(tmp_path):
+    path = tmp_path / "aside.csv"
+    path.write_text("a,who,b,class\n1,ann,2,0\n3, bob ,4,1\n5,7,6,1\n", encoding="utf-8")
+    read = data.read_csv(path, aside=("who",))
+    assert read.features == ("a", "b")
+    assert read.x.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert (read.target, read.target_column, read.y.tolist()) == ("class", 3, [0, 1, 1])
+    assert {name: words.tolist() for name, words in read.aside.items()} == {
+        "who": ["ann", "bob", "7"]
+    }
+    sampled = read.sample(0.67, 7)
+    kept = [read.x.tolist().index(row) for row in sampled.x.tolist()]
+    assert sampled.aside["who"].tolist() == [["ann", "bob", "7"][row] for row in kept]
+
+
+def test_a_fault_beside_a_column_set_aside_is_named_by_its_own_column(tmp_path, raises):
+    path = tmp_path / "aside.csv"
+    path.write_text("who,a,class\nann,1,0\nbob,none,1\n", encoding="utf-8")
+    with raises(DataError, "line 3, column 2", "'none'"):
+        data.read_csv(path, aside=("who",))
+
+
+@pytest.mark.parametrize(
+    ("aside", "words"),
+    [
+        pytest.param(("nobody",), "one of the columns of", id="unknown"),
+        pytest.param(("class",), "set aside", id="target"),
+    ],
+)
+def test_columns_that_cannot_be_set_aside(tmp_path, aside, words):
+    path = tmp_path / "aside.csv"
+    path.write_text("who,a,b,class\nann,1,1,0\nbob,2,2,1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=words):
+        data.read_csv(path, "class", aside=(*aside, "who"))

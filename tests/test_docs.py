@@ -21,11 +21,13 @@ COMMANDS = [
 ]
 OPTIONS = {
     "run": (
-        "--grid --folds --cv --repeats --seed --data --target --objective --sample --engine "
+        "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
+        "--seed --data --target --objective --sample --engine "
         "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
+        "--train-scores --keep-predictions "
         "--dry-run --quiet"
     ),
-    "report": "--format --output --published --directory",
+    "report": "--format --output --objective --pooled --published --directory",
     "predict": "--data --output --ensemble --directory",
     "list": "",
 }

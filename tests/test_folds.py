@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import model_selection
 
-from kt_grid import folds
+from kt_grid import folds, splitters
 from kt_grid.errors import SplitError, UsageError
 from kt_grid.results import summarise
 
@@ -128,10 +128,103 @@ def test_check_cv_lets_a_splitter_pass(cv):
     assert folds.check_cv(cv) is cv
 
 
-@pytest.mark.parametrize("cv", [1, 0, True, None, 3.0, "kfold", [([0], [1])]])
+@pytest.mark.parametrize("cv", [1, 0, True, None, 3.0, "kfold", [0, 1], [([0], [1], [2])]])
 def test_check_cv_refuses(raises, cv):
     with raises(SplitError):
         folds.check_cv(cv)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        pytest.param(model_selection.KFold(3, shuffle=True), id="kfold"),
+        pytest.param(model_selection.ShuffleSplit(3), id="shuffle-split"),
+        pytest.param(model_selection.RepeatedKFold(), id="repeated"),
+        pytest.param(
+            model_selection.ShuffleSplit(3, random_state=np.random.RandomState(0)), id="generator"
+        ),
+    ],
+)
+def test_a_splitter_whose_folds_cannot_be_drawn_again_is_refused(raises, cv):
+    with raises(SplitError, "drawn again", "integer random_state", type(cv).__name__):
+        folds.check_cv(cv)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        pytest.param(lambda: [([0, 1], [2]), ([1, 2], [0])], id="list"),
+        pytest.param(lambda: (pair for pair in [([0, 1], [2]), ([1, 2], [0])]), id="generator"),
+    ],
+)
+def test_splits_may_be_given(cv):
+    given_splits = folds.check_cv(cv())
+    for _ in range(2):
+        splits = folds.make_splits(given_splits, 3)
+        assert [test.tolist() for _, test in splits] == [[2], [0]]
+    assert repr(given_splits) == "GivenSplits(2)"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        pytest.param("StratifiedKFold", {"n_splits": 3}, id="stratified"),
+        pytest.param("GroupKFold", {"n_splits": 3}, id="groups"),
+        pytest.param("StratifiedGroupKFold", {"n_splits": 2}, id="stratified-groups"),
+        pytest.param("TimeSeriesSplit", {"n_splits": 3}, id="time-series"),
+        pytest.param("ShuffleSplit", {"n_splits": 3, "random_state": 0}, id="drawn"),
+        pytest.param("RepeatedKFold", {"n_splits": 2, "random_state": 0}, id="repeated"),
+        pytest.param("LeaveOneOut", {}, id="leave-one-out"),
+        pytest.param("LeaveOneGroupOut", {}, id="leave-one-group-out"),
+        pytest.param("PredefinedSplit", {"test_fold": [0, 1, -1] * 8}, id="predefined"),
+    ],
+)
+def test_our_splitters_and_scikit_learns_make_the_same_search(name, arguments):
+    y = np.eye(2)[np.arange(24) % 2]
+    groups = [f"patient {i // 4}" for i in range(24)] if "Group" in name else None
+    digests = [
+        folds.splits_digest(
+            folds.make_splits(folds.check_cv(getattr(module, name)(**arguments)), 24, y, groups)
+        )
+        for module in (splitters, model_selection)
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_groups_that_nobody_heeds_are_refused(raises):
+    with raises(SplitError, "heeds groups", "KFold(3)"):
+        folds.make_splits(folds.KFold(3), 6, groups=[1] * 6)
+
+
+def test_a_splitter_without_a_place_for_groups_is_not_given_any(raises):
+    class Plain:
+        def split(self, x, y):
+            yield [0], [1]
+
+    assert len(folds.make_splits(Plain(), 2)) == 1
+    with raises(SplitError, "heeds groups", "Plain"):
+        folds.make_splits(Plain(), 2, groups=[1, 2])
+
+
+def test_repeats_of_unequal_length_are_refused(raises):
+    cv = Fixed(([0], [1]), ([1], [0]), ([0], [2]))
+    cv.n_repeats = 2
+    with raises(SplitError, "each repeat", "3 folds"):
+        folds.make_splits(cv, 3)
+
+
+def test_a_splitter_sees_the_rows():
+    class ByFirstColumn:
+        def split(self, x, y=None, groups=None):
+            yield np.flatnonzero(x[:, 0] < 2), np.flatnonzero(x[:, 0] >= 2)
+
+    (split,) = folds.make_splits(ByFirstColumn(), 3, x=np.array([[1, 0], [2, 0], [0, 0]]))
+    assert [side.tolist() for side in split] == [[0, 2], [1]]
+
+
+def test_what_a_foreign_splitter_raises_is_named(raises):
+    with raises(SplitError, "StratifiedKFold", "6 rows", "ValueError", "n_splits=4"):
+        folds.make_splits(model_selection.StratifiedKFold(4), 6, np.array([0, 1, 2] * 2))
 
 
 def test_make_splits_with_a_splitter_that_looks_at_targets():

@@ -17,23 +17,23 @@ PACKAGE = Path(kt_grid.__file__).parent
 LAYERS = (
     "errors",
     "objective seeds space backend serving",
-    "data observer schedule executors files interruption",
+    "data observer schedule executors files interruption splitters",
     "lock records",
     "contents",
     "folds store cluster",
-    "arrays baseline identity trials",
+    "arrays baseline held_out identity trials",
     "results revival",
     "engines",
     "jobs oracle placement",
-    "keeping runner",
+    "keeping resuming runner",
     "dispatch models",
     "searched",
     "tuner",
     "effects experiments statistics",
-    "analysis scales",
+    "analysis scales settings",
     "zoom",
     "search",
-    "prediction progress published verdict",
+    "pooled prediction progress published verdict",
     "charts",
     "picture",
     "plots",
@@ -78,6 +78,7 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"typer", "click"}, {"cli", "options", "process"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
+        pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param({"pandas"}, {"results", "searched"}, id="pandas"),
         pytest.param({"matplotlib"}, {"charts", "picture", "plots"}, id="matplotlib"),
         pytest.param({"scipy"}, {"statistics"}, id="scipy"),
@@ -155,7 +156,11 @@ def test_other_names_do_not_resolve():
 
 @pytest.mark.parametrize(
     "name",
-    ["baseline", "data", "folds", "objective", "scales", "seeds", "space", "statistics", "tables"],
+    [
+        *("baseline", "data", "folds", "objective", "pooled", "scales", "seeds", "space.axes"),
+        *("space.words", "statistics", "tables"),
+        *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
+    ],
 )
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))

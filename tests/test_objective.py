@@ -2,6 +2,7 @@
 
 import pytest
 
+from kt_grid import objective
 from kt_grid.errors import ObjectiveError
 from kt_grid.objective import Objective, parse_objective
 
@@ -47,3 +48,52 @@ def test_parse_objective(text, name, direction):
 def test_parse_objective_refuses(raises, text, words):
     with raises(ObjectiveError, repr(text), *words):
         parse_objective(text)
+
+
+def share(y_true, y_pred):
+    return (y_true == y_pred).mean()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(("", share, "max"), ["a name", "''"], id="no-name"),
+        pytest.param((None, share, "max"), ["a name", "None"], id="none"),
+        pytest.param(("max:share", share, "max"), ["a name"], id="colon"),
+        pytest.param(("val_share", share, "max"), ["without the side"], id="side"),
+        pytest.param(("share", 0.5, "max"), ["function of", "0.5"], id="number"),
+        pytest.param(("share", share, "up"), ["'min' or 'max'", "'up'"], id="direction"),
+        pytest.param(("share", share, None), ["'min' or 'max'", "None"], id="no-direction"),
+    ],
+)
+def test_what_is_no_score(raises, arguments, words):
+    with raises(ObjectiveError, *words):
+        objective.Score(*arguments)
+
+
+def test_a_score_is_an_objective():
+    score, other = (objective.Score(name, share, "min") for name in ("share", "other"))
+    expected = objective.Objective("val_share", "min")
+    assert objective.as_objective(score) == expected
+    assert objective.as_objective("val_share", [score]) == expected
+    assert objective.as_objective("max:val_share", [score]) == objective.Objective(
+        "val_share", "max"
+    )
+    assert objective.check_scores(score, [other, score]) == (score, other)
+    assert objective.check_scores("val_loss", [other]) == (other,)
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        pytest.param([share], ["kt_grid.Score", "share"], id="function"),
+        pytest.param(
+            [objective.Score("share", share, "min"), objective.Score("share", max, "min")],
+            ["one score named 'share'", "two"],
+            id="twice",
+        ),
+    ],
+)
+def test_scores_are_checked(raises, scores, words):
+    with raises(ObjectiveError, *words):
+        objective.check_scores("val_loss", scores)

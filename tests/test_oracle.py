@@ -164,6 +164,20 @@ def test_max_trials_stops_after_so_many():
     assert len(finish_all(oracle)) == 4
 
 
+def test_no_trials_at_most_are_refused(raises):
+    with raises(GridError, "1 or more trials", "0"):
+        make_oracle(two_by_three(), max_trials=0)
+
+
+def test_a_reopened_trial_is_handed_out_again_under_its_id():
+    oracle = make_oracle(two_by_three(), max_trials=2)
+    first = values_of(oracle)
+    oracle.reopen(oracle.finished_trials()[0].trial_id)
+    assert oracle.remaining_trials() == 1
+    again = oracle.create_trial("tuner0")
+    assert (again.trial_id, again.hyperparameters.values) == ("0000", first[0])
+
+
 @pytest.mark.parametrize("seed", [0, 7])
 def test_every_seed_is_taken_as_it_is(seed):
     assert make_oracle(two_by_three(), seed=seed).seed == seed

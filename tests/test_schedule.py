@@ -50,10 +50,11 @@ def test_the_most_expensive_is_sought_among_the_next_ones_only(schedule, used):
 @pytest.mark.parametrize("lookahead", [pytest.param(1, id="one"), pytest.param(100, id="all")])
 def test_a_limit_takes_the_first_of_the_grid(schedule, used, lookahead):
     schedule.expensive_first(lambda parameters: parameters["a"], lookahead=lookahead)
-    first = schedule.peek(AXES, limit=2)
+    first = schedule.peek(AXES, most=2)
     used[schedule.take(first)] = first
-    second = schedule.peek(AXES, limit=1)
+    second = schedule.peek(AXES, most=2)
     used[schedule.take(second)] = second
+    assert schedule.peek(AXES, most=2) is None
     assert sorted(p["b"] for p in used.values()) == [1, 2]
     assert {p["a"] for p in used.values()} == {1}
 

@@ -1,8 +1,7 @@
 """From an experiment and options to a plan, and from a plan to a finished search."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
+import re
 
 import keras
 import keras_tuner
@@ -11,8 +10,13 @@ import pytest
 
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
+from kt_grid.folds import make_splits, splits_digest
+from kt_grid.held_out import read_predictions
+from kt_grid.objective import Score
 from kt_grid.observer import Silent
-from kt_grid.search import Options, command, plan, run
+from kt_grid.report import render
+from kt_grid.results import read_results
+from kt_grid.search import Options, plan, run
 from kt_grid.tuner import CrossValidationTuner
 
 
@@ -93,7 +97,7 @@ def test_the_grid_and_the_place_are_no_part_of_the_identity(planned, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"cv": "loo"}, UsageError, "kfold, shuffled-kfold. Received: 'loo'"),
+        ({"cv": "loo"}, UsageError, "kfold, shuffled-kfold, .*Received: 'loo'"),
         ({"folds": 25}, UsageError, "at least as many rows as folds"),
         ({"sample": 1.5}, UsageError, "--sample"),
         ({"objective": "val_mine"}, ObjectiveError, "max:val_mine"),
@@ -108,6 +112,71 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(
     with pytest.raises(error, match=words):
         planned(**options)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "features"),
+    [
+        pytest.param({"groups": "who"}, "GroupKFold(3)", ("a", "fold"), id="groups"),
+        pytest.param(
+            {"folds_from": "fold"}, "PredefinedSplit(24 rows in 2 folds)", ("a",), id="folds-from"
+        ),
+        pytest.param(
+            {"cv": "StratifiedGroupKFold", "folds": 2, "groups": "0"},
+            "StratifiedGroupKFold(2)",
+            ("a", "fold"),
+            id="by-position",
+        ),
+    ],
+)
+def test_columns_that_say_how_to_split_are_no_features(planned, tmp_path, options, text, features):
+    path = tmp_path / "groups.csv"
+    lines = [f"{'xyz'[i % 3]}{i % 4},{i},{i % 3 - 1},{i % 2}" for i in range(24)]
+    path.write_text("\n".join(["who,a,fold,class", *lines]), encoding="utf-8")
+    # Words can't be features, so the other column is left out of the file where it isn't used.
+    if "groups" not in options:
+        path.write_text(re.sub(r"(?m)^[^,]+,", "", path.read_text("utf-8")), encoding="utf-8")
+    made = planned(data=path, **options)
+    assert (repr(made.cv), made.dataset.features) == (text, features)
+    splits = make_splits(made.cv, 24, made.dataset.y, made.groups)
+    assert made.identity["splits"] == [
+        f"0.{number}: {splits_digest([split])}" for number, split in enumerate(splits)
+    ]
+    if made.groups is not None:
+        assert all(not set(made.groups[train]) & set(made.groups[test]) for train, test in splits)
+        assert run(made, Counted()).complete
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"groups": "nobody"}, "one of the columns of .*'nobody'", id="no-column"),
+        pytest.param({"groups": "class", "target": "class"}, "set aside.*'class'", id="target"),
+        pytest.param({"folds_from": "a"}, "numbered from 0, or -1", id="fractions"),
+    ],
+)
+def test_columns_that_cannot_split_are_refused(planned, options, words):
+    with pytest.raises(UsageError, match=words):
+        planned(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "splits"),
+    [
+        pytest.param({"cv": "time-series-split", "folds": 4}, 4, id="time-series"),
+        pytest.param({"cv": "shuffle-split", "test_size": 0.5}, 3, id="overlapping"),
+        pytest.param({"cv": "leave-one-out", "sample": 0.25}, 6, id="leave-one-out"),
+        pytest.param({"cv": "repeated-kfold", "folds": 2, "repeats": 2}, 4, id="repeated"),
+        pytest.param({"cv": "stratified-kfold", "repeats": 2}, 6, id="repeats"),
+    ],
+)
+def test_any_splits_make_a_search(planned, options, splits):
+    counted = Counted()
+    results = run(planned(**options), counted)
+    assert (results.splits, counted.folds) == (splits, 2 * splits)
+    frame = results.to_frame()
+    assert frame.filter(regex=r"^split\d+_test_score$").shape == (2, splits)
+    assert planned(**options).finished() == results
 
 
 def test_classes_must_be_0_and_1_where_the_network_expects_them(tmp_path):
@@ -143,6 +212,147 @@ def test_another_wish_is_no_finished_search(planned, options, trained):
     assert counted.folds == trained
     assert [t.parameters for t in results.trials] == made.trials()
     assert results.complete
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="contiguous"),
+        pytest.param({"cv": "shuffled-kfold"}, id="shuffled"),
+        pytest.param({"cv": "repeated-stratified-kfold"}, id="repeated"),
+    ],
+)
+@pytest.mark.parametrize("keep", ["best", "all"])
+def test_more_repeats_train_only_what_is_new(planned, tmp_path, options, keep):
+    options = {"refit": False, "keep": keep, **options}
+    whole = run(planned(repeats=3, directory=tmp_path / "whole", **options))
+    trained = []
+    for repeats in (1, 3, 2, 3, 4):
+        counted = Counted()
+        results = run(planned(repeats=repeats, **options), counted)
+        trained.append(counted.folds)
+        assert (results.splits, results.complete) == (3 * repeats, True)
+        if repeats == 3:
+            assert render(results) == render(whole)
+    assert trained == [6, 12, 0, 0, 6]
+
+
+def test_fewer_repeats_have_the_figures_of_a_search_that_never_had_more(planned, tmp_path):
+    run(planned(repeats=3))
+    fewer = run(planned(repeats=1))
+    alone = run(planned(repeats=1, directory=tmp_path / "alone"))
+    assert render(fewer) == render(alone)
+    assert fewer.best.parameters == alone.best.parameters
+    assert planned(repeats=1).finished() == fewer
+
+
+def test_more_repeats_that_were_interrupted_are_no_finished_trials(planned):
+    class Stop(Counted):
+        def fold(self, parameters):
+            super().fold(parameters)
+            if self.folds == 4:
+                raise KeyboardInterrupt
+
+    run(planned())
+    with pytest.raises(KeyboardInterrupt):
+        run(planned(repeats=2), Stop())
+    halfway = read_results(planned().store)
+    assert [trial.status for trial in halfway.trials] == ["COMPLETED", "RUNNING"]
+    assert not halfway.complete
+    counted = Counted()
+    assert run(planned(repeats=2), counted).complete
+    assert counted.folds == 2
+    assert run(planned(), Counted()).complete
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param({"cv": "shuffled-kfold"}, {"cv": "repeated-kfold"}, id="other-repeats"),
+        pytest.param({"folds": 3}, {"folds": 4}, id="other-folds"),
+        pytest.param({"folds": 2, "repeats": 2}, {"folds": 4}, id="fewer-of-more"),
+    ],
+)
+def test_other_folds_are_another_search(planned, first, then):
+    run(planned(**{"repeats": 2, **first}))
+    with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
+        run(planned(**{"repeats": 2, **then}))
+
+
+def test_splits_that_were_ever_asked_for_are_remembered(planned):
+    """Both words make the same first repeat, so only the records of the second tell."""
+    run(planned(cv="shuffled-kfold", repeats=2))
+    run(planned(cv="shuffled-kfold", repeats=1))
+    with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
+        run(planned(cv="repeated-kfold", repeats=2))
+
+
+def test_a_trial_that_failed_in_a_split_that_counts_no_more_gets_another_chance(planned):
+    class Unlucky(Cheap):
+        def fit(self, hp, model, x, y, **kwargs):
+            Unlucky.fits += 1
+            if Unlucky.fits == 5:
+                raise ValueError("unlucky")
+            return super().fit(hp, model, x, y, **kwargs)
+
+    Unlucky.fits = 0
+    assert len(run(planned(Unlucky(), repeats=2)).failed) == 1
+    counted = Counted()
+    fewer = run(planned(Unlucky(), repeats=1, refit=False), counted)
+    assert (len(fewer.completed), counted.folds) == (2, 0)
+
+
+def test_only_the_first_trials_are_asked_for(planned):
+    few = run(planned(max_trials=1))
+    assert ([t.parameters for t in few.trials], few.total) == ([{"units": 2}], 1)
+    assert planned(max_trials=1).finished() == few
+    assert planned(max_trials=1).trials() == [{"units": 2}]
+    counted = Counted()
+    assert run(planned(), counted).total == 2
+    assert counted.folds == 3
+    assert run(planned(max_trials=1), Counted()).total == 1
+
+
+GRID = [{"units": [2, 3], "depth": [None, (1, 2)]}, {"units": [4], "rate": ["auto", 0.5]}]
+
+
+class Odd(Cheap):
+    """Asks for values that keras-tuner's own entries can't hold."""
+
+    def build(self, hp):
+        if "depth" in hp:
+            assert hp.get("depth") in (None, (1, 2))
+        else:
+            assert hp.get("rate") in ("auto", 0.5)
+        assert hp.Choice("bias", [True, False]) in (1, True)
+        return super().build(hp)
+
+
+def test_a_list_of_dicts_with_odd_values_is_searched_and_resumed(planned):
+    first, again, grown = Counted(), Counted(), Counted()
+    made = planned(Odd(), grid=[*GRID, {"units": [2], "depth": [None], "bias": [True]}])
+    assert len(made.trials()) == 7
+    results = run(made, first)
+    assert results.complete
+    assert not results.failed
+    assert [trial.parameters for trial in results.trials] == made.trials()
+    assert made.finished() == results
+    assert run(planned(Odd(), grid=made.grid, refit=False), again) == results
+    assert again.begun is None
+    bigger = [*made.grid, {"units": [9], "rate": [0.5]}]
+    assert len(run(planned(Odd(), grid=bigger), grown).trials) == 8
+    assert grown.folds == 3
+    lines = render(results).splitlines()
+    assert lines[1].endswith("with: {'units': 2, 'depth': None}")
+    assert lines[2].endswith("with: {'units': 2, 'depth': (1, 2)}")
+
+
+def test_a_refit_of_odd_values_is_not_made_twice(planned):
+    grid = {"units": [2], "depth": [(1, 2)]}
+    run(planned(Odd(), grid=grid))
+    written = planned(Odd()).store.model_file.stat().st_mtime_ns
+    run(planned(Odd(), grid={**grid, "depth": [(1, 2), None]}, max_trials=1))
+    assert planned(Odd()).store.model_file.stat().st_mtime_ns == written
 
 
 def test_a_refit_that_was_left_out_is_made_up_for(planned):
@@ -195,28 +405,118 @@ def test_a_plan_refuses_words_that_only_training_would_meet(option):
         plan(REGISTRY["neurons"], Options(**{option: "some"}))
 
 
+class Judged(Cheap):
+    """Several metrics by the fit, and a score by a function of the predictions."""
+
+    def build(self, hp):
+        units = hp.Choice("units", [2, 3])
+        model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        score = super().fit(hp, model, x, y, **kwargs)
+        return {"val_accuracy": score, "val_loss": score, "val_auc": 1 - score}
+
+
+def spread(y_true, y_pred):
+    assert len(y_true) == len(y_pred)
+    return float(np.ptp(y_pred))
+
+
+SPREAD = Score("spread", spread, "min")
+
+
+@pytest.fixture
+def judged(tmp_path, toy_csv):
+    def make(experiment=None, **options):
+        options = {"directory": tmp_path / "runs", "data": toy_csv, "engine": "keras"} | options
+        made = Experiment("judged", Judged(), scores=(SPREAD,), **experiment or {})
+        return plan(made, Options(**options))
+
+    return make
+
+
+def test_a_finished_search_is_ranked_by_another_metric_without_training(judged):
+    made = judged()
+    results = run(made)
+    by_auc = read_results(made.store, "val_auc")
+    best, other = results.best, by_auc.best
+    assert best.parameters != other.parameters
+    (same,) = [trial for trial in results.trials if trial.parameters == other.parameters]
+    assert other.scores == pytest.approx([1 - score for score in same.scores])
+    assert by_auc.objective.direction == "max"
+    frame = by_auc.to_frame()
+    np.testing.assert_allclose(frame["mean_test_score"], 1 - results.to_frame()["mean_test_score"])
+    by_spread = read_results(made.store, "val_spread")
+    assert by_spread.objective.direction == "min"
+    assert read_results(made.store, "max:val_spread").best != by_spread.best
+    assert read_results(made.store).best == best
+
+
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    ("word", "words"),
     [
-        pytest.param({}, "kt-grid run neurons", id="defaults"),
         pytest.param(
-            {"grid": {"neurons": (5, 10)}, "folds": 5, "seed": 1, "sample": 0.5},
-            "kt-grid run neurons --grid neurons=5,10 --folds 5 --seed 1 --sample 0.5",
-            id="options",
+            "val_mae", ["val_accuracy, val_auc, val_loss, val_spread", "val_mae"], id="no"
         ),
-        pytest.param(
-            {"cv": "shuffled-kfold", "repeats": 2, "directory": Path("a b"), "refit": False},
-            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b' --no-refit",
-            id="quoted",
-        ),
+        pytest.param("val_own", ["the direction", "max:val_own"], id="direction"),
+        pytest.param("accuracy", ["held-out"], id="side"),
     ],
 )
-def test_command_that_runs_a_search_again(changes, line):
-    planned = plan(REGISTRY["neurons"], Options(**changes))
-    assert command(planned) == line
+def test_other_metrics_are_refused(judged, raises, word, words):
+    made = judged()
+    run(made)
+    with raises(ObjectiveError, *words):
+        read_results(made.store, word)
 
 
-def test_command_of_an_experiment_of_ones_own():
-    own = replace(REGISTRY["neurons"], name="build", source="some/own.py")
-    assert command(plan(own, Options())) == "kt-grid run some/own.py:build"
-    assert command(plan(replace(own, name="own"), Options())) == "kt-grid run some/own.py"
+@pytest.mark.parametrize(
+    ("experiment", "options"),
+    [
+        pytest.param({"objective": SPREAD}, {}, id="of-the-experiment"),
+        pytest.param({}, {"objective": "val_spread"}, id="by-name"),
+    ],
+)
+def test_a_score_is_optimised(judged, experiment, options):
+    made = judged(experiment, **options)
+    results = run(made)
+    assert (str(results.objective), results.complete) == ("min:val_spread", True)
+    assert results.best.mean == min(trial.mean for trial in results.trials)
+    assert made.finished() == results
+
+
+def test_train_scores_have_scikit_learns_names(judged):
+    made = judged(objective="val_spread", train_scores=True)
+    frame = run(made).to_frame()
+    names = [f"split{split}_train_score" for split in range(3)]
+    assert [*frame.columns[-5:]] == [*names, "mean_train_score", "std_train_score"]
+    for trial_id, scores in zip(frame["trial_id"], frame[names].to_numpy(), strict=True):
+        records = [made.store.read_fold(trial_id, split) for split in range(3)]
+        assert scores.tolist() == [record.scores["train_spread"] for record in records]
+        assert all("train_loss" in record.scores for record in records)
+    np.testing.assert_allclose(frame["mean_train_score"], frame[names].mean(axis=1))
+    np.testing.assert_allclose(frame["std_train_score"], frame[names].std(axis=1, ddof=0))
+    losses = read_results(made.store, "val_loss").to_frame()
+    assert (losses["mean_train_score"] != frame["mean_train_score"]).all()
+
+
+def test_what_was_not_asked_for_at_first_is_refused_later(judged):
+    run(judged())
+    with pytest.raises(MismatchError, match="another train_scores, null there, true asked for"):
+        run(judged(train_scores=True))
+    with pytest.raises(MismatchError, match="another predictions"):
+        run(judged(keep_predictions=True))
+
+
+def test_predictions_are_kept_for_every_held_out_row(judged):
+    made = judged(keep_predictions=True)
+    results = run(made)
+    for trial in results.trials:
+        kept = read_predictions(made.store, trial.trial_id, 3)
+        assert kept.rows.tolist() == list(range(24))
+        np.testing.assert_array_equal(kept.y_true, made.dataset.y)
+        scores = read_results(made.store, "val_spread")
+        (same,) = [t for t in scores.trials if t.trial_id == trial.trial_id]
+        spreads = [np.ptp(kept.y_pred[i : i + 8]) for i in (0, 8, 16)]
+        assert same.scores == pytest.approx(spreads)

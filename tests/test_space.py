@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import ParameterGrid
 
 from kt_grid import space
 from kt_grid.errors import GridError
@@ -17,7 +18,16 @@ from kt_grid.space import Axis, Condition
 names = st.text(
     st.characters(exclude_characters="=,", exclude_categories=["Cs"]), min_size=1, max_size=8
 ).filter(lambda text: text == text.strip())
-words = names.filter(lambda text: space._read_values([text]) == [text])
+
+
+def is_word(text):
+    try:
+        return space.parse_words([f"axis={text}"]) == {"axis": (text,)}
+    except GridError:
+        return False
+
+
+words = names.filter(is_word)
 lists = [st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), words]
 values = st.one_of([st.lists(kind, min_size=1, max_size=4, unique=True) for kind in lists])
 grids = st.dictionaries(names, values, max_size=4)
@@ -143,6 +153,13 @@ def test_parse_words_refuses(raises, lines, words):
         pytest.param((n for n in (2, 1)), (2, 1), id="generator"),
         pytest.param([np.True_, False], (True, False), id="booleans"),
         pytest.param(["b", "a"], ("b", "a"), id="words"),
+        pytest.param([None, 0.1, 1], (None, 0.1, 1.0), id="none-beside-numbers"),
+        pytest.param([None, 3], (None, 3), id="none-beside-integers"),
+        pytest.param(["scale", 0.1, 1, None], ("scale", 0.1, 1, None), id="words-beside-numbers"),
+        pytest.param([(64,), [64, 32], ()], ((64,), (64, 32), ()), id="tuples"),
+        pytest.param(np.array([[1, 2], [3, 4]]), ((1, 2), (3, 4)), id="table"),
+        pytest.param([(1, (2, "a"), None)], ((1, (2, "a"), None),), id="nested"),
+        pytest.param([True, None, "auto"], (True, None, "auto"), id="booleans-beside-words"),
     ],
 )
 def test_check_values(given_values, expected):
@@ -156,10 +173,14 @@ def test_check_values(given_values, expected):
         pytest.param("relu", id="text"),
         pytest.param(5, id="no-list"),
         pytest.param(None, id="none"),
-        pytest.param([None], id="none-as-value"),
-        pytest.param([(1, 2)], id="tuple-as-value"),
-        pytest.param(np.array([[1, 2]]), id="table"),
-        pytest.param([1, "a"], id="number-and-word"),
+        pytest.param({1, 2}, id="set-without-order"),
+        pytest.param({"a": 1}, id="dict"),
+        pytest.param([{"a": 1}], id="dict-as-value"),
+        pytest.param([print], id="function"),
+        pytest.param([(1, print)], id="function-in-a-tuple"),
+        pytest.param([(1, math.inf)], id="infinite-in-a-tuple"),
+        pytest.param([None, None], id="none-twice"),
+        pytest.param([(1, 2), [1, 2]], id="tuple-twice"),
         pytest.param([True, 2], id="boolean-and-integer"),
         pytest.param([True, 0.5], id="boolean-and-float"),
         pytest.param([1, 2, 1], id="twice"),
@@ -318,3 +339,216 @@ def _active(choice, axes):
         if all(chosen.get(c.parent) in c.values for c in axis.conditions):
             chosen[axis.name] = choice[axis.name]
     return chosen
+
+
+def test_a_list_of_dicts_is_scikit_learns():
+    grid = [
+        {"kernel": ["linear"], "shrink": [True, False]},
+        {"gamma": [None, 0.5, "scale"], "kernel": ["rbf", "linear"]},
+        {"kernel": ["linear", "other"], "shrink": [False]},
+    ]
+    # scikit-learn repeats what two dicts have in common.
+    expected = list({space.key(p): p for p in ParameterGrid(grid)}.values())
+    axes = space.make_axes(grid)
+    assert list(space.combinations(axes)) == expected
+    assert space.count(axes) == len(expected) == 9
+    assert (space.count(axes, 4), space.count(axes, 99)) == (4, 9)
+    assert space.axis_names(axes) == ["kernel", "shrink", "gamma"]
+    assert [Axis.from_json(json.loads(json.dumps(axis.to_json()))) for axis in axes] == axes
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        pytest.param([], id="empty"),
+        pytest.param([{}, {"a": [1]}], id="empty-dict"),
+        pytest.param([["a", [1]]], id="lists"),
+        pytest.param("a=1", id="text"),
+        pytest.param({1: [2]}, id="number-as-name"),
+        pytest.param([{"a": []}], id="no-values"),
+        pytest.param(None, id="none"),
+    ],
+)
+def test_what_is_no_grid_is_refused(raises, grid):
+    with raises(GridError):
+        space.check_grid(grid)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((None, 0.5), id="none"),
+        pytest.param(((64,), (64, 32)), id="tuples"),
+        pytest.param(("scale", 0.1), id="mixed"),
+        pytest.param((None,), id="only-none"),
+        pytest.param((True, None), id="boolean"),
+    ],
+)
+def test_hp_get_gives_what_keras_tuner_cannot_hold(values):
+    hyperparameters = space.register({"axis": values, "units": (1, 2)})
+    assert hyperparameters.get("axis") == values[0]
+    (axis, _) = space.declared_axes(hyperparameters, {"axis": values, "units": (1, 2)})
+    assert axis.values == values
+    for value in values:
+        chosen = space.for_combination(hyperparameters, {"axis": value, "units": 2}, ())
+        assert (chosen.get("axis"), chosen["units"]) == (value, 2)
+        copied = keras_tuner.HyperParameters.from_config(
+            json.loads(json.dumps(chosen.get_config()))
+        )
+        assert space.from_json(copied.get("axis")) == value
+
+
+def test_what_another_dict_names_is_the_models_own():
+    grid = [{"units": [3, 4]}, {"rate": [0.5]}]
+    hyperparameters = space.register(grid)
+    axes = space.declared_axes(hyperparameters, grid)
+    assert list(space.combinations(axes)) == [{"units": 3}, {"units": 4}, {"rate": 0.5}]
+    chosen = space.for_combination(hyperparameters, {"rate": 0.5}, ("units", "rate"))
+    assert "units" not in chosen
+    assert (chosen.Choice("units", [1, 2]), chosen.Float("rate", 0.0, 1.0)) == (1, 0.5)
+
+
+def test_axes_that_the_model_declares_join_every_dict():
+    grid = [{"a": [1]}, {"b": [2]}]
+    hyperparameters = space.register(grid)
+    hyperparameters.Choice("c", ["x", "y"])
+    chosen = space.combinations(space.declared_axes(hyperparameters, grid))
+    assert [*chosen] == [
+        {"a": 1, "c": "x"},
+        {"a": 1, "c": "y"},
+        {"b": 2, "c": "x"},
+        {"b": 2, "c": "y"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listed", "present", "expected"),
+    [
+        pytest.param("none,0.2", (), (None, 0.2), id="beside-numbers"),
+        pytest.param("none,true", (), (None, True), id="beside-booleans"),
+        pytest.param("none,balanced", (), ("none", "balanced"), id="beside-words"),
+        pytest.param("none", (), ("none",), id="alone"),
+        pytest.param("none", (None, 0.5), (None,), id="that-is-there"),
+        pytest.param("none,scale,1", ("scale", None), (None, "scale", 1), id="of-a-mixed-axis"),
+        pytest.param("none,x", ("x",), ("none", "x"), id="among-words"),
+    ],
+)
+def test_none_on_the_command_line(listed, present, expected):
+    grid = {"axis": present} if present else None
+    assert repr(space.parse_words([f"axis={listed}"], grid)) == repr({"axis": expected})
+
+
+def test_words_change_every_dict_that_has_the_axis():
+    grid = [{"a": [1], "b": ["x"]}, {"a": [2]}]
+    assert space.replace_axes(grid, {"b": ["y"]}) == ({"a": (1,), "b": ("y",)}, {"a": (2,)})
+    assert space.replace_axes(grid, {"c": [0.5]}) == (
+        {"a": (1,), "b": ("x",), "c": (0.5,)},
+        {"a": (2,), "c": (0.5,)},
+    )
+    assert space.replace_axes({"a": [1]}, grid) == ({"a": (1,), "b": ("x",)}, {"a": (2,)})
+
+
+YAML = """
+# Widths first.
+units: [5, 10]
+rate: [0.1, 1e-3, null, .5]
+layers:
+  - [64]
+  - [64, 32]
+kind: [yes, relu, 1:30, 2024-01-01, "1"]
+on: [true, false]
+"""
+TOML = """
+units = [5, 10]
+rate = [0.1, 1e-3]
+layers = [[64], [64, 32]]
+kind = ["yes", "1"]
+on = [true, false]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param(
+            "a.yaml",
+            YAML,
+            {
+                "units": (5, 10),
+                "rate": (0.1, 0.001, None, 0.5),
+                "layers": ((64,), (64, 32)),
+                "kind": ("yes", "relu", "1:30", "2024-01-01", "1"),
+                "on": (True, False),
+            },
+            id="yaml",
+        ),
+        pytest.param(
+            "a.toml",
+            TOML,
+            {
+                "units": (5, 10),
+                "rate": (0.1, 0.001),
+                "layers": ((64,), (64, 32)),
+                "kind": ("yes", "1"),
+                "on": (True, False),
+            },
+            id="toml",
+        ),
+        pytest.param("a.yml", "grid: [1, 2]", {"grid": (1, 2)}, id="axis-called-grid"),
+    ],
+)
+def test_grids_in_files(tmp_path, name, text, expected):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    assert repr(space.read_grid(path)) == repr((expected,))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("a.yaml", "- {a: [1], b: [2]}\n- {a: [3]}\n", id="yaml"),
+        pytest.param("b.yaml", "grid:\n- a: [1]\n  b: [2]\n- a: [3]\n", id="yaml-named"),
+        pytest.param("a.toml", "[[grid]]\na = [1]\nb = [2]\n[[grid]]\na = [3]\n", id="toml"),
+    ],
+)
+def test_lists_of_grids_in_files(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    assert space.read_grid(path) == ({"a": (1,), "b": (2,)}, {"a": (3,)})
+    changed = space.parse_grid([str(path), "a=7", "epochs=2"])
+    assert changed == ({"a": (7,), "b": (2,), "epochs": (2,)}, {"a": (7,), "epochs": (2,)})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        pytest.param("a.yaml", "a: [1]\na: [2]\n", ["'a' twice"], id="axis-twice"),
+        pytest.param("a.toml", "a = [1]\na = [2]\n", ["overwrite"], id="axis-twice-in-toml"),
+        pytest.param("a.yaml", "- {a: [1], a: [2]}\n", ["'a' twice"], id="axis-twice-in-a-list"),
+        pytest.param("a.yaml", "a: [1", ["readable"], id="broken-yaml"),
+        pytest.param("a.toml", "a = [1", ["readable"], id="broken-toml"),
+        pytest.param("a.yaml", "a: 1", ["list of values", "'a'"], id="no-list"),
+        pytest.param("a.yaml", "a: relu", ["list of values", "'relu'"], id="a-word"),
+        pytest.param("a.yaml", "", ["dict of lists", "None"], id="empty"),
+        pytest.param("a.yaml", "a: [.inf]", ["finite"], id="infinite"),
+        pytest.param("a.yaml", "a: !!python/object:os.system [1]", ["readable"], id="python"),
+        pytest.param("a.toml", "a = [2024-01-01]", ["numbers, words"], id="date"),
+        pytest.param("a.yaml", "[a]: [1]", ["readable"], id="list-as-name"),
+        pytest.param("a.yaml", "1: [2]", ["by name"], id="number-as-name"),
+    ],
+)
+def test_files_that_hold_no_grid(tmp_path, raises, name, text, words):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with raises(GridError, str(path), *words):
+        space.read_grid(path)
+
+
+def test_a_grid_file_that_is_not_there(tmp_path, raises):
+    with raises(GridError, "no such file", "grid.toml"):
+        space.parse_grid([str(tmp_path / "grid.toml")])
+
+
+def test_two_grid_files_are_refused(raises):
+    with raises(GridError, "one --grid FILE", "a.yaml, b.toml"):
+        space.parse_grid(["a.yaml", "b.toml"])

@@ -6,6 +6,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import sklearn.model_selection
 from scipy.stats import rankdata
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
@@ -104,6 +105,23 @@ def test_trial_json_sums_up_the_records_of_the_folds(tmp_path):
         }
         assert state["score"] == metrics["val_accuracy"][0]
         assert len({record["seed"] for record in records}) == 3
+
+
+@pytest.mark.parametrize("module", [kt_grid, sklearn.model_selection], ids=["ours", "scikit-learn"])
+def test_groups_are_kept_together(tmp_path, module):
+    tuner = make(tmp_path, cv=module.GroupKFold(3))
+    tuner.search(X, Y, groups=np.repeat(["ann", "bob", "cid"], 4))
+    assert [test.tolist() for _, test in tuner._runner.splits] == [
+        [8, 9, 10, 11],
+        [4, 5, 6, 7],
+        [0, 1, 2, 3],
+    ]
+    assert tuner.refit(X, Y, groups=[1, 2, 3] * 4) is not None
+
+
+def test_groups_of_another_length_are_refused(tmp_path, raises):
+    with raises(UsageError, "groups of equal length", "[11, 12]"):
+        make(tmp_path, cv=kt_grid.GroupKFold(3)).search(X, Y, groups=[0] * 11)
 
 
 def test_results_are_a_table_with_scikit_learns_columns(tmp_path):

@@ -72,13 +72,15 @@ class Trained:
 
     Attributes:
         split: The task's split.
-        scores: Metrics on the task's test rows, named with `val_`; empty for the refit.
+        scores: Metrics on the task's test rows, named with `val_`; empty for the refit. Those on
+            its training rows, named with `train_`, where they are wanted.
         epochs: Epochs trained.
         seconds: Wall time.
         model: The trained model. Good until the engine trains the next task with it.
         engine: What trained it.
         reason: Why this engine, where there was a choice and it isn't the first one.
         steps: Optimizer steps taken; None if that isn't known.
+        predictions: What the model predicts for the test rows, where that is wanted.
     """
 
     split: int
@@ -89,6 +91,7 @@ class Trained:
     engine: str
     reason: str = ""
     steps: int | None = None
+    predictions: Any = None
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""

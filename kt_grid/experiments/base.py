@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from kt_grid.space import Grid, Value
+from kt_grid.objective import Score
+from kt_grid.space import Grids, Value
 
 Build: TypeAlias = Callable[[Any], Any]
 
@@ -17,22 +18,24 @@ class Experiment:
         name: Its name on the command line, and its folder's.
         model: A function `build(hp)` that returns a compiled `keras.Model`, or a
             `keras_tuner.HyperModel`.
-        grid: Values by axis.
+        grid: Values by axis, or a list of such dicts.
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
-        objective: What is optimised.
+        objective: What is optimised: a word or a Score.
+        scores: Further scores, computed on the held-out rows of every fold.
         declares: Whether the model may declare axes that aren't in `grid`.
         source: The file it was loaded from, if it isn't kt-grid's own.
     """
 
     name: str
     model: Any
-    grid: Grid = field(default_factory=dict)
+    grid: Grids = field(default_factory=dict)
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
-    objective: str = "val_accuracy"
+    objective: str | Score = "val_accuracy"
+    scores: tuple[Score, ...] = ()
     declares: bool = True
     source: str | None = None
 

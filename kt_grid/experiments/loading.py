@@ -15,6 +15,7 @@ from typing import Any
 
 from kt_grid.errors import ExperimentError
 from kt_grid.experiments.base import REGISTRY, Experiment, experiment
+from kt_grid.objective import Score
 
 _USUAL_NAMES = ("experiment", "build_model", "build", "model")
 
@@ -88,7 +89,8 @@ def _wrap(module: ModuleType, attribute: str, name: str, place: str) -> Experime
             f"Expected {place}:{word} to be build(hp) or a HyperModel. Received: {found!r}"
         )
     summary = (inspect.getdoc(found) or "").partition("\n")[0]
-    return Experiment(name, found, summary=summary, source=place)
+    scores = tuple(value for value in vars(module).values() if isinstance(value, Score))
+    return Experiment(name, found, summary=summary, source=place, scores=scores)
 
 
 def _registered(module: ModuleType, attribute: str, place: str) -> Experiment | None:

@@ -1,0 +1,86 @@
+"""A search goes on in its directory, perhaps with another grid, more splits or fewer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus
+
+from kt_grid.identity import asked, package_versions
+from kt_grid.oracle import GridOracle
+from kt_grid.space import FIT_AXES
+from kt_grid.store import SearchStore
+from kt_grid.trials import score_name, summarise
+
+
+def take_up(
+    oracle: GridOracle,
+    store: SearchStore,
+    identity: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    note: Callable[[str], None],
+) -> None:
+    """Begin a search, or go on with the one that is there.
+
+    Args:
+        oracle: Knows the trials.
+        store: The search's directory.
+        identity: What must agree with what is there.
+        notes: Further entries for search.json.
+        note: Is told what isn't whole, and what is done about it.
+
+    Raises:
+        MismatchError: If the directory holds another search.
+        DamageError: If nothing says which search it holds.
+    """
+    before = store.peek_identity().get("folds", identity["folds"])
+    grid = {
+        "grid": [axis.to_json() for axis in oracle.axes],
+        "asked": asked(oracle.grid),
+        "max_trials": oracle.max_trials,
+        "versions": package_versions(),
+    }
+    store.claim(identity, {**grid, **notes}, note)
+    oracle.reload()
+    settle_splits(oracle, identity["folds"], before)
+    oracle.mend(note)
+
+
+def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
+    """Let the finished trials be what they are by the splits that now count.
+
+    A completed trial that lacks a split is handed out again, for that split only; the score of
+    one that has more is the mean over those that count. Where fewer splits count than before, a
+    failed trial gets another chance, as the failure may have been in one that counts no more.
+
+    Args:
+        oracle: Knows the trials.
+        splits: Splits that count.
+        before: Splits that counted before.
+    """
+    for trial_id, trial in list(oracle.trials.items()):
+        if trial.status == TrialStatus.FAILED and splits < before:
+            oracle.reopen(trial_id)
+        elif trial.status == TrialStatus.COMPLETED:
+            names = [score_name(oracle.objective.name, split) for split in range(splits)]
+            if all(trial.metrics.exists(name) for name in names):
+                trial.score = _mean(trial, names)
+            else:
+                oracle.reopen(trial_id)
+
+
+def _mean(trial: Any, names: list[str]) -> float:
+    scores = (trial.metrics.get_best_value(name) for name in names)
+    return summarise(dict(enumerate(scores)))[0]
+
+
+def recorded_fit(store: SearchStore) -> dict[str, Any]:
+    """Read the fit arguments of a search that was made in another process.
+
+    Args:
+        store: The search's directory.
+
+    Returns:
+        `epochs` and `batch_size`, as far as they are known.
+    """
+    fit = store.peek_identity().get("fit", {})
+    return {name: fit[name] for name in FIT_AXES if name in fit}

@@ -1,0 +1,76 @@
+"""The values of one axis: what may stand there, and how it is written as JSON."""
+
+import sys
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, NoReturn, TypeAlias
+
+from kt_grid.errors import GridError
+
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
+Parameters: TypeAlias = dict[str, Value]
+
+FIT_AXES = ("batch_size", "epochs")
+_LARGEST = sys.float_info.max
+
+
+def check_values(name: str, values: Iterable[object]) -> tuple[Value, ...]:
+    """Normalise the values of an axis.
+
+    numpy's scalars become Python's, lists and arrays tuples; on an axis of numbers, perhaps
+    beside None, integers beside floats become floats.
+
+    Args:
+        name: The axis.
+        values: Its values.
+
+    Returns:
+        The values.
+
+    Raises:
+        GridError: If there are none, one is there twice, or one is no bool, int, float, str or
+            None nor a tuple of these; if there are booleans beside numbers.
+    """
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
+        raise GridError(f"Expected a list of values for axis {name!r}. Received: {values!r}")
+    plain = [_plain(name, value) for value in values]
+    if not plain:
+        raise GridError(f"Expected at least one value for axis {name!r}. Received: none")
+    kinds = {type(value) for value in plain} - {type(None)}
+    if kinds == {int, float}:
+        plain = [float(v) if isinstance(v, int) else v for v in plain]
+    if bool in kinds and kinds & {int, float}:
+        refuse(name, "no booleans beside numbers", plain)
+    if name in FIT_AXES and not all(type(value) is int and value > 0 for value in plain):
+        refuse(name, "whole numbers from 1", plain)
+    twice = [value for i, value in enumerate(plain) if value in plain[:i]]
+    if twice:
+        refuse(name, "every value once", f"{twice[0]!r} twice")
+    return tuple(plain)
+
+
+def _plain(name: str, value: object) -> Any:
+    """A value made of Python's own types."""
+    if hasattr(value, "tolist") and not isinstance(value, list | tuple):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(_plain(name, part) for part in value)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        refuse(name, "numbers, words, booleans, None or lists of these", repr(value))
+    if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+        refuse(name, "finite numbers", value)
+    return value
+
+
+def as_json(value: Value) -> Any:
+    """Write a value with lists for tuples, as it comes back from JSON."""
+    return [as_json(part) for part in value] if isinstance(value, tuple) else value
+
+
+def from_json(value: Any) -> Any:
+    """Read a value out of JSON, whose lists stand for tuples."""
+    return tuple(from_json(part) for part in value) if isinstance(value, list) else value
+
+
+def refuse(name: str, expected: str, received: object) -> NoReturn:
+    """Raise the error for an axis that can't be searched."""
+    raise GridError(f"Expected {expected} for axis {name!r}. Received: {received}")

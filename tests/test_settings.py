@@ -1,0 +1,35 @@
+"""The line that runs a search again says what the search was told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kt_grid.experiments import REGISTRY
+from kt_grid.settings import Options, command
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param({}, "kt-grid run neurons", id="defaults"),
+        pytest.param(
+            {"grid": {"neurons": (5, 10)}, "folds": 5, "seed": 1, "sample": 0.5},
+            "kt-grid run neurons --grid neurons=5,10 --folds 5 --seed 1 --sample 0.5",
+            id="options",
+        ),
+        pytest.param(
+            {"cv": "shuffled-kfold", "repeats": 2, "directory": Path("a b"), "refit": False},
+            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b' --no-refit",
+            id="quoted",
+        ),
+    ],
+)
+def test_command_that_runs_a_search_again(changes, line):
+    assert command(REGISTRY["neurons"], Options(**changes)) == line
+
+
+def test_command_of_an_experiment_of_ones_own():
+    own = replace(REGISTRY["neurons"], name="build", source="some/own.py")
+    assert command(own, Options()) == "kt-grid run some/own.py:build"
+    assert command(replace(own, name="own"), Options()) == "kt-grid run some/own.py"
