@@ -29,6 +29,7 @@ SHADES = "cividis"
 _SHORT = 18
 _MOST_TICKS = 20
 _MOST_NUMBERS = 8
+_LINE = 1.9
 
 
 def word(value: Value | None, most: int = _SHORT) -> str:
@@ -126,10 +127,14 @@ def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
         ax.set_xscale("log")
         ax.xaxis.set_minor_locator(NullLocator())
     rising = thinned(sorted(values, key=_number), _MOST_TICKS)
+    characters = _characters(ax)
+    crowded = _is_crowded(rising, characters)
+    # Labels that stand upright are a line high; those that would still touch are left out.
+    shown = _apart(rising, _LINE / characters) if crowded else rising
     ax.set_xticks(
         [_number(value) for value in rising],
-        [word(value) for value in rising],
-        rotation=90 if _is_crowded(rising, _characters(ax)) else 0,
+        [word(value) if value in shown else "" for value in rising],
+        rotation=90 if crowded else 0,
     )
 
 
@@ -155,12 +160,27 @@ def _characters(ax: "Axes") -> float:
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
     """Whether labels side by side would touch."""
-    places = np.array([_number(value) for value in rising])
-    if scale_of(rising) == "log":
-        places = np.log(places)
     widths = np.array([len(word(value)) for value in rising]) / characters
-    room = np.diff(places) / max(float(np.ptp(places)), 1e-300)
-    return bool((room < (widths[1:] + widths[:-1]) / 2).any())
+    return bool((np.diff(_places(rising)) < (widths[1:] + widths[:-1]) / 2).any())
+
+
+def _apart(rising: Sequence[Value], room: float) -> list[Value]:
+    """Those values, from the first on, that are so far from the one before."""
+    shown: list[Value] = []
+    last = -1.0
+    for value, place in zip(rising, _places(rising), strict=True):
+        if place - last >= room:
+            shown.append(value)
+            last = place
+    return shown
+
+
+def _places(rising: Sequence[Value]) -> Floats:
+    """Where values lie on their axis, from 0 to 1."""
+    numbers = np.array([_number(value) for value in rising])
+    numbers = np.log(numbers) if scale_of(rising) == "log" else numbers
+    places: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
+    return places
 
 
 def draw_heat_map(

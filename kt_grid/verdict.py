@@ -81,6 +81,20 @@ def short(value: float) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
 
 
+def chance(p: float | None) -> str:
+    """Write a p-value with three decimals.
+
+    Args:
+        p: The p-value, or None.
+
+    Returns:
+        The text; nothing for None.
+    """
+    if p is None:
+        return ""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
+
+
 def percent(share: float) -> str:
     """Write a share as a whole percentage.
 
@@ -107,7 +121,7 @@ def _progress(results: SearchResults) -> str:
     finished = len(results.completed) + len(results.failed)
     if results.complete:
         return ""
-    return f"So far, with {finished} of {results.total} combinations finished: "
+    return f"So far ({finished} of {results.total} combinations finished): "
 
 
 def _kind(analysis: Analysis) -> Kind:
