@@ -161,7 +161,8 @@ def table(head: Sequence[Cell], rows: Iterable[tuple[str, Sequence[Cell]]]) -> s
         for kind, cells in rows
     )
     return (
-        f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
+        f'<div class="wide"><table class="sortable" style="--columns: {len(head)}">'
+        f"<thead><tr>{heads}</tr></thead>"
         f"<tbody>\n{lines}\n</tbody></table></div>"
     )
 
