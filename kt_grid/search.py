@@ -2,7 +2,7 @@
 
 import shlex
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
 
-_SINGLE = ("folds", "cv", "repeats", "seed", "data", "target", "objective", "sample", "engine")
+# What a line that runs a search again says otherwise, or not at all.
+_NOT_REPEATED = ("grid", "overwrite", "refit")
 
 
 @dataclass(frozen=True)
@@ -259,10 +260,11 @@ def command(planned: Plan) -> str:
     words = [_experiment_word(planned.experiment)]
     for name, values in options.grid.items():
         words += ["--grid", f"{name}={','.join(map(_grid_word, values))}"]
-    for option in (*_SINGLE, "directory", "keep"):
+    for option in (found.name for found in fields(options) if found.name not in _NOT_REPEATED):
         value = getattr(options, option)
         if value != getattr(usual, option):
-            words += [f"--{option}", str(value)]
+            word = f"--{option.replace('_', '-')}"
+            words += [word] if value is True else [word, str(value)]
     words += [] if options.refit else ["--no-refit"]
     return shlex.join(["kt-grid", "run", *words])
 
