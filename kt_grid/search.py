@@ -31,8 +31,8 @@ from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
 
-# What a line that runs a search again says otherwise, or not at all.
-_NOT_REPEATED = ("grid", "overwrite", "refit")
+# Options that a line says otherwise, or that change nothing in a search's numbers.
+_NOT_REPEATED = ("grid", "overwrite", "keep", "refit")
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,8 @@ def command(planned: Plan) -> str:
         planned: The search.
 
     Returns:
-        A line for a POSIX shell, with the options that aren't the default.
+        A line for a POSIX shell, with the options that aren't the default; without those that
+        change nothing in the numbers.
     """
     options, usual = planned.options, Options()
     words = [_experiment_word(planned.experiment)]
@@ -265,7 +266,6 @@ def command(planned: Plan) -> str:
         if value != getattr(usual, option):
             word = f"--{option.replace('_', '-')}"
             words += [word] if value is True else [word, str(value)]
-    words += [] if options.refit else ["--no-refit"]
     return shlex.join(["kt-grid", "run", *words])
 
 

@@ -206,7 +206,7 @@ def test_a_plan_refuses_words_that_only_training_would_meet(option):
         ),
         pytest.param(
             {"cv": "shuffled-kfold", "repeats": 2, "directory": Path("a b"), "refit": False},
-            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b' --no-refit",
+            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b'",
             id="quoted",
         ),
     ],
