@@ -32,17 +32,17 @@ _MOST_NUMBERS = 8
 _LINE = 1.9
 
 
-def word(value: Value | None, most: int = _SHORT) -> str:
+def word(value: object, most: int = _SHORT) -> str:
     """Write a value as a tick's label, cut if it is long.
 
     Args:
-        value: The value; None where an axis doesn't count.
+        value: The value.
         most: The most characters.
 
     Returns:
         The label.
     """
-    text = "" if value is None else str(value).replace("\n", " ")
+    text = str(value).replace("\n", " ")
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -256,7 +256,12 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
         is_best = trial is analysis.best
         # Equal values lie side by side, or lines would hide each other.
         aside = 0.0 if is_best else 0.08 * (share - 0.5)
-        heights = [_height(axis, trial.trial.parameters.get(axis.name)) + aside for axis in axes]
+        chosen = trial.trial.parameters
+        # Where a conditional axis doesn't count, the line passes below it.
+        heights = [
+            _height(axis, chosen[axis.name]) + aside if axis.name in chosen else -0.1
+            for axis in axes
+        ]
         ax.plot(
             range(len(axes)), heights, color=ORANGE if is_best else colormaps[SHADES](share),
             linewidth=3 if is_best else 0.8, alpha=1.0 if is_best else 0.7, zorder=2 + share,
@@ -274,10 +279,8 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _height(axis: Axis, value: Value | None) -> float:
-    """The place of a value on its axis, from 0 to 1; below 0 where the axis doesn't count."""
-    if value is None:
-        return -0.1
+def _height(axis: Axis, value: Value) -> float:
+    """The place of a value on its axis, from 0 to 1."""
     return axis.values.index(value) / max(len(axis.values) - 1, 1)
 
 

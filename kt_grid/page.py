@@ -260,7 +260,7 @@ def _row(
     standing = trial.status.lower() if known is None else analysis.standing(known) or ""
     return [
         _number(trial.rank, "d", "word"),
-        *(_value(trial.parameters.get(axis.name)) for axis in results.axes),
+        *(_value(trial.parameters.get(axis.name, "")) for axis in results.axes),
         Cell(standing, standing, "word"),
         *(_number(value, ".6f") for value in (trial.mean, trial.std)),
         *_certainty(known),
@@ -294,9 +294,8 @@ def _words(*titles: str) -> list[Cell]:
     return [Cell(title, kind="word") for title in titles]
 
 
-def _value(value: Value | None) -> Cell:
-    text = "" if value is None else str(value)
-    return Cell(text, text, "word")
+def _value(value: Value) -> Cell:
+    return Cell(str(value), str(value), "word")
 
 
 def _number(value: float | None, spec: str, kind: str = "") -> Cell:

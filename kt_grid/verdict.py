@@ -8,6 +8,7 @@ from kt_grid.analysis import Analysis, TrialAnalysis
 from kt_grid.baseline import is_accuracy
 from kt_grid.effects import AxisEffect
 from kt_grid.results import SearchResults
+from kt_grid.scales import numbers_of
 from kt_grid.space import Parameters
 from kt_grid.zoom import propose_zoom
 
@@ -290,8 +291,10 @@ def _extensions(analysis: Analysis) -> Iterator[str]:
         if analysis.best is None or analysis.noise is None or effect.share <= analysis.noise:
             continue
         chosen = analysis.best.trial.parameters.get(effect.axis.name)
-        numbers = [float(v) for v in effect.values if not isinstance(v, str | bool)]
-        if len(numbers) < 3 or chosen != _best_value(effect, analysis.results):
+        numbers = numbers_of(effect.values)
+        if len(numbers) < max(3, len(effect.values)) or chosen != _best_value(
+            effect, analysis.results
+        ):
             continue
         least = 1 if isinstance(chosen, int) else 0
         if chosen == max(numbers):
