@@ -1,28 +1,25 @@
 """The command line: parse, make one library call, render. Only this module prints or exits."""
 
-import importlib
-import logging
-import os
-import signal
-import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from typer.exceptions import TyperException
 
 import kt_grid
 from kt_grid import options as opt
+from kt_grid import process
 from kt_grid.analysis import analyse
-from kt_grid.errors import KtGridError, UsageError
+from kt_grid.backend import load_backend
+from kt_grid.errors import UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.export import table_as_csv
+from kt_grid.files import write_text
 from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
 from kt_grid.prediction import predict_file
+from kt_grid.process import FAILED, complain
 from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
@@ -30,9 +27,7 @@ from kt_grid.search import Options, Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
 from kt_grid.space import parse_words
-from kt_grid.store import SearchStore, write_text
-
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+from kt_grid.store import SearchStore
 
 app = typer.Typer(
     name="kt-grid",
@@ -46,33 +41,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    debug = "--debug" in sys.argv
-    sys.argv = [word for word in sys.argv if word != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        status = app(prog_name="kt-grid", standalone_mode=False)
-    except TyperException as error:
-        message = error.format_message()
-        typer.echo(message, err=True) if message.startswith("Usage:") else _complain(message)
-        status = WRONG_USAGE
-    except KtGridError as error:
-        if debug:
-            traceback.print_exc()
-        _complain(str(error))
-        status = WRONG_USAGE if isinstance(error, UsageError) else FAILED
-    except BrokenPipeError:
-        # Whoever read stdout has gone; nothing is left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = FAILED
-    sys.exit(status or 0)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - signal's signature
-    raise KeyboardInterrupt
-
-
-def _complain(message: str) -> None:
-    typer.echo(f"kt-grid: {message}", err=True)
+    process.run(lambda: app(prog_name="kt-grid", standalone_mode=False))
 
 
 def _version(wanted: bool) -> None:
@@ -116,6 +85,9 @@ def run(
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
     engine: opt.EngineName = "auto",
+    workers: opt.Workers = "auto",
+    scheduler: opt.Scheduler = None,
+    trial_timeout: opt.TrialTimeout = None,
     directory: opt.Directory = Path("runs"),
     overwrite: opt.Overwrite = False,
     keep: opt.Keep = "best",
@@ -138,6 +110,9 @@ def run(
         sample=sample,
         objective=objective,
         engine=engine,
+        workers=workers,
+        scheduler=scheduler,
+        trial_timeout=trial_timeout,
         directory=directory,
         overwrite=overwrite,
         keep=keep,
@@ -185,6 +160,8 @@ def report(
     _write(text, output)
     for results in searches:
         _tell_unfinished(results)
+    if any(results.damage for results in searches):
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -199,7 +176,7 @@ def predict(
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
-    _load_tensorflow()
+    load_backend()
     store = _store(directory, name)
     rows = list(predict_file(store, data, ensemble=ensemble))
     _write(table_as_csv(rows), output)
@@ -209,29 +186,8 @@ def _experiments(names: list[str]) -> list[Experiment]:
     words = list(REGISTRY) if names == [opt.ALL] else names
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
-        _load_tensorflow()
+        load_backend()
     return [load_experiment(word) for word in words]
-
-
-def _load_tensorflow() -> None:
-    """Import TensorFlow and keep its own log off the terminal.
-
-    What it logs while it is imported heeds no setting, so stderr is turned away meanwhile.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        importlib.import_module("keras_tuner")
-        importlib.import_module("tensorflow").config.list_logical_devices()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    finally:
-        os.dup2(terminal, 2)
-        os.close(nowhere)
-        os.close(terminal)
 
 
 def _store(directory: Path, name: str) -> SearchStore:
@@ -270,20 +226,24 @@ def _write_hparams(searches: list[SearchResults], output: Path | None) -> None:
     for results in searches:
         place = output if len(searches) == 1 else output / results.experiment
         write_hparams(analyse(results), place)
-    _note(f"look at it with: tensorboard --logdir {output}")
+    complain(f"look at it with: tensorboard --logdir {output}")
 
 
 def _tell_unfinished(results: SearchResults) -> None:
     if not results.complete:
         done = len(results.completed) + len(results.failed)
-        _note(f"{results.experiment}: {done} of {results.total} trials are finished")
+        complain(f"{results.experiment}: {done} of {results.total} trials are finished")
+    for damage in results.damage:
+        complain(damage)
+    if results.damage:
+        complain("the line that began the search mends that")
 
 
 def _zoomed(planned: Plan) -> Plan:
     """The plan with a finer grid, which is told."""
     finer = zoom_into(planned)
     axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in finer.grid.items())
-    _note(f"{planned.experiment.name}: zoom to {axes}")
+    complain(f"{planned.experiment.name}: zoom to {axes}")
     return finer
 
 
@@ -295,18 +255,16 @@ def _show_plan(planned: Plan) -> None:
     typer.echo(f"{len(trials)} trials, {fits} fits")
     trained = planned.trained()
     if trained:
-        _note(f"{trained} of these trials are there already")
+        complain(f"{trained} of these trials are there already")
 
 
 def _search(planned: Plan, *, quiet: bool) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
-    try:
-        if planned.finished() is None:
-            _load_tensorflow()
-        results = run_search(planned, Silent() if quiet else _progress(planned))
-    except KeyboardInterrupt:
-        _complain(f"interrupted; the same line goes on from {planned.store.root}")
-        raise typer.Exit(INTERRUPTED) from None
+    process.goes_on_from(planned.store.root)
+    if planned.finished() is None:
+        planned.store.lock.check()
+        load_backend()
+    results = run_search(planned, Silent() if quiet else _progress(planned))
     typer.echo(render(results), nl=False)
     _tell_failures(results)
     if not quiet:
@@ -324,11 +282,7 @@ def _progress(planned: Plan) -> Observer:
 
 def _tell_failures(results: SearchResults) -> None:
     for trial in results.failed:
-        _note(f"trial {trial.trial_id} {trial.parameters} failed: {trial.reason}")
-
-
-def _note(message: str) -> None:
-    typer.echo(f"kt-grid: {message}", err=True)
+        complain(f"trial {trial.trial_id} {trial.parameters} failed: {trial.reason}")
 
 
 def _write(text: str, output: Path | None) -> None:

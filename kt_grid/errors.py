@@ -8,8 +8,13 @@
     │   └── SplitError        folds that can't be made of these rows
     ├── DataError             a table of numbers that isn't one
     ├── StoreError            a search directory that can't be read or written
-    │   └── MismatchError     a directory that holds another search
+    │   ├── MismatchError     a directory that holds another search
+    │   ├── DamageError       a file in it that isn't whole
+    │   └── LockedError       a directory in which somebody else is at work
     ├── EngineError           an engine that can't train this model
+    ├── WorkerError           a worker process or a cluster that can't be used any more
+    │   ├── WorkerDiedError   a worker process that ended in the middle of its work
+    │   └── WorkerSlowError   a worker process that took longer than it was given
     └── PredictionError       nothing to predict with, or not on these columns
 
 Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend.
@@ -52,8 +57,37 @@ class MismatchError(StoreError):
     """A search directory that holds the results of another search."""
 
 
+class DamageError(StoreError):
+    """A file of a search that isn't whole, and that can't be worked out again."""
+
+
+class LockedError(StoreError):
+    """A search directory in which another run is at work."""
+
+
 class EngineError(KtGridError, ValueError):
     """An engine that can't train this model as it is meant."""
+
+
+class WorkerError(KtGridError, RuntimeError):
+    """A worker process or a cluster that can't be used any more."""
+
+
+class WorkerDiedError(WorkerError):
+    """A worker process that ended in the middle of its work.
+
+    Args:
+        message: What happened.
+        times: How many workers did so at the same work, one after the other.
+    """
+
+    def __init__(self, message: str, times: int = 1) -> None:
+        super().__init__(message)
+        self.times = times
+
+
+class WorkerSlowError(WorkerError):
+    """A worker process that took longer than it was given."""
 
 
 class PredictionError(KtGridError, ValueError):

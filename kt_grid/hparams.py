@@ -7,10 +7,10 @@ from typing import Any
 
 from kt_grid.analysis import Analysis, TrialAnalysis
 from kt_grid.errors import StoreError, UsageError
+from kt_grid.files import write_file
 from kt_grid.results import COMPLETED, FAILED, TrialResult
 from kt_grid.scales import scale_of
 from kt_grid.space import Axis, Value
-from kt_grid.store import write_file
 
 _FILE = "events.out.tfevents.0.kt-grid"
 _PREFIX = "trial_"

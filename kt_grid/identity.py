@@ -14,6 +14,7 @@ import numpy as np
 from kt_grid.data import digest
 from kt_grid.folds import Split, Splitter, splits_digest
 from kt_grid.objective import Objective
+from kt_grid.space import Axis
 
 _PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
 
@@ -57,6 +58,35 @@ def make_identity(
         "fit": dict(fit),
         "model source": model_source,
         "engine": engine,
+    }
+
+
+def make_notes(
+    experiment: str,
+    repeats: int,
+    axes: Sequence[Axis],
+    asked: Mapping[str, Sequence[Any]],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe what else a search is, that may change from one run to the next.
+
+    Args:
+        experiment: Its name.
+        repeats: Passes over all folds.
+        axes: The grid.
+        asked: The values of the axes that were asked for.
+        about: Further entries, which go before these.
+
+    Returns:
+        Plain JSON values.
+    """
+    return {
+        "experiment": experiment,
+        "repeats": repeats,
+        "grid": [axis.to_json() for axis in axes],
+        "asked": {name: list(values) for name, values in asked.items()},
+        "versions": package_versions(),
+        **about,
     }
 
 

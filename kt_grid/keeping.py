@@ -1,11 +1,13 @@
 """Which trials' weights stay on disk."""
 
+from collections.abc import Callable
 from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.oracle import GridOracle
-from kt_grid.store import SearchStore, check_keep
+from kt_grid.records import check_keep
+from kt_grid.store import SearchStore
 
 
 class WeightKeeper:
@@ -25,6 +27,7 @@ class WeightKeeper:
         self.oracle = oracle
         self.store = store
         self._leaders: list[Any] = []
+        self._mended: set[str] = set()
 
     @property
     def best_score(self) -> float | None:
@@ -35,6 +38,29 @@ class WeightKeeper:
         """Look at all finished trials and settle which one is best."""
         self._leaders = self.oracle.get_best_trials(1)
         self._drop([t for t in self.oracle.finished_trials() if t not in self._leaders])
+
+    def reopen_lost(self, note: Callable[[str], None]) -> bool:
+        """Hand the best trial out again if weights of it are lost; that may change who is best.
+
+        The folds whose weights aren't whole lose their records, so that they are trained again.
+
+        Args:
+            note: Is told of it.
+
+        Returns:
+            Whether there is a trial to run again; each is at most once.
+        """
+        trial = next(iter(self._leaders), None)
+        if trial is None or trial.trial_id in self._mended:
+            return False
+        lost = self.store.lost_weights(trial.trial_id)
+        for split in lost:
+            note(f"weights of fold {split} of trial {trial.trial_id} are lost; it is trained again")
+            self.store.drop_fold(trial.trial_id, split)
+        if lost:
+            self.oracle.reopen(trial.trial_id)
+            self._mended.add(trial.trial_id)
+        return bool(lost)
 
     def take(self, trial: Any) -> None:
         """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""

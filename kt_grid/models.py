@@ -10,11 +10,11 @@ import keras
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.errors import PredictionError
+from kt_grid.errors import DamageError, PredictionError
 from kt_grid.objective import Objective
-from kt_grid.results import score_name
 from kt_grid.runner import TrialRunner
-from kt_grid.store import SearchStore, read_json, write_file, write_json
+from kt_grid.store import SearchStore
+from kt_grid.trials import score_name
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class KeptModels:
 
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
+            DamageError: If they aren't whole.
         """
         name, sign = self.objective.name, self.objective.sign
         splits = self._splits(trial)
@@ -61,18 +62,23 @@ class KeptModels:
 
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
+            DamageError: If they aren't whole.
         """
-        return [self._load(trial, split, runner) for split in self._splits(trial)]
+        splits = self._splits(trial)
+        for split in splits:
+            self.store.check_weights(trial.trial_id, split)
+        return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
-        splits: list[int] = []
-        while self.store.weights(trial.trial_id, len(splits)).exists():
-            splits.append(len(splits))
-        if trial.status != TrialStatus.COMPLETED or not splits:
+        kept = self.store.keeps_weights(trial.trial_id)
+        if trial.status != TrialStatus.COMPLETED or not kept:
             raise PredictionError(
                 f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
                 "none. Search with keep='all' to keep those of every trial"
             )
+        splits: list[int] = []
+        while trial.metrics.exists(score_name(self.objective.name, len(splits))):
+            splits.append(len(splits))
         return splits
 
     def _load(self, trial: Any, split: int, runner: TrialRunner | None) -> Any:
@@ -84,7 +90,7 @@ class KeptModels:
             )
         if not model.built and runner is not None:
             model(runner.arrays.take(np.arange(1)).x)
-        load_fold_weights(model, self.store.weights(trial.trial_id, split))
+        load_fold_weights(model, self.store.check_weights(trial.trial_id, split))
         return model
 
     def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
@@ -104,10 +110,8 @@ class KeptModels:
             "seed": runner.refit_seed(trial),
             "identity": identity,
         }
-        if read_json(self.store.refit_file) != record or not self.store.model_file.exists():
-            self.store.refit_file.unlink(missing_ok=True)
-            write_file(self.store.model_file, runner.refit(trial).save)
-            write_json(self.store.refit_file, record)
+        if self.store.read_refit() != record:
+            self.store.write_refit(record, runner.refit(trial).save)
         return load_refit(self.store)
 
 
@@ -135,8 +139,15 @@ def load_refit(store: SearchStore) -> Any:
 
     Raises:
         PredictionError: If there is none.
+        DamageError: If there is one that isn't whole.
     """
-    if store.refit_parameters() is None:
+    whole = store.read_refit() is not None
+    if not whole and store.model_file.exists():
+        raise DamageError(
+            f"Expected {store.model_file} and {store.refit_file.name} beside it to be whole. "
+            "Received: another checksum. The line that began the search trains it again"
+        )
+    if not whole:
         raise PredictionError(
             f"Expected a refitted model in {store.root}. Received: none. "
             "Run the search to its end without --no-refit, or call refit"

@@ -67,6 +67,17 @@ Sample = Annotated[
     float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="auto, keras or fused.")]
+Workers = Annotated[
+    str, typer.Option("--workers", metavar="N", help="Worker processes; auto if none is given.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Train on a Dask cluster."),
+]
+TrialTimeout = Annotated[
+    float | None,
+    typer.Option("--trial-timeout", metavar="SECONDS", help="Give up a trial that takes longer."),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Delete the search that is there and begin anew.")
 ]

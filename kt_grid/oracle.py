@@ -1,14 +1,16 @@
 """The grid-search oracle: hands out the first combination not yet tried, in grid order."""
 
-import math
 import threading
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_grid.files import write_sealed
 from kt_grid.objective import Objective
+from kt_grid.revival import record_metrics, revive
+from kt_grid.schedule import Schedule
 from kt_grid.space import (
     Axis,
     Grid,
@@ -19,7 +21,8 @@ from kt_grid.space import (
     key,
     register,
 )
-from kt_grid.store import SearchStore, write_json
+from kt_grid.store import SearchStore
+from kt_grid.trials import TrialFiles, read_trials, tell
 
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
@@ -32,6 +35,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     get different trials at the same time, and a trial costs the same however many went before.
 
     Failed trials are not tried again, since the same seeds would give the same failure.
+
+    Attributes:
+        suspended: While it is set, no trial is handed out, and whoever asks is sent away.
 
     Args:
         objective: What the trials are ranked by.
@@ -71,11 +77,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self.grid: Grid = grid or {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
-        self._tried: set[str] = set()
-        self._interrupted: dict[str, str] = {}
-        self._untried: Iterator[Parameters] | None = None
-        self._next: Parameters | None = None
-        self._next_number = 0
+        self.suspended = False
+        self._schedule = Schedule(lambda: self.trials)
+        self._damaged: list[tuple[TrialFiles, Any]] = []
 
     @property
     def axes(self) -> Sequence[Axis]:
@@ -99,19 +103,17 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             if tuner_id in self.ongoing_trials:
                 return self.ongoing_trials[tuner_id]
-            trial_id = self._free_id()
-            response = self.populate_space(trial_id)
-            values = response["values"] or {}
-            trial_id = self._interrupted.pop(key(values), trial_id)
+            response = self.populate_space("")
+            if response["status"] != TrialStatus.RUNNING:
+                return Trial(self.hyperparameters.copy(), status=response["status"])
             hyperparameters = self.hyperparameters.copy()
-            hyperparameters.values = dict(values)
-            trial = Trial(hyperparameters, trial_id=trial_id, status=response["status"])
-            if trial.status == TrialStatus.RUNNING:
-                self._tried.add(key(values))
-                self.ongoing_trials[tuner_id] = trial
-                self.trials[trial_id] = trial
-                self.start_order.append(trial_id)
-                self._write(trial)
+            hyperparameters.values = dict(response["values"])
+            trial_id = self._schedule.take(hyperparameters.values)
+            trial = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
+            self.ongoing_trials[tuner_id] = trial
+            self.trials[trial_id] = trial
+            self.start_order.append(trial_id)
+            self._write(trial)
             return trial
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002 - keras-tuner's signature
@@ -123,7 +125,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         Returns:
             A dict with "status" and "values".
         """
-        if self.max_trials and len(self.trials) >= self.max_trials:
+        if self.suspended:
             return {"status": TrialStatus.STOPPED, "values": None}
         parameters = self.peek()
         if parameters is not None:
@@ -132,15 +134,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         status = TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED
         return {"status": status, "values": None}
 
-    def _first_untried(self) -> Parameters | None:
-        """Go on from the last combination handed out: all before it are tried."""
-        if self._untried is None:
-            self._untried = combinations(self.axes)
-            self._next = next(self._untried, None)
-        while self._next is not None and key(self._next) in self._tried:
-            self._next = next(self._untried, None)
-        return self._next
-
     def peek(self) -> Parameters | None:
         """Return the combination that the next new trial will get, as things stand.
 
@@ -148,9 +141,20 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Parameters by name; None if all are handed out.
         """
         with self._lock:
-            if self.max_trials and len(self.trials) >= self.max_trials:
+            limit = self.max_trials - len(self.trials) if self.max_trials else None
+            if limit is not None and limit <= 0:
                 return None
-            return self._first_untried()
+            return self._schedule.peek(self.axes, limit)
+
+    def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:
+        """Hand out the most expensive of the next trials first, so that none is left for the end.
+
+        Args:
+            cost: What a combination costs, in any unit.
+            lookahead: Number of trials to choose from.
+        """
+        with self._lock:
+            self._schedule.expensive_first(cost, lookahead)
 
     def update_space(self, hyperparameters: Any) -> None:
         """Add entries that a model declares to the grid.
@@ -161,7 +165,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         known = len(self.hyperparameters.space)
         super().update_space(hyperparameters)
         if len(self.hyperparameters.space) != known:
-            self._untried = None
+            self._schedule.forget_axes()
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Any:
         """Record a trial's metrics; they reach the disk when the trial ends.
@@ -176,17 +180,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """
         with self._lock:
             trial = self.trials[trial_id]
-            finite = {name: v for name, v in metrics.items() if math.isfinite(v)}
-            for name, value in finite.items():
-                if not trial.metrics.exists(name):
-                    # The direction is stated, because keras-tuner's guess is often wrong.
-                    trial.metrics.register(name, direction=self._direction(name))
-                trial.metrics.update(name, value, step=step)
+            record_metrics(trial, metrics, self.objective, step)
             return trial
-
-    def _direction(self, metric: str) -> str:
-        objective = self.objective
-        return str(objective.direction) if metric.endswith(objective.name) else "min"
 
     def end_trial(self, trial: Any) -> None:
         """Take a trial's result and write it.
@@ -205,7 +200,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 self.score_trial(own)
             self.update_space(own.hyperparameters)
             # An axis met only while training adds its value to the trial's own.
-            self._tried.add(key(own.hyperparameters.values))
+            self._schedule.mark_tried(own.hyperparameters.values)
             self.end_order.append(own.trial_id)
             self._write(own)
             self.ongoing_trials = {
@@ -245,24 +240,67 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def save(self) -> None:
         """Write oracle.json, for keras-tuner's tools; nothing is read back from it."""
         if self.store is not None:
-            write_json(self.store.oracle_file, self.get_state())
+            write_sealed(self.store.oracle_file, self.get_state())
 
     def reload(self) -> None:
-        """Take up the finished trials on disk; interrupted ones are handed out again."""
+        """Take up the finished trials on disk; what isn't whole is handed out again."""
         if self.store is None:
             return
-        asked = (self.store.read_identity() or {}).get("asked", {})
-        for trial_id, state in self.store.read_trials():
-            trial = _revive(state)
+        self._forget()
+        identity = self.store.peek_identity()
+        asked = identity.get("asked", {})
+        for files in read_trials(self.store, identity.get("folds", 0), self.objective.name):
+            trial = revive(files, self.hyperparameters, self.objective)
+            if files.damaged or trial is None:
+                self._damaged.append((files, trial))
             if trial is None:
                 continue
             self._add_declared(trial.hyperparameters, asked)
             if trial.status in FINISHED:
-                self.trials[trial_id] = trial
-                self._tried.add(key(trial.hyperparameters.values))
+                self.trials[trial.trial_id] = trial
+                self._schedule.mark_tried(trial.hyperparameters.values)
             else:
-                self._interrupted[key(trial.hyperparameters.values)] = trial_id
-        self._untried = None
+                self._schedule.mark_interrupted(trial.hyperparameters.values, trial.trial_id)
+        self._schedule.forget_axes()
+
+    def _forget(self) -> None:
+        """What is on disk is all that counts."""
+        self.trials.clear()
+        self.ongoing_trials = {}
+        self.start_order.clear()
+        self.end_order.clear()
+        self._schedule.forget_trials()
+        self._damaged.clear()
+
+    def mend(self, note: Callable[[str], None]) -> None:
+        """Write what can be worked out again of trials that aren't whole.
+
+        Args:
+            note: Is told what is done about every trial; missing folds are trained by the search.
+        """
+        for files, trial in self._damaged:
+            found = tell(files.damaged)
+            if trial is None and self.store is not None:
+                self.store.discard(files.trial_id)
+                done = "its trial is begun anew"
+            elif trial.status in FINISHED:
+                self._write(trial)
+                done = "written again from the records of its folds"
+            else:
+                done = "what is missing is trained again"
+            note(f"{found}; {done}")
+        self._damaged.clear()
+
+    def reopen(self, trial_id: str) -> None:
+        """Hand a finished trial out again, because something of it isn't whole.
+
+        Args:
+            trial_id: The trial.
+        """
+        with self._lock:
+            trial = self.trials.pop(trial_id)
+            self._schedule.mark_interrupted(trial.hyperparameters.values, trial_id)
+            self._schedule.forget_axes()
 
     def _add_declared(self, hyperparameters: Any, asked: Container[str]) -> None:
         """Take up what the model declared; what the grid then asked for may be gone by now."""
@@ -283,12 +321,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         if self.store is not None:
             self.store.write_trial(trial.trial_id, trial.get_state())
 
-    def _free_id(self) -> str:
-        reserved = self._interrupted.values()
-        while (trial_id := f"{self._next_number:04d}") in self.trials or trial_id in reserved:
-            self._next_number += 1
-        return trial_id
-
 
 def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
     """Make the oracle of a grid whose axes go before those that the model declares.
@@ -307,11 +339,3 @@ def make_oracle(objective: Objective, seed: int, grid: Grid) -> GridOracle:
         hyperparameters=register(grid),
         grid=grid,
     )
-
-
-def _revive(state: dict[str, Any]) -> Any:
-    """A trial from its file; None if the file lacks something, so that it is run again."""
-    try:
-        return Trial.from_state(state)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None

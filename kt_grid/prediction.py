@@ -1,7 +1,7 @@
 """The best model of a finished search, and what it predicts."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kt_grid.data import read_features
 from kt_grid.errors import PredictionError, StoreError
-from kt_grid.store import SearchStore, read_json
+from kt_grid.store import SearchStore
 
 Row = dict[str, int | float]
 
@@ -53,6 +53,7 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
 
     Raises:
         PredictionError: If there is no model, or the search wasn't made from a file.
+        DamageError: If a model or its weights aren't whole.
         DataError: If the file can't be read, or has other columns.
     """
     identity = store.read_identity()
@@ -82,15 +83,16 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
         return
     from kt_grid.models import load_fold_weights
 
-    record: Mapping[str, Any] = read_json(store.refit_file)
+    trial_id = (store.read_refit() or {})["trial_id"]
     folds = int((store.read_identity() or {})["folds"])
-    for split in range(folds):
-        weights = store.weights(record["trial_id"], split)
-        if not weights.exists():
-            raise PredictionError(
-                f"Expected the weights of all folds for --ensemble. Received: no {weights}. "
-                "Run the search again with --overwrite"
-            )
+    if not store.keeps_weights(trial_id):
+        raise PredictionError(
+            f"Expected the weights of all folds for --ensemble in {store.trial_dir(trial_id)}. "
+            "Received: none, as another trial was better when it ended. Run the search again "
+            "with --overwrite"
+        )
+    # All are looked at before the first is used, because a mean of fewer would be another one.
+    for weights in [store.check_weights(trial_id, split) for split in range(folds)]:
         load_fold_weights(model, weights)
         yield model
 

@@ -1,6 +1,6 @@
 """A search's directory becomes results, without TensorFlow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -8,14 +8,15 @@ import numpy as np
 
 from kt_grid.errors import StoreError
 from kt_grid.objective import Objective, parse_objective
+from kt_grid.records import FoldRecord
 from kt_grid.space import Axis, Parameters, combinations, key
 from kt_grid.store import SearchStore
+from kt_grid.trials import COMPLETED as COMPLETED
+from kt_grid.trials import FAILED as FAILED
+from kt_grid.trials import TrialFiles, read_trials, summarise, tell
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COMPLETED = "COMPLETED"
-FAILED = "FAILED"
 
 _Number = TypeVar("_Number", int, float)
 
@@ -65,6 +66,7 @@ class SearchResults:
         trials: All trials begun, in grid order.
         total: Number of combinations of the grid.
         about: Everything else in search.json.
+        damage: What isn't whole in the directory, by file; what is, is shown all the same.
     """
 
     experiment: str
@@ -76,6 +78,7 @@ class SearchResults:
     trials: tuple[TrialResult, ...]
     total: int
     about: Mapping[str, Any]
+    damage: tuple[str, ...] = ()
 
     @property
     def folds(self) -> int:
@@ -158,17 +161,6 @@ class SearchResults:
         }
 
 
-def summarise(scores: Mapping[int, float]) -> tuple[float, float]:
-    """Return the mean and the standard deviation (ddof=0) of scores by split."""
-    values = np.array([scores[split] for split in sorted(scores)], dtype=np.float64)
-    return float(values.mean()), float(values.std())
-
-
-def score_name(objective: str, split: int) -> str:
-    """Name a split's score among the metrics in trial.json."""
-    return f"split{split}_{objective}"
-
-
 def read_results(store: SearchStore) -> SearchResults:
     """Read all that a search's directory says.
 
@@ -198,12 +190,13 @@ def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
     order = {key(parameters): parameters for parameters in combinations(axes)}
     objective = parse_objective(identity["objective"])
     found: dict[str, TrialResult] = {}
-    for trial_id, state in store.read_trials():
-        place = key(state["hyperparameters"]["values"])
+    damage: list[str] = []
+    for files in read_trials(store, identity["folds"], objective.name):
+        place = None if files.parameters is None else key(files.parameters)
+        if files.damaged and (place is None or place in order):
+            damage.append(tell(files.damaged))
         if place in order:
-            found[place] = _trial(
-                store, trial_id, state, order[place], objective, identity["folds"]
-            )
+            found[place] = _trial(files, order[place], objective)
     trials = [found[place] for place in order if place in found]
     return SearchResults(
         experiment=identity["experiment"],
@@ -215,43 +208,35 @@ def _read(store: SearchStore, identity: Mapping[str, Any]) -> SearchResults:
         trials=tuple(_ranked(trials, objective)),
         total=len(order),
         about=identity,
+        damage=tuple(damage),
     )
 
 
-def _trial(
-    store: SearchStore,
-    trial_id: str,
-    state: Mapping[str, Any],
-    parameters: Parameters,
-    objective: Objective,
-    splits: int,
-) -> TrialResult:
-    status = state["status"]
-    records = [store.read_fold(trial_id, split) for split in range(splits)]
+def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> TrialResult:
     result = TrialResult(
-        trial_id=trial_id,
+        trial_id=files.trial_id,
         parameters=parameters,
-        status=status,
-        fit_seconds=_total([record.seconds if record else None for record in records]),
-        weights=records[0].weights if records[0] else None,
-        steps=_total([record.steps if record else None for record in records]),
-        reason=(state["message"] or "").partition("\n")[0] or None,
+        status=files.status,
+        fit_seconds=_total(files, lambda record: record.seconds),
+        weights=_size(files),
+        steps=_total(files, lambda record: record.steps),
+        reason=files.message.partition("\n")[0] or None,
     )
-    if status != COMPLETED:
+    if files.status != COMPLETED:
         return result
-    metrics = state["metrics"]["metrics"]
-    scores = {
-        split: metrics[score_name(objective.name, split)]["observations"][0]["value"][0]
-        for split in range(splits)
-    }
-    mean, std = summarise(scores)
-    return replace(result, scores=tuple(scores.values()), mean=mean, std=std)
+    scores = files.scores(objective.name)
+    mean, std = summarise(dict(enumerate(scores)))
+    return replace(result, scores=scores, mean=mean, std=std)
 
 
-def _total(parts: Sequence[_Number | None]) -> _Number | None:
-    """The sum; None if a part is missing."""
-    known = [part for part in parts if part is not None]
-    return sum(known[1:], known[0]) if len(known) == len(parts) else None
+def _total(files: TrialFiles, part: Callable[[FoldRecord], _Number | None]) -> _Number | None:
+    """The sum over all folds; None if one doesn't tell."""
+    known = [value for record in files.records.values() if (value := part(record)) is not None]
+    return sum(known[1:], known[0]) if known and len(known) == files.splits else None
+
+
+def _size(files: TrialFiles) -> int | None:
+    return next((record.size for record in files.records.values()), None)
 
 
 def _ranked(trials: list[TrialResult], objective: Objective) -> list[TrialResult]:

@@ -12,14 +12,37 @@ from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
+from kt_grid.jobs import describe
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
-from kt_grid.results import score_name, summarise
 from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Parameters
 from kt_grid.store import FoldRecord, SearchStore
+from kt_grid.trials import trial_metrics
 
 _REFIT = "refit"
+
+
+@dataclass(frozen=True)
+class TrialWork:
+    """A trial that is being run.
+
+    Attributes:
+        trial: The keras-tuner trial.
+        fit: How it is trained.
+        tasks: All its trainings, by split.
+        done: The records of those that are done, by split.
+    """
+
+    trial: Any
+    fit: FitArguments
+    tasks: dict[int, Task]
+    done: dict[int, FoldRecord]
+
+    @property
+    def missing(self) -> list[Task]:
+        """The trainings that are left to do."""
+        return [task for split, task in self.tasks.items() if split not in self.done]
 
 
 @dataclass(frozen=True)
@@ -56,28 +79,38 @@ class TrialRunner:
     observer: Observer
 
     def run(self, trial: Any, following: Parameters | None = None) -> dict[str, float]:
-        """Train and score the folds of a trial that have no record yet.
+        """Train and score the folds of a trial that have no record yet, in this process.
 
         Args:
             trial: A keras-tuner trial.
             following: The parameters of the trial that is likely to be next.
 
         Returns:
-            Metrics for trial.json: the mean over the folds of every metric under its own name,
-            and of the objective also the standard deviation (ddof=0) and every fold's score.
+            As `metrics`.
 
         Raises:
             FailedTrialError: If a training raises or its result isn't finite.
             FatalRuntimeError: If a record can't be written, from the StoreError.
         """
+        work = self.begin(trial)
+        for trained in self._train(trial, work.fit, work.missing, self._upcoming(trial, following)):
+            self.keep(work, trained)
+        return self.metrics(work)
+
+    def begin(self, trial: Any) -> TrialWork:
+        """Find out what is left to do for a trial.
+
+        Args:
+            trial: A keras-tuner trial.
+
+        Returns:
+            Its trainings, and the records of those that were done before an interruption.
+        """
         fit = self._fit_of(trial.hyperparameters.values)
         tasks = {task.split: task for task in self._tasks(trial.hyperparameters.values)}
         records = {split: self._stored(trial, task, fit) for split, task in tasks.items()}
         done = {split: record for split, record in records.items() if record is not None}
-        missing = [task for split, task in tasks.items() if split not in done]
-        for trained in self._train(trial, fit, missing, self._upcoming(trial, following)):
-            done[trained.split] = self._keep(trial, trained, tasks[trained.split].seed)
-        return self._metrics(done)
+        return TrialWork(trial, fit, tasks, done)
 
     def refit(self, trial: Any) -> Any:
         """Train a trial's combination on all rows.
@@ -103,6 +136,15 @@ class TrialRunner:
     def refit_seed(self, trial: Any) -> int:
         """Return the seed of a trial's refit."""
         return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
+
+    def steps(self, values: Parameters) -> float:
+        """Return how many optimizer steps a combination takes per fold, roughly.
+
+        Args:
+            values: Its parameters.
+        """
+        fit = self._fit_of(values)
+        return fit.epochs * -(-self.arrays.rows // fit.batch_size)
 
     def notes(self) -> dict[str, Any]:
         """Return what the splits and the targets say before anything is trained."""
@@ -130,11 +172,16 @@ class TrialRunner:
         return replace(self.fit, **chosen, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
-        """The record of a fold that was trained before an interruption."""
+        """The record of a fold that was trained before an interruption.
+
+        Without its weights it counts only if those of all folds are gone, as they are when
+        another trial was better.
+        """
         record = self.store.read_fold(trial.trial_id, task.split)
         if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
             return None
-        return record if self.store.weights(trial.trial_id, task.split).exists() else None
+        whole = self.store.has_weights(trial.trial_id, record)
+        return record if whole or not self.store.keeps_weights(trial.trial_id) else None
 
     def _train(
         self,
@@ -153,32 +200,41 @@ class TrialRunner:
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise
         except Exception as error:
-            first_line = str(error).partition("\n")[0]
-            raise keras_tuner.errors.FailedTrialError(
-                f"{type(error).__name__}: {first_line}"
-            ) from error
+            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
 
-    def _keep(self, trial: Any, trained: Trained, seed: int) -> FoldRecord:
+    def keep(self, work: TrialWork, trained: Trained) -> None:
+        """Write the record and the weights of a training that is done.
+
+        Args:
+            work: Its trial.
+            trained: It.
+
+        Raises:
+            FailedTrialError: If its score isn't finite.
+            FatalRuntimeError: If something can't be written, from the StoreError.
+        """
         record = FoldRecord(
             split=trained.split,
-            parameters=dict(trial.hyperparameters.values),
-            seed=seed,
+            parameters=dict(work.trial.hyperparameters.values),
+            seed=work.tasks[trained.split].seed,
             scores=self._named(trained.scores),
             epochs=trained.epochs,
             seconds=trained.seconds,
             engine=trained.engine,
-            weights=int(trained.model.count_params()),
+            size=trained.count_weights(),
             steps=trained.steps,
         )
         try:
-            self.store.write_fold(trial.trial_id, record, trained.save_weights)
+            self.store.write_fold(work.trial.trial_id, record, trained.save_weights)
         except KtGridError as error:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        except Exception as error:
+            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
         if trained.reason:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)
-        return record
+        work.done[trained.split] = record
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
@@ -190,15 +246,14 @@ class TrialRunner:
             )
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
-    def _metrics(self, records: Mapping[int, FoldRecord]) -> dict[str, float]:
-        name = self.objective.name
-        common = set.intersection(*(set(record.scores) for record in records.values()))
-        summaries = {
-            metric: summarise({split: record.scores[metric] for split, record in records.items()})
-            for metric in sorted(common)
-        }
-        return {
-            **{metric: mean for metric, (mean, _) in summaries.items()},
-            f"{name}_std": summaries[name][1],
-            **{score_name(name, split): records[split].scores[name] for split in sorted(records)},
-        }
+    def metrics(self, work: TrialWork) -> dict[str, float]:
+        """Sum up a trial whose trainings are all done.
+
+        Args:
+            work: The trial.
+
+        Returns:
+            Metrics for trial.json: the mean over the folds of every metric under its own name,
+            and of the objective also the standard deviation (ddof=0) and every fold's score.
+        """
+        return trial_metrics(self.objective.name, work.done)

@@ -15,7 +15,9 @@ from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
 from kt_grid.observer import Observer
-from kt_grid.results import COMPLETED, SearchResults, read_results
+from kt_grid.placement import Placement, check_environment
+from kt_grid.records import check_keep
+from kt_grid.results import SearchResults, read_results
 from kt_grid.space import (
     Grid,
     Parameters,
@@ -26,13 +28,17 @@ from kt_grid.space import (
     make_axes,
     replace_axes,
 )
-from kt_grid.store import SearchStore, check_keep
+from kt_grid.store import SearchStore
+from kt_grid.trials import COMPLETED, read_trials
 from kt_grid.zoom import propose_zoom
 
 CV = ("kfold", "shuffled-kfold")
 
 # Options that a line says otherwise, or that change nothing in a search's numbers.
-_NOT_REPEATED = ("grid", "overwrite", "keep", "refit")
+_NOT_REPEATED = (
+    *("grid", "directory", "overwrite", "keep", "refit"),
+    *("workers", "scheduler", "trial_timeout"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,9 @@ class Options:
         sample: Share of the rows to search on.
         objective: The experiment's by default.
         engine: What trains.
+        workers: Number of worker processes, or "auto".
+        scheduler: Address of a Dask scheduler.
+        trial_timeout: Seconds that a trial may take.
         directory: Where searches are kept.
         overwrite: Whether a search that is already there is deleted first.
         keep: "best" or "all": whose folds' weights are kept.
@@ -66,6 +75,9 @@ class Options:
     sample: float = 1.0
     objective: str | None = None
     engine: str = "auto"
+    workers: int | str = "auto"
+    scheduler: str | None = None
+    trial_timeout: float | None = None
     directory: Path = Path("runs")
     overwrite: bool = False
     keep: str = "best"
@@ -115,20 +127,25 @@ class Plan:
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
-        states = [state for _, state in self.store.read_trials()]
-        there = {key(s["hyperparameters"]["values"]) for s in states if s["status"] == COMPLETED}
+        trials = read_trials(self.store, self.splits, self.objective.name)
+        there = {key(t.parameters or {}) for t in trials if t.status == COMPLETED}
         return sum(key(parameters) in there for parameters in self.trials())
 
     def finished(self) -> SearchResults | None:
-        """Return the results if the directory already holds all that is asked for."""
+        """Return the results if the directory holds all that is asked for, and all of it whole."""
         if self.options.overwrite or not self.store.exists():
             return None
-        self.store.check_identity(self.identity)
+        if not self.store.check_identity(self.identity):
+            return None
         results = read_results(self.store)
         asked = {name: list(values) for name, values in self.grid.items()}
         if results.about.get("asked") != asked or not results.complete:
             return None
+        if results.damage or not self.store.has_state():
+            return None
         best = results.best
+        if best and self.store.lost_weights(best.trial_id):
+            return None
         if self.options.refit and best and self.store.refit_parameters() != best.parameters:
             return None
         return results
@@ -149,6 +166,8 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     """
     check_keep(options.keep)
     check_engine(options.engine)
+    check_environment()
+    Placement(options.workers, options.scheduler, options.trial_timeout)
     if not experiment.declares:
         check_names(options.grid, list(experiment.grid))
     grid = replace_axes(experiment.grid, options.grid)
@@ -218,7 +237,8 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 
     Raises:
         MismatchError: If the directory holds another search.
-        StoreError: If the directory can't be read or written.
+        LockedError: If another search is at work in it.
+        StoreError: If it can't be read or written.
     """
     finished = planned.finished()
     if finished is not None:
@@ -233,6 +253,9 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         grid=planned.grid,
         seed=options.seed,
         engine=options.engine,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        trial_timeout=options.trial_timeout,
         directory=options.directory,
         project_name=planned.experiment.name,
         overwrite=options.overwrite,
@@ -240,10 +263,11 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         about=_about(planned),
         observer=observer,
     )
-    tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
-    results = tuner.search_results()
-    if options.refit and results.completed:
-        tuner.refit()
+    with tuner.locked():
+        tuner.search(dataset.x, dataset.y, **planned.identity["fit"])
+        results = tuner.search_results()
+        if options.refit and results.completed:
+            tuner.refit()
     return results
 
 

@@ -1,54 +1,31 @@
 """The directory of one search: what is in it, and how it is read and written.
 
-Every file appears whole or not at all: it is written beside its place, flushed to the disk and
-renamed. A fold counts as trained when its record is there; its weights are written before it.
+Every file appears whole or not at all. A fold counts as trained when its record is there; its
+weights are written before it.
 """
 
-import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from kt_grid.errors import MismatchError, StoreError, UsageError
+from kt_grid.contents import BEST, IDENTITY, PREFIX, TRIAL, check_place, own_files, remove
+from kt_grid.errors import DamageError, MismatchError
+from kt_grid.files import (
+    checksum,
+    faults,
+    file_digest,
+    read_sealed,
+    write_file,
+    write_sealed,
+)
+from kt_grid.lock import SearchLock
+from kt_grid.records import FoldRecord as FoldRecord
 
 FORMAT = 1
-KEEP = ("all", "best")
-_IDENTITY = "search.json"
-_TRIAL = "trial.json"
-_PREFIX = "trial_"
-_CHECKSUM = "checksum"
-
-
-@dataclass(frozen=True)
-class FoldRecord:
-    """What one training on one split gave.
-
-    Attributes:
-        split: Number of the split, from 0.
-        parameters: The trial's parameters.
-        seed: Seed of the training.
-        scores: Metrics on the held-out rows, named with `val_`.
-        epochs: Epochs trained.
-        seconds: Wall time of the training and scoring.
-        engine: What trained it.
-        weights: Numbers that the model consists of, trainable or not; None in old records.
-        steps: Optimizer steps taken; None if unknown.
-    """
-
-    split: int
-    parameters: dict[str, Any]
-    seed: int
-    scores: dict[str, float]
-    epochs: int
-    seconds: float
-    engine: str
-    weights: int | None = None
-    steps: int | None = None
+_FINGERPRINT = "fingerprint"
 
 
 class SearchStore:
@@ -59,17 +36,17 @@ class SearchStore:
         name: The search's own folder in it.
 
     Raises:
-        StoreError: If `name` isn't a plain folder name.
+        StoreError: If `name` isn't a plain folder name, or `directory` can't be one.
     """
 
     def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
-        if name in ("", ".", "..") or len(name) > 200 or set(name) & set('/\\:\0"*?<>|'):
-            raise StoreError(f"Expected a plain name for the search's folder. Received: {name!r}")
-        self.root = Path(directory) / name
+        self.root = check_place(Path(directory), name)
+        self.lock = SearchLock(self.root)
+        self._stamp = ""
 
     def exists(self) -> bool:
         """Tell whether a search was begun here."""
-        return (self.root / _IDENTITY).exists()
+        return (self.root / IDENTITY).exists()
 
     def prepare(self) -> None:
         """Make the folder.
@@ -77,63 +54,106 @@ class SearchStore:
         Raises:
             StoreError: If that is impossible.
         """
-        with _faults(self.root):
+        with faults(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
 
-    def clear(self) -> None:
+    def clear(self, note: Callable[[str], None]) -> None:
         """Remove the search, if there is one.
 
-        Raises:
-            StoreError: If the folder holds something else than a search.
-        """
-        if not self.root.exists():
-            return
-        with _faults(self.root):
-            if any(self.root.iterdir()) and not self._holds_search():
-                raise StoreError(
-                    f"Expected {self.root} to hold a search. Received: other files. "
-                    "They are not deleted; choose another directory"
-                )
-            shutil.rmtree(self.root)
+        Args:
+            note: As `SearchLock.held` takes it.
 
-    def _holds_search(self) -> bool:
-        return any((self.root / name).exists() for name in (_IDENTITY, "oracle.json"))
+        Raises:
+            StoreError: If the folder holds anything else; then nothing is deleted.
+            LockedError: If somebody is at work there.
+        """
+        self._stamp = ""
+        with faults(self.root):
+            if self.root.exists() and [*own_files(self.root)]:
+                with self.lock.held(note):
+                    remove(self.root)
 
     def read_identity(self) -> dict[str, Any] | None:
         """Read search.json, or return None if no search was begun here.
 
         Raises:
-            StoreError: If the file is there but can't be read.
+            DamageError: If it isn't whole, or is missing beside trials.
         """
-        path = self.root / _IDENTITY
-        if not path.exists():
+        path = self.root / IDENTITY
+        if not path.exists() and not self.trial_ids():
             return None
-        identity = read_json(path)
-        if not isinstance(identity, dict) or identity.get("format") != FORMAT:
-            raise StoreError(
-                f"Expected {path} to be a search of format {FORMAT}. Received: a damaged or a "
-                "foreign file. Restore it, or start anew with --overwrite"
-            )
+        identity = read_sealed(path)
+        if identity is None or identity.get("format") != FORMAT:
+            raise self._damage("The line that began the search may restore it")
         return identity
 
-    def write_identity(self, identity: Mapping[str, Any]) -> None:
-        """Write search.json, unless it already says the same."""
-        entry = {"format": FORMAT, **identity}
-        if read_json(self.root / _IDENTITY) != entry:
-            write_json(self.root / _IDENTITY, entry)
+    def _damage(self, mend: str) -> DamageError:
+        path = self.root / IDENTITY
+        state = "a damaged or a foreign file" if path.exists() else "no such file beside trials"
+        return DamageError(
+            f"Expected {path} to be a search of format {FORMAT}. Received: {state}. "
+            f"{mend}, or begin anew with --overwrite"
+        )
 
-    def check_identity(self, wanted: Mapping[str, Any]) -> None:
+    def peek_identity(self) -> dict[str, Any]:
+        """Read search.json; an empty dict if it isn't there whole."""
+        return read_sealed(self.root / IDENTITY) or {}
+
+    def write_identity(
+        self, identity: Mapping[str, Any], notes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write search.json, unless it already says the same.
+
+        Args:
+            identity: What makes the search the same search.
+            notes: What else there is to say.
+        """
+        self._stamp = checksum(identity)
+        stamped = {_FINGERPRINT: self._stamp}
+        entry = {"format": FORMAT, **(notes or {}), **identity, **stamped}
+        if read_sealed(self.root / IDENTITY) != entry:
+            write_sealed(self.root / IDENTITY, entry)
+
+    def claim(
+        self, identity: Mapping[str, Any], notes: Mapping[str, Any], note: Callable[[str], None]
+    ) -> None:
+        """Begin a search here, or go on with it.
+
+        Args:
+            identity: What makes the search the same search.
+            notes: What else there is to say.
+            note: Is told if search.json has to be written again.
+
+        Raises:
+            StoreError: As `check_identity`; or if search.json can't be written.
+        """
+        if not self.check_identity(identity) and self.trial_ids():
+            note("search.json isn't whole; written again, as the trials' records agree with it")
+        self.write_identity(identity, notes)
+
+    def check_identity(self, wanted: Mapping[str, Any]) -> bool:
         """Refuse to go on in a directory that holds another search.
 
         Args:
             wanted: The entries of search.json that must agree.
 
+        Returns:
+            Whether search.json says so; if not, the trials' records do, or there are none.
+
         Raises:
-            MismatchError: With the first entry that doesn't, and both its values.
+            MismatchError: With the first entry that disagrees, and both its values.
+            DamageError: If search.json isn't whole, and no record says what search it was.
         """
-        present = self.read_identity()
+        try:
+            present = self.read_identity()
+        except DamageError:
+            if self._stamps() != {checksum(wanted)}:
+                raise self._damage(
+                    "No record beside it belongs to what is asked for; restore it"
+                ) from None
+            return False
         if present is None:
-            return
+            return False
         for name, value in wanted.items():
             if present.get(name) != value:
                 raise MismatchError(
@@ -141,30 +161,63 @@ class SearchStore:
                     f"{_brief(present.get(name))} there, {_brief(value)} asked for. "
                     "Choose another --directory, or replace it with --overwrite"
                 )
+        return True
+
+    def _stamps(self) -> set[str]:
+        """The fingerprints of the searches that the records on disk belong to."""
+        paths = [*self.root.glob(f"{PREFIX}*/{TRIAL}"), *self.root.glob(f"{PREFIX}*/fold_*.json")]
+        entries = (read_sealed(path) for path in paths)
+        return {str(entry.get("search")) for entry in entries if entry is not None}
+
+    @property
+    def stamp(self) -> str:
+        """Fingerprint of the search that search.json describes; empty if there is none."""
+        if not self._stamp:
+            self._stamp = str(self.peek_identity().get(_FINGERPRINT, ""))
+        return self._stamp
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
-        return self.root / f"{_PREFIX}{trial_id}"
+        return self.root / f"{PREFIX}{trial_id}"
 
-    def read_trials(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield every trial's id and state that can be read, in the order of the ids."""
-        paths = self.root.glob(f"{_PREFIX}*/{_TRIAL}")
-        for path in sorted(paths, key=lambda path: (len(path.parent.name), path.parent.name)):
-            state = read_json(path)
-            trial_id = path.parent.name.removeprefix(_PREFIX)
-            if isinstance(state, dict) and state.get("trial_id") == trial_id:
-                yield trial_id, state
+    def trial_ids(self) -> list[str]:
+        """List the trials that have a folder, in the order of their ids."""
+        names = [path.name for path in self.root.glob(f"{PREFIX}*") if path.is_dir()]
+        return [name.removeprefix(PREFIX) for name in sorted(names, key=lambda n: (len(n), n))]
+
+    def trial_file(self, trial_id: str) -> Path:
+        """Return where the state of a trial is kept."""
+        return self.trial_dir(trial_id) / TRIAL
+
+    def read_trial(self, trial_id: str) -> dict[str, Any] | None:
+        """Read a trial's state; None if it isn't there whole, or is another search's."""
+        state = read_sealed(self.trial_file(trial_id))
+        if state is None or (state.get("trial_id"), state.get("search")) != (trial_id, self.stamp):
+            return None
+        return state
 
     def write_trial(self, trial_id: str, state: Mapping[str, Any]) -> None:
-        """Write a trial's state."""
-        write_json(self.trial_dir(trial_id) / _TRIAL, state)
+        """Write a trial's state; keras-tuner reads past what is added to it."""
+        write_sealed(self.trial_file(trial_id), {**state, "search": self.stamp})
+
+    def fold_file(self, trial_id: str, split: int) -> Path:
+        """Return where the record of a fold is kept."""
+        return self.trial_dir(trial_id) / f"fold_{split}.json"
 
     def read_fold(self, trial_id: str, split: int) -> FoldRecord | None:
-        """Read the record of a trained fold; None if it isn't there whole."""
-        record = read_json(self.trial_dir(trial_id) / f"fold_{split}.json")
-        if not isinstance(record, dict) or record.pop(_CHECKSUM, None) != _checksum(record):
+        """Read the record of a trained fold; None if it isn't there whole, or is another's."""
+        entry = read_sealed(self.fold_file(trial_id, split))
+        try:
+            record = FoldRecord(**(entry or {}))
+        except TypeError:
             return None
-        return FoldRecord(**record)
+        return record if (record.split, record.search) == (split, self.stamp) else None
+
+    def read_folds(self, trial_id: str) -> list[FoldRecord]:
+        """Read all records of a trial that are whole."""
+        splits = range(len([*self.trial_dir(trial_id).glob("fold_*.json")]))
+        records = (self.read_fold(trial_id, split) for split in splits)
+        return [record for record in records if record is not None]
 
     def write_fold(
         self, trial_id: str, record: FoldRecord, save_weights: Callable[[Path], None] | None
@@ -173,23 +226,70 @@ class SearchStore:
 
         Args:
             trial_id: The trial.
-            record: The record.
+            record: The record, but for the digest and the fingerprint.
             save_weights: Writes the weights to the path that it is given, if they are kept.
         """
+        path = self.weights(trial_id, record.split)
         if save_weights is not None:
-            write_file(self.weights(trial_id, record.split), save_weights)
-        entry = asdict(record)
-        path = self.trial_dir(trial_id) / f"fold_{record.split}.json"
-        write_json(path, {**entry, _CHECKSUM: _checksum(entry)})
+            write_file(path, save_weights)
+            record = replace(record, weights=file_digest(path) or "")
+        write_sealed(
+            self.fold_file(trial_id, record.split), asdict(replace(record, search=self.stamp))
+        )
 
     def weights(self, trial_id: str, split: int) -> Path:
         """Return where the weights of a fold are kept."""
         return self.trial_dir(trial_id) / f"fold_{split}.weights.h5"
 
+    def has_weights(self, trial_id: str, record: FoldRecord) -> bool:
+        """Tell whether the weights of a fold are there and whole, or were never kept."""
+        if not record.weights:
+            return True
+        return file_digest(self.weights(trial_id, record.split)) == record.weights
+
+    def keeps_weights(self, trial_id: str) -> bool:
+        """Tell whether there are weights of any fold of a trial."""
+        return any(self.trial_dir(trial_id).glob("fold_*.weights.h5"))
+
+    def lost_weights(self, trial_id: str) -> list[int]:
+        """List the folds of a trial whose weights aren't whole, unless it keeps none at all."""
+        records = self.read_folds(trial_id) if self.keeps_weights(trial_id) else []
+        return [r.split for r in records if not self.has_weights(trial_id, r)]
+
+    def check_weights(self, trial_id: str, split: int) -> Path:
+        """Return where the weights of a fold are, if they are whole.
+
+        Raises:
+            DamageError: If they aren't, or if the fold's record isn't.
+        """
+        record, path = self.read_fold(trial_id, split), self.weights(trial_id, split)
+        if record is None or not self.has_weights(trial_id, record):
+            state = "a damaged file" if path.exists() else "no such file"
+            raise DamageError(
+                f"Expected the weights of a fold in {path}. Received: {state}. The line that "
+                "began the search trains the best trial's again"
+            )
+        return path
+
     def drop_weights(self, trial_id: str) -> None:
         """Delete the weights of a trial's folds."""
-        for path in self.trial_dir(trial_id).glob("fold_*.weights.h5"):
-            path.unlink(missing_ok=True)
+        self._delete(trial_id, "fold_*.weights.h5")
+
+    def drop_fold(self, trial_id: str, split: int) -> None:
+        """Delete the record of a fold, so that it is trained again."""
+        self._delete(trial_id, self.fold_file(trial_id, split).name)
+
+    def discard(self, trial_id: str) -> None:
+        """Delete a trial's files, of which nothing can be told any more."""
+        self._delete(trial_id, "fold_*.json")
+        self._delete(trial_id, TRIAL)
+
+    def _delete(self, trial_id: str, pattern: str) -> None:
+        folder = self.trial_dir(trial_id)
+        # What a link leads to isn't ours to delete.
+        for path in () if folder.is_symlink() else folder.glob(pattern):
+            with faults(path):
+                path.unlink(missing_ok=True)
 
     @property
     def oracle_file(self) -> Path:
@@ -201,120 +301,43 @@ class SearchStore:
         """Where keras-tuner keeps the tuner's state."""
         return self.root / "tuner0.json"
 
-    @contextmanager
-    def without_tuner_file(self) -> Iterator[None]:
-        """Set keras-tuner's file of the tuner's state aside, and put it back."""
-        present = read_json(self.tuner_file)
-        self.tuner_file.unlink(missing_ok=True)
-        try:
-            yield
-        finally:
-            if present is not None:
-                write_json(self.tuner_file, present)
+    def has_state(self) -> bool:
+        """Tell whether keras-tuner's files are there and whole."""
+        return None not in (read_sealed(self.oracle_file), read_sealed(self.tuner_file))
 
     @property
     def model_file(self) -> Path:
         """Where the refitted model is kept."""
-        return self.root / "best" / "model.keras"
+        return self.root / BEST / "model.keras"
 
     @property
     def refit_file(self) -> Path:
         """Where it is kept how the refitted model came about."""
-        return self.root / "best" / "refit.json"
+        return self.root / BEST / "refit.json"
+
+    def read_refit(self) -> dict[str, Any] | None:
+        """Read how the refitted model came about; None if it isn't there, or not whole."""
+        entry = read_sealed(self.refit_file)
+        if entry is None or file_digest(self.model_file) != entry.pop("model", None):
+            return None
+        return entry
+
+    def write_refit(self, record: Mapping[str, Any], save: Callable[[Path], None]) -> None:
+        """Write the refitted model, then the record that makes it count.
+
+        Args:
+            record: How it came about.
+            save: Writes the model to the path that it is given.
+        """
+        with faults(self.refit_file):
+            self.refit_file.unlink(missing_ok=True)
+        write_file(self.model_file, save)
+        write_sealed(self.refit_file, {**record, "model": file_digest(self.model_file)})
 
     def refit_parameters(self) -> dict[str, Any] | None:
-        """Return the parameters of the refitted model; None if there is no such model."""
-        record = read_json(self.refit_file)
-        if not isinstance(record, dict) or not self.model_file.exists():
-            return None
-        parameters: dict[str, Any] | None = record.get("parameters")
+        """Return the parameters of the refitted model; None if there is no whole one."""
+        parameters: dict[str, Any] | None = (self.read_refit() or {}).get("parameters")
         return parameters
-
-
-def check_keep(keep: str) -> str:
-    """Refuse a word that doesn't say whose weights to keep.
-
-    Args:
-        keep: The word.
-
-    Returns:
-        The same.
-
-    Raises:
-        UsageError: If it isn't one of `KEEP`.
-    """
-    if keep not in KEEP:
-        raise UsageError(f"Expected keep to be one of {', '.join(KEEP)}. Received: {keep!r}")
-    return keep
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file; None if it is missing, damaged or unreadable."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file whole or not at all.
-
-    Raises:
-        StoreError: If it can't be written.
-    """
-    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
-    write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
-
-    Raises:
-        StoreError: If it can't be written.
-    """
-
-    def write(beside: Path) -> None:
-        beside.write_text(text, encoding="utf-8")
-
-    write_file(path, write)
-
-
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file beside its place, flush it to the disk, and move it there.
-
-    Args:
-        path: The file's place; its folder is made if need be.
-        write: Writes the content to the path it is given, which ends like `path`.
-
-    Raises:
-        StoreError: If it can't be written.
-    """
-    beside = path.with_name(f"writing.{path.name}")
-    with _faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-
-
-@contextmanager
-def _faults(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into StoreErrors."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"Expected to write {path}. Received: {error.strerror or error}. "
-            "Mend that or choose another --directory; what is finished stays on disk"
-        ) from error
-
-
-def _checksum(entry: Mapping[str, Any]) -> str:
-    text = json.dumps(entry, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _brief(value: object) -> str:

@@ -2,37 +2,42 @@
 
 import math
 import os
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments
-from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
+from kt_grid.engines.own_fit import fit_arguments, passed_axes
 from kt_grid.errors import KtGridError, PredictionError
+from kt_grid.files import write_file, write_sealed
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
-from kt_grid.identity import make_identity, package_versions, source_digest
+from kt_grid.identity import make_identity, make_notes, source_digest
+from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
-from kt_grid.models import KeptModels, load_refit
+from kt_grid.models import KeptModels
 from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
-from kt_grid.results import SearchResults, read_results
+from kt_grid.placement import Placement, check_environment
+from kt_grid.records import check_keep
 from kt_grid.runner import TrialRunner
+from kt_grid.searched import Searched
 from kt_grid.seeds import check_seed
-from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
-from kt_grid.store import SearchStore, check_keep, write_file, write_json
+from kt_grid.space import FIT_AXES, Grid, check_values
+from kt_grid.store import SearchStore
 
-if TYPE_CHECKING:
-    import pandas as pd
+_LOOKAHEAD = 1000
 
 
-class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
+class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
     """Tries every combination of a grid, each trained and scored on k folds.
 
     A fold's score is the model's after its last epoch, on the rows held out. Everything is kept
@@ -51,6 +56,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         directory: Where searches are kept.
         project_name: This search's folder in it.
         overwrite: Whether a search that is already there is deleted first.
+        workers: Number of worker processes; 1 trains in this process; "auto" does so too, until
+            it is worth while to use all cores. Results are the same with any number.
+        scheduler: Address of a Dask scheduler whose workers train, such as `tcp://host:8786`.
+        trial_timeout: Seconds that a trial may take; trials run in worker processes then.
         keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on.
@@ -75,11 +84,16 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         directory: str | os.PathLike[str] = "runs",
         project_name: str = "search",
         overwrite: bool = False,
+        workers: int | str = 1,
+        scheduler: str | None = None,
+        trial_timeout: float | None = None,
         keep: str = "all",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
     ) -> None:
         check_keep(keep)
+        check_environment()
+        self.placement = Placement(workers, scheduler, trial_timeout)
         self.target = as_objective(objective)
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
@@ -90,16 +104,17 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
         self.store = SearchStore(directory, project_name)
         if overwrite:
-            self.store.clear()
+            self.store.clear(self.observer.note)
         self.store.prepare()
-        with self.store.without_tuner_file():
-            # keras-tuner would reload from that file, and say so on stdout.
+        with tempfile.TemporaryDirectory() as empty:
+            # keras-tuner would reload from tuner0.json, and say so on stdout.
             super().__init__(
                 oracle=make_oracle(self.target, seed, self.grid),
                 hypermodel=hypermodel,
-                directory=str(directory),
+                directory=empty,
                 project_name=project_name,
             )
+        self.directory = str(directory)
         self.oracle.store = self.store
         self.oracle.reload()
         self._models = KeptModels(self.store, self.hypermodel, self.target)
@@ -108,6 +123,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._model_source = source_digest(hypermodel)
         self._runner: TrialRunner | None = None
         self._failure = ""
+        self._left = 0
 
     def search(self, x: Any, y: Any, *, sample_weight: Any = None, **fit_arguments: Any) -> None:
         """Train and score every combination that isn't finished yet.
@@ -123,23 +139,70 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             MismatchError: If the directory holds another search.
             SplitError: If the folds can't be made of these rows.
             UsageError: If arrays disagree in length, or an argument has no meaning here.
+            LockedError: If another search is at work in the directory.
         """
-        fit_arguments.pop("verbose", None)
-        self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
+        with self.locked():
+            fit_arguments.pop("verbose", None)
+            self._search(as_arrays(x, y, sample_weight), fit_arguments)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others from training in the search's directory while a `with` block runs."""
+        return self.store.lock.held(self.observer.note)
+
+    def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
+        self._runner = self._make_runner(arrays, fit_arguments)
         identity = self._identity(self._runner)
-        self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **self._runner.notes(), **identity})
+        about = {**self.about, **self._runner.notes()}
+        notes = make_notes(
+            self.project_name, count_repeats(self.cv), self.oracle.axes, self.grid, about
+        )
+        self.store.claim(identity, notes, self.observer.note)
+        self.oracle.reload()
+        self.oracle.mend(self.observer.note)
         self.keeper.settle()
-        finished = len(self.oracle.finished_trials())
-        self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
+        total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
+        # Counted on, because to count them anew takes longer the larger the grid is.
+        self._left = total - finished
+        self.observer.begin(total, len(self._runner.splits), finished)
+        self.placement.begin()
+        self.oracle.suspended = not self.placement.begins_here
         try:
-            super().search()
+            self._run_trials(self._runner)
+            while self.keeper.reopen_lost(self.observer.note):
+                self._run_trials(self._runner)
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
             raise
         finally:
             self.observer.end()
+
+    def _run_trials(self, runner: TrialRunner) -> None:
+        """Run the trials that are left, here or wherever they had better run."""
+        if not self.oracle.suspended:
+            super().search()
+        if self.oracle.suspended:
+            self._search_elsewhere(runner)
+
+    def _search_elsewhere(self, runner: TrialRunner) -> None:
+        """Run the trials that are left in worker processes or on a cluster."""
+        self.oracle.suspended = False
+        if self._left:
+            context = Context(self.hypermodel, runner.arrays, runner.splits, self.engine_name)
+            self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
+            with self.placement.open(context.pack(), self._left) as workers:
+                hooks = (self.on_trial_begin, self._end_elsewhere)
+                Dispatcher(self.oracle, runner, workers, *hooks).run()
+        self.on_search_end()
+
+    def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:
+        """Take the end of a trial that ran in a worker."""
+        if metrics is None:
+            self._failure = reason
+        else:
+            self.oracle.update_trial(trial.trial_id, metrics)
+            trial.status = TrialStatus.COMPLETED
+        self.on_trial_end(trial)
 
     def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
         fit = fit_arguments(self.hypermodel, given)
@@ -151,23 +214,15 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             splits=make_splits(self.cv, arrays.rows, arrays.y),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=self._declare_fit(arrays, fit),
+            passed_axes=passed_axes(self.hypermodel, self.oracle, self.grid, arrays, fit),
             longest=max(
-                (n for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
+                (int(n) for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
                 default=0,
             ),
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
         )
-
-    def _declare_fit(self, arrays: Arrays, fit: FitArguments) -> tuple[str, ...]:
-        """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed."""
-        if not overrides_fit(self.hypermodel):
-            return ()
-        space, supplied = declare_fit(self.hypermodel, self.oracle.get_space(), arrays, fit)
-        self.oracle.update_space(space)
-        return tuple(name for name in FIT_AXES if name in self.grid and name not in supplied)
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
         return make_identity(
@@ -181,23 +236,12 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             engine=self.engine_name,
         )
 
-    def _notes(self) -> dict[str, Any]:
-        """What search.json says beyond the search's identity."""
-        return {
-            "experiment": self.project_name,
-            "repeats": count_repeats(self.cv),
-            "grid": [axis.to_json() for axis in self.oracle.axes],
-            "asked": {name: list(values) for name, values in self.grid.items()},
-            "versions": package_versions(),
-            **self.about,
-        }
-
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
         """Train and score the folds of a trial that have no record yet.
 
         Args:
             trial: The trial.
-            *args: Unused, as `search` keeps the data; so are `kwargs`.
+            *args: Unused, as `search` keeps the data.
             **kwargs: Unused.
 
         Returns:
@@ -223,85 +267,24 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
         self.observer.trial(ended.hyperparameters.values, ended.score, self.keeper.best_score)
+        self._left -= 1
+        self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
 
     def on_search_end(self) -> None:
         """Write keras-tuner's own files once; per trial they would grow with the square."""
+        if self.oracle.suspended:
+            return
         self.keeper.settle()
         self.save()
 
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
         self.oracle.save()
-        write_json(self.store.tuner_file, self.get_state())
-
-    def results(self) -> "pd.DataFrame":
-        """Return one row per trial, with scikit-learn's column names.
-
-        Returns:
-            `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
-            `rank_test_score`, `mean_fit_time` (seconds), in grid order.
-        """
-        return self.search_results().to_frame()
-
-    def search_results(self) -> SearchResults:
-        """Return the results as objects."""
-        return read_results(self.store)
-
-    @property
-    def best_score(self) -> float:
-        """The mean score of the best trial."""
-        return float(self._best_trial().score)
-
-    @property
-    def best_params(self) -> Parameters:
-        """The parameters of the best trial."""
-        return dict(self._best_trial().hyperparameters.values)
-
-    def _best_trial(self) -> Any:
-        best = self.oracle.get_best_trials(1)
-        if not best:
-            raise PredictionError(
-                f"Expected a completed trial in {self.store.root}. Received: none. Search first"
-            )
-        return best[0]
+        write_sealed(self.store.tuner_file, self.get_state())
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
-        """Write a model's weights as those of a trial's fold.
-
-        Args:
-            trial_id: The trial.
-            model: The model.
-            step: Number of the split.
-        """
+        """Write a model's weights as those of a trial's fold, whose number is `step`."""
         write_file(self.store.weights(trial_id, step), model.save_weights)
-
-    def load_model(self, trial: Any) -> Any:
-        """Load the best fold's model of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            The trained model of the fold with the best score, the first of equal ones.
-
-        Raises:
-            PredictionError: If the trial isn't completed, or its weights weren't kept.
-        """
-        return self._models.best_fold(trial, self._runner)
-
-    def load_fold_models(self, trial: Any) -> list[Any]:
-        """Load the models of all folds of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            One trained model per fold.
-
-        Raises:
-            PredictionError: As `load_model`.
-        """
-        return self._models.all_folds(trial, self._runner)
 
     def refit(
         self, x: Any = None, y: Any = None, *, sample_weight: Any = None, **fit_arguments: Any
@@ -319,6 +302,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
 
         Raises:
             PredictionError: If no trial is completed, or there is no data.
+            LockedError: If another search is at work in the directory.
         """
         trial = self._best_trial()
         runner = self._runner
@@ -326,7 +310,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             arrays = as_arrays(x, y, sample_weight)
             runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
         runner = runner or self._searched()
-        return self._models.refit(runner, trial, self._identity(runner))
+        with self.locked():
+            return self._models.refit(runner, trial, self._identity(runner))
 
     def _recorded_fit(self) -> dict[str, Any]:
         """The fit arguments of the search, from this process or from its directory."""
@@ -334,17 +319,3 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             return self._runner.fit.given()
         fit = (self.store.read_identity() or {}).get("fit", {})
         return {name: fit[name] for name in FIT_AXES if name in fit}
-
-    def predict(self, x: Any) -> Any:
-        """Predict with the refitted model.
-
-        Args:
-            x: Rows, as `search` takes them.
-
-        Returns:
-            What the model's `predict` returns.
-
-        Raises:
-            PredictionError: If there is no refitted model.
-        """
-        return load_refit(self.store).predict(x, verbose=0)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kt_grid import data, space
+from kt_grid.engines.base import Trained
 from kt_grid.store import FoldRecord, SearchStore
 
 # A busy machine must not fail a test.
@@ -59,17 +60,13 @@ def make_search(tmp_path):
     def make(grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, **about):
         store = SearchStore(tmp_path, name)
         axes = space.make_axes(grid)
-        store.write_identity(
-            {
-                "experiment": name,
-                "grid": [axis.to_json() for axis in axes],
-                "objective": objective,
-                "folds": folds,
-                "repeats": 1,
-                "seed": 7,
-            }
-            | about
-        )
+        notes = {
+            "experiment": name,
+            "grid": [axis.to_json() for axis in axes],
+            "repeats": 1,
+        }
+        identity = {"objective": objective, "folds": folds, "seed": 7}
+        store.write_identity(identity, notes | about)
         for number, (values, outcome) in enumerate(
             zip(space.combinations(axes), outcomes, strict=False)
         ):
@@ -104,3 +101,53 @@ def _write_trial(store, trial_id, values, outcome, objective):
         "message": f"{outcome}\n\nTraceback" if failed else None,
     }
     store.write_trial(trial_id, state)
+
+
+class StubEngine:
+    """Scores by the seed alone, in no time; its models are bytes. Notes what it trains."""
+
+    name = "stub"
+
+    def __init__(self):
+        self.trained = []
+
+    def run(self, hypermodel, hyperparameters, arrays, fit, tasks, upcoming=None):
+        for task in tasks:
+            self.trained.append((hyperparameters.values.get("units"), task.split))
+            score = float(np.random.RandomState(task.seed % 2**32).uniform())
+            scores = {"val_accuracy": score, "val_loss": 1 - score}
+            yield Trained(task.split, scores, fit.epochs, 0.25, StubModel(task.seed), "stub")
+
+
+class StubModel:
+    def __init__(self, seed):
+        self.weights = np.random.RandomState(seed % 2**32).bytes(64)
+
+    def save_weights(self, path):
+        path.write_bytes(self.weights)
+
+
+@pytest.fixture
+def stub_search(monkeypatch):
+    """A search of four trials and three folds in a directory; returns the tuner and the engine."""
+    import keras
+
+    import kt_grid.tuner
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+
+    def build(hp):
+        hp.Choice("units", [2, 3, 4, 5])
+        return model
+
+    def make(directory, *, search=True, **options):
+        engine = StubEngine()
+        monkeypatch.setattr(kt_grid.tuner, "make_engine", lambda _: engine)
+        options = {"cv": 3, "project_name": "search", **options}
+        tuner = kt_grid.tuner.CrossValidationTuner(build, directory=directory, **options)
+        if search:
+            tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
+        return tuner, engine
+
+    return make

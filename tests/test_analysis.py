@@ -5,9 +5,10 @@ import pytest
 import scipy.stats
 
 from kt_grid.analysis import analyse
+from kt_grid.files import write_sealed
 from kt_grid.results import read_results
 from kt_grid.statistics import compare_with_best, corrected_t_test
-from kt_grid.store import SearchStore, write_json
+from kt_grid.store import SearchStore
 
 SCORES = [[0.70, 0.72, 0.74], [0.71, 0.70, 0.75], [0.30, 0.35, 0.31]]
 GRID = {"n": [1, 2, 3]}
@@ -65,7 +66,7 @@ def give_costs(analysis, tmp_path, costs):
     for trial, (weights, steps) in zip(analysis.trials, costs, strict=True):
         for split in range(3):
             record = store.read_fold(trial.trial.trial_id, split)
-            changed = type(record)(**{**vars(record), "weights": weights, "steps": steps})
+            changed = type(record)(**{**vars(record), "size": weights, "steps": steps})
             store.write_fold(trial.trial.trial_id, changed, None)
     return analyse(read_results(store))
 
@@ -130,5 +131,5 @@ def test_old_searches_without_notes_are_analysed(make_search):
     results = read_results(store)
     assert (results.test_ratio, results.test_rows, results.baseline) == (0.5, 100, None)
     assert results.fresh_folds
-    write_json(store.root / "search.json", {**store.read_identity(), "repeats": 3})
+    write_sealed(store.root / "search.json", {**store.read_identity(), "repeats": 3})
     assert not read_results(store).fresh_folds

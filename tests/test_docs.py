@@ -22,8 +22,8 @@ COMMANDS = [
 OPTIONS = {
     "run": (
         "--grid --folds --cv --repeats --seed --data --target --objective --sample --engine "
-        "--directory --overwrite --keep --no-refit --zoom --dry-run "
-        "--quiet"
+        "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
+        "--dry-run --quiet"
     ),
     "report": "--format --output --published --directory",
     "predict": "--data --output --ensemble --directory",

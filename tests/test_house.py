@@ -16,14 +16,18 @@ PACKAGE = Path(kt_grid.__file__).parent
 # A module may import those of the lines above its own; a package counts as one module.
 LAYERS = (
     "errors",
-    "objective seeds space",
-    "data observer",
-    "folds store",
-    "arrays baseline identity results",
+    "objective seeds space backend serving",
+    "data observer schedule executors files interruption",
+    "lock records",
+    "contents",
+    "folds store cluster",
+    "arrays baseline identity trials",
+    "results revival",
     "engines",
-    "oracle",
+    "jobs oracle placement",
     "keeping runner",
-    "models",
+    "dispatch models",
+    "searched",
     "tuner",
     "effects experiments statistics",
     "analysis scales",
@@ -33,7 +37,7 @@ LAYERS = (
     "charts",
     "picture",
     "plots",
-    "export facts hparams options tables",
+    "export facts hparams options process tables",
     "page",
     "report",
     "overview_page",
@@ -71,10 +75,10 @@ def test_no_module_imports_itself_by_a_detour():
 @pytest.mark.parametrize(
     ("packages", "allowed"),
     [
-        pytest.param({"typer", "click"}, {"cli", "options"}, id="typer"),
+        pytest.param({"typer", "click"}, {"cli", "options", "process"}, id="typer"),
         pytest.param({"rich"}, {"cli", "progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
-        pytest.param({"pandas"}, {"results", "tuner"}, id="pandas"),
+        pytest.param({"pandas"}, {"results", "searched"}, id="pandas"),
         pytest.param({"matplotlib"}, {"charts", "picture", "plots"}, id="matplotlib"),
         pytest.param({"scipy"}, {"statistics"}, id="scipy"),
         pytest.param({"tensorboard"}, {"hparams"}, id="tensorboard"),
@@ -85,7 +89,7 @@ def test_packages_are_imported_where_they_belong(packages, allowed):
     assert users == allowed
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "cli"])
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("cli", "process")])
 def test_only_the_command_line_prints_or_exits(name):
     calls = [node for node in ast.walk(_tree(name)) if isinstance(node, ast.Call)]
     called = {ast.unparse(call.func) for call in calls}

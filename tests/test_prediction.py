@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from kt_grid.errors import DataError, PredictionError, StoreError
+from kt_grid.errors import DamageError, DataError, PredictionError, StoreError
 from kt_grid.prediction import load_best_model, predict_file
-from kt_grid.store import SearchStore, write_file, write_json
+from kt_grid.store import FoldRecord, SearchStore
 
 X = np.array([[1, 2], [3, -1], [-2, 0.5], [0, 0]], dtype=np.float32)
 FEATURES = ("left", "right")
@@ -38,9 +38,9 @@ def make(store, units, activation, loss, folds=2):
         drawn.append([RANDOM.normal(size=w.shape) for w in model.get_weights()])
         model.set_weights(drawn[-1])
         if split is not None:
-            write_file(store.weights("0001", split), model.save_weights)
-    write_file(store.model_file, model.save)
-    write_json(store.refit_file, {"trial_id": "0001", "parameters": {"units": units}})
+            record = FoldRecord(split, {"units": units}, 1, {}, 1, 1.0, "keras")
+            store.write_fold("0001", record, model.save_weights)
+    store.write_refit({"trial_id": "0001", "parameters": {"units": units}}, model.save)
     return drawn
 
 
@@ -146,18 +146,46 @@ def test_nothing_can_be_predicted_before_a_search(store, rows_csv):
         load_best_model(store.root)
 
 
-@pytest.mark.parametrize("missing", ["model_file", "refit_file"])
-def test_half_a_refit_is_none(store, rows_csv, missing):
+def test_a_refit_without_its_model_is_none(store, rows_csv, raises):
     make(store, 1, "linear", "mse")
-    getattr(store, missing).unlink()
-    with pytest.raises(PredictionError, match="without --no-refit"):
+    store.model_file.unlink()
+    with raises(PredictionError, "without --no-refit"):
         list(predict_file(store, rows_csv))
 
 
-def test_an_ensemble_needs_all_folds(store, rows_csv):
+def alter(path):
+    """One bit in the middle, where a model's weights are."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("spoil", [alter, cut])
+@pytest.mark.parametrize("name", ["model_file", "refit_file"])
+def test_nothing_is_predicted_with_a_damaged_refit(store, rows_csv, raises, name, spoil):
     make(store, 1, "linear", "mse")
-    store.weights("0001", 1).unlink()
-    with pytest.raises(PredictionError, match=r"no .*fold_1\.weights\.h5"):
+    spoil(getattr(store, name))
+    with raises(DamageError, "model.keras", "refit.json", "another checksum"):
+        list(predict_file(store, rows_csv))
+
+
+@pytest.mark.parametrize("spoil", [alter, cut, lambda path: path.unlink()])
+def test_an_ensemble_needs_all_folds_whole(store, rows_csv, raises, spoil):
+    make(store, 1, "linear", "mse")
+    spoil(store.weights("0001", 1))
+    with raises(DamageError, "fold_1.weights.h5"):
+        list(predict_file(store, rows_csv, ensemble=True))
+    assert list(predict_file(store, rows_csv))
+
+
+def test_an_ensemble_of_weights_that_were_dropped_is_refused(store, rows_csv, raises):
+    make(store, 1, "linear", "mse")
+    store.drop_weights("0001")
+    with raises(PredictionError, "--ensemble", "--overwrite"):
         list(predict_file(store, rows_csv, ensemble=True))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kt_grid import report
 from kt_grid.errors import UsageError
+from kt_grid.files import write_sealed
 from kt_grid.published import published_results
 from kt_grid.results import read_results
 
@@ -313,7 +314,7 @@ def test_axes_that_do_not_count_are_empty(make_search):
     store = make_search({"kind": ["a", "b"]}, [[1.0], [0.5]], folds=1)
     condition = {"parent": "kind", "values": ["z"]}
     axes = [*store.read_identity()["grid"], {"name": "n", "values": [1], "conditions": [condition]}]
-    store.write_identity({**store.read_identity(), "grid": axes})
+    write_sealed(store.root / "search.json", {**store.read_identity(), "grid": axes})
     text = report.render(read_results(store), "csv")
     assert [row["param_n"] for row in csv.DictReader(io.StringIO(text))] == ["", ""]
 

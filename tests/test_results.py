@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kt_grid.errors import StoreError
-from kt_grid.results import read_results, summarise
-from kt_grid.store import SearchStore, read_json, write_json
+from kt_grid.files import read_sealed, write_sealed
+from kt_grid.results import read_results
+from kt_grid.store import SearchStore
+from kt_grid.trials import summarise
 
 GRID = {"units": [5, 10], "rate": [0.1, 0.2]}
 SCORES = [[0.5, 0.75, 1.0], [0.25, 0.25, 0.25], [1.0, 0.75, 0.5], [0.0, 0.5, 0.25]]
@@ -151,34 +153,38 @@ def test_search_json_without_an_entry(make_search, raises, entry):
     store = make_search(GRID, SCORES)
     identity = store.read_identity()
     del identity[entry]
-    write_json(store.root / "search.json", identity)
+    write_sealed(store.root / "search.json", identity)
     with raises(StoreError, str(store.root), entry):
         read_results(store)
 
 
-@pytest.mark.parametrize(
-    ("place", "value"),
-    [
-        pytest.param(["status"], ..., id="no-status"),
-        pytest.param(["hyperparameters"], None, id="no-parameters"),
-        pytest.param(["metrics", "metrics"], {}, id="no-metrics"),
-        pytest.param(["metrics", "metrics", "split1_val_accuracy", "observations"], [], id="empty"),
-        pytest.param(
-            ["metrics", "metrics", "split1_val_accuracy", "observations"],
-            [{"value": []}],
-            id="no-value",
-        ),
-        pytest.param(
-            ["metrics", "metrics", "split1_val_accuracy", "observations"],
-            [{"value": ["x"]}],
-            id="text",
-        ),
-    ],
-)
-def test_damaged_trial(make_search, raises, place, value):
+ALTERED = {
+    "no status": (["status"], ...),
+    "no parameters": (["hyperparameters"], None),
+    "no metrics": (["metrics", "metrics"], {}),
+    "no observation": (["metrics", "metrics", "split1_val_accuracy", "observations"], []),
+    "no value": (
+        ["metrics", "metrics", "split1_val_accuracy", "observations"],
+        [{"value": []}],
+    ),
+    "a text": (
+        ["metrics", "metrics", "split1_val_accuracy", "observations"],
+        [{"value": ["x"]}],
+    ),
+    "another score": (
+        ["metrics", "metrics", "split1_val_accuracy", "observations"],
+        [{"value": [0.875]}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "value"), ALTERED.values(), ids=ALTERED)
+def test_a_trial_that_disagrees_with_its_folds_is_worked_out_from_them(make_search, place, value):
+    """Whoever alters trial.json and its checksum with it can't alter the result."""
     store = make_search(GRID, SCORES)
-    path = store.trial_dir("0001") / "trial.json"
-    state = inner = read_json(path)
+    whole = read_results(store)
+    path = store.trial_file("0001")
+    state = inner = read_sealed(path)
     *way, last = place
     for name in way:
         inner = inner[name]
@@ -186,9 +192,94 @@ def test_damaged_trial(make_search, raises, place, value):
         del inner[last]
     else:
         inner[last] = value
-    write_json(path, state)
-    with raises(StoreError, str(store.root)):
+    write_sealed(path, state)
+    results = read_results(store)
+    assert results.trials == whole.trials
+    assert results.damage == ("trial_0001/trial.json is damaged",)
+
+
+SPOIL = {
+    "emptied": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "junk": lambda path: path.write_bytes(bytes(range(256))),
+    "a figure altered": lambda path: path.write_text(path.read_text().replace("0.25", "0.75")),
+    "deleted": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL)
+@pytest.mark.parametrize("name", ["trial.json", "fold_0.json", "fold_2.json"])
+def test_one_file_of_a_completed_trial_can_be_spared_but_is_missed(make_search, name, spoil):
+    store = make_search(GRID, SCORES)
+    whole = read_results(store)
+    spoil(store.trial_dir("0001") / name)
+    results = read_results(store)
+    assert [t.scores for t in results.trials] == [t.scores for t in whole.trials]
+    assert [t.rank for t in results.trials] == [t.rank for t in whole.trials]
+    state = "missing" if spoil is SPOIL["deleted"] else "damaged"
+    assert results.damage == (f"trial_0001/{name} is {state}",)
+
+
+def test_a_trial_of_which_too_little_is_left_is_not_finished(make_search):
+    store = make_search(GRID, SCORES)
+    for name in ("trial.json", "fold_1.json"):
+        (store.trial_dir("0001") / name).write_text("{")
+    results = read_results(store)
+    assert [t.status for t in results.trials] == ["COMPLETED", "RUNNING", "COMPLETED", "COMPLETED"]
+    assert not results.complete
+    assert results.damage == (
+        "trial_0001/trial.json is damaged, trial_0001/fold_1.json is damaged",
+    )
+
+
+def test_a_trial_of_which_nothing_is_left_is_missed(make_search):
+    store = make_search(GRID, [*SCORES[:3], "ValueError: bad"])
+    store.trial_file("0003").write_text("{")
+    results = read_results(store)
+    assert len(results.trials) == 3
+    assert results.damage == ("trial_0003/trial.json is damaged",)
+
+
+def test_a_folder_that_was_only_made_is_no_damage(make_search):
+    store = make_search(GRID, SCORES[:2])
+    store.trial_dir("0002").mkdir()
+    assert read_results(store).damage == ()
+
+
+def test_records_of_other_parameters_do_not_count(make_search):
+    store = make_search(GRID, SCORES)
+    other = store.fold_file("0002", 1).read_bytes()
+    store.fold_file("0001", 1).write_bytes(other)
+    results = read_results(store)
+    assert results.trials[1].scores == (0.25, 0.25, 0.25)
+    assert results.damage == ("trial_0001/fold_1.json is damaged",)
+
+
+def test_damage_outside_the_grid_is_nobodys_business(make_search):
+    make_search({"units": [5, 10]}, [[0.5], [0.25]], folds=1)
+    store = make_search({"units": [10]}, [], folds=1)
+    store.fold_file("0000", 0).write_text("{")
+    assert read_results(store).damage == ()
+
+
+def test_a_search_without_its_json_is_named(make_search, raises):
+    store = make_search(GRID, SCORES)
+    (store.root / "search.json").unlink()
+    with raises(StoreError, "search.json", "no such file beside trials", "--overwrite"):
         read_results(store)
+
+
+def test_a_write_between_two_looks_is_no_damage(make_search, monkeypatch):
+    store = make_search(GRID, SCORES)
+    looks = []
+
+    def late(self, trial_id, split, read=SearchStore.read_fold):
+        looks.append(split)
+        return None if len(looks) == 1 else read(self, trial_id, split)
+
+    monkeypatch.setattr(SearchStore, "read_fold", late)
+    assert read_results(store).damage == ()
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))

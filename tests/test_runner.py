@@ -246,7 +246,7 @@ def test_record_says_how_large_the_model_is_and_how_long_it_learned(trial, make_
     runner = make_runner(FakeEngine())
     runner.run(trial)
     record = runner.store.read_fold("0000", 0)
-    assert (record.weights, record.steps) == (12, 35)
+    assert (record.size, record.steps) == (12, 35)
 
 
 def test_notes_describe_the_splits(make_runner):

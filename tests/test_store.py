@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and no foreign file is taken for ours or deleted."""
+"""What a search's directory holds comes back, and only if it is this search's and whole."""
 
 import dataclasses
 import json
@@ -6,16 +6,9 @@ import os
 
 import pytest
 
-from kt_grid.errors import MismatchError, StoreError
-from kt_grid.store import (
-    FoldRecord,
-    SearchStore,
-    _checksum,
-    read_json,
-    write_file,
-    write_json,
-    write_text,
-)
+from kt_grid.errors import DamageError, MismatchError, StoreError
+from kt_grid.files import write_sealed, write_text
+from kt_grid.store import FoldRecord, SearchStore
 
 RECORD = FoldRecord(1, {"units": 5}, 42, {"val_accuracy": 0.5}, 10, 0.25, "keras")
 
@@ -23,81 +16,6 @@ RECORD = FoldRecord(1, {"units": 5}, 42, {"val_accuracy": 0.5}, 10, 0.25, "keras
 @pytest.fixture
 def store(tmp_path):
     return SearchStore(tmp_path, "search")
-
-
-@pytest.fixture
-def old(tmp_path):
-    """A file that a failing writer must leave alone."""
-    path = tmp_path / "file.json"
-    path.write_text("old")
-    return path
-
-
-def test_write_file_makes_folders_and_leaves_nothing_beside(tmp_path):
-    path = tmp_path / "a" / "b" / "model.keras"
-    write_file(path, lambda beside: beside.write_bytes(beside.suffix.encode()))
-    assert path.read_bytes() == b".keras"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_failing_writer_leaves_the_old_file(old):
-    def write(beside):
-        beside.write_text("half")
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_file(old, write)
-    assert old.read_text() == "old"
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_failing_disk_leaves_the_old_file(old, monkeypatch, raises, call):
-    monkeypatch.setattr(os, call, _fail)
-    monkeypatch.setattr(type(old), call, _fail, raising=False)
-    with raises(StoreError, str(old), "No space left"):
-        write_text(old, "new")
-    assert old.read_text() == "old"
-
-
-def test_the_content_is_on_disk_before_the_name(old, monkeypatch):
-    seen = []
-    monkeypatch.setattr(os, "fsync", lambda _: seen.append(old.read_text()))
-    write_text(old, "new")
-    assert [*seen, old.read_text()] == ["old", "new"]
-
-
-def test_a_crash_between_write_and_rename_can_be_repeated(old):
-    (old.parent / f"writing.{old.name}").write_text("half of a longer text")
-    write_text(old, "new")
-    assert old.read_text() == "new"
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        pytest.param({"ä": [1, 0.1, None, True, "x"]}, id="nested"),
-        pytest.param(0.1 + 0.2, id="float-to-the-last-bit"),
-    ],
-)
-def test_json_comes_back(old, value):
-    write_json(old, value)
-    assert read_json(old) == value
-
-
-def test_json_that_is_no_json_is_not_written(old):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(old, float("nan"))
-    assert old.read_text() == "old"
-
-
-@pytest.mark.parametrize(
-    "content", [pytest.param(b"", id="empty"), b"{", pytest.param(b'"\xff"', id="no-utf-8")]
-)
-def test_damaged_json_reads_as_none(old, content):
-    old.write_bytes(content)
-    assert read_json(old) is None
-    assert read_json(old.parent) is None
-    assert read_json(old.parent / "missing.json") is None
 
 
 def test_fold_record_comes_back(store):
@@ -142,7 +60,7 @@ def test_drop_weights_keeps_the_records(store):
     store.drop_weights("0000")
     store.drop_weights("0002")
     assert [store.weights(trial, 1).exists() for trial in ("0000", "0001")] == [False, True]
-    assert store.read_fold("0000", 1) == RECORD
+    assert store.read_fold("0000", 1).scores == RECORD.scores
 
 
 @pytest.mark.parametrize(
@@ -158,7 +76,17 @@ def test_drop_weights_keeps_the_records(store):
         "C:",
         "a\0",
         "a*",
+        " ",
+        "a ",
+        "a.",
+        "...",
+        "nul",
+        "COM1.txt",
+        "a\x1b[31m",
+        "a\nb",
+        "a\u202eb",
         pytest.param("a" * 201, id="long"),
+        pytest.param("ä" * 101, id="long-in-bytes"),
     ],
 )
 def test_names_that_leave_the_directory_are_refused(tmp_path, raises, name):
@@ -166,46 +94,35 @@ def test_names_that_leave_the_directory_are_refused(tmp_path, raises, name):
         SearchStore(tmp_path, name)
 
 
-@pytest.mark.parametrize("name", ["neurons", "my search", ".hidden", "ä", "a" * 200])
+@pytest.mark.parametrize(
+    "directory", ["a\0b", pytest.param("a" * 300, id="long"), pytest.param("a/" * 3000, id="deep")]
+)
+def test_directories_that_cannot_be_are_refused(tmp_path, raises, directory):
+    with raises(StoreError, "directory"):
+        SearchStore(tmp_path / directory, "name")
+
+
+@pytest.mark.parametrize(
+    "name", ["neurons", "my search", ".hidden", "ä", "a" * 200, "common", "a.b"]
+)
 def test_plain_names_are_folders_of_the_directory(tmp_path, name):
     assert SearchStore(tmp_path, name).root == tmp_path / name
-
-
-@pytest.mark.parametrize("file", ["search.json", "oracle.json"])
-def test_clear_removes_a_search(store, file):
-    write_text(store.root / file, "{}")
-    store.write_trial("0000", {})
-    store.clear()
-    assert not store.root.exists()
-    assert store.root.parent.exists()
-
-
-def test_clear_without_a_search(store):
-    store.clear()
-    store.prepare()
-    store.clear()
-    assert not store.root.exists()
-
-
-def test_clear_refuses_a_foreign_folder(store, raises):
-    write_text(store.root / "thesis.txt", "years of work")
-    with raises(StoreError, str(store.root), "other files"):
-        store.clear()
-    assert (store.root / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("action", ["clear", "prepare"])
 def test_a_file_in_the_folders_place_is_left_alone(store, raises, action):
     store.root.write_text("mine")
     with raises(StoreError, str(store.root)):
-        getattr(store, action)()
+        store.clear(print) if action == "clear" else store.prepare()
     assert store.root.read_text() == "mine"
 
 
 def test_identity_comes_back(store):
     assert (store.exists(), store.read_identity()) == (False, None)
-    store.write_identity({"seed": 7})
-    assert (store.exists(), store.read_identity()) == (True, {"format": 1, "seed": 7})
+    store.write_identity({"seed": 7}, {"grid": []})
+    identity = store.read_identity()
+    assert store.exists()
+    assert identity == {"format": 1, "grid": [], "seed": 7, "fingerprint": store.stamp}
 
 
 def test_identity_is_written_only_when_it_changes(store, monkeypatch):
@@ -243,39 +160,132 @@ def test_check_identity_names_the_first_difference(store, raises, wanted, words)
 
 
 def test_check_identity_accepts_what_agrees(store):
-    assert store.check_identity({"seed": 7}) is None
-    store.write_identity({"seed": 7, "grid": [1]})
-    assert store.check_identity({"seed": 7}) is None
+    assert store.check_identity({"seed": 7}) is False
+    store.write_identity({"seed": 7}, {"grid": [1]})
+    assert store.check_identity({"seed": 7}) is True
+
+
+SPOIL = {
+    "deleted": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "altered": lambda path: path.write_text(path.read_text().replace("7", "8")),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL)
+@pytest.mark.parametrize("kept", ["trial", "fold"])
+def test_a_lost_identity_is_restored_if_the_records_say_the_same(store, raises, spoil, kept):
+    notes = []
+    store.write_identity({"seed": 7}, {"grid": [1]})
+    before = store.read_identity()
+    if kept == "trial":
+        store.write_trial("0000", {"trial_id": "0000"})
+    else:
+        store.write_fold("0000", RECORD, None)
+    spoil(store.root / "search.json")
+    later = SearchStore(store.root.parent, store.root.name)
+    with raises(DamageError, "search.json"):
+        later.claim({"seed": 8}, {"grid": [1]}, notes.append)
+    assert notes == []
+    later.claim({"seed": 7}, {"grid": [1]}, notes.append)
+    assert later.read_identity() == before
+    assert "search.json" in notes[0]
+
+
+def test_a_lost_identity_without_a_record_is_not_guessed(store, raises):
+    store.write_identity({"seed": 7})
+    store.trial_dir("0000").mkdir()
+    (store.root / "search.json").unlink()
+    with raises(DamageError, "search.json", "no such file beside trials"):
+        store.claim({"seed": 7}, {}, print)
 
 
 def test_trials_come_in_the_order_of_their_ids(store):
     ids = ["0000", "0002", "0010", "9999", "10000"]
     for trial_id in reversed(ids):
         store.write_trial(trial_id, {"trial_id": trial_id})
-    assert [*store.read_trials()] == [(trial_id, {"trial_id": trial_id}) for trial_id in ids]
+    assert store.trial_ids() == ids
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"trial_id": "0001"}'])
-def test_trials_that_cannot_be_read_are_left_out(store, content):
+def test_a_trial_comes_back_for_us_and_for_keras_tuner(store):
+    state = {"trial_id": "0000", "score": 0.1 + 0.2}
+    store.write_trial("0000", state)
+    assert store.read_trial("0000") == {**state, "search": ""}
+    assert json.loads(store.trial_file("0000").read_text()).items() >= state.items()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"trial_id": "0000"}'])
+def test_trials_that_cannot_be_read_are_none(store, content):
     write_text(store.trial_dir("0000") / "trial.json", content)
-    assert [*store.read_trials()] == []
+    assert store.read_trial("0000") is None
+
+
+@pytest.mark.parametrize("trial_id", ["0001", None])
+def test_a_trial_in_anothers_place_is_none(store, trial_id):
+    write_sealed(store.trial_file("0000"), {"trial_id": trial_id, "search": ""})
+    assert store.read_trial("0000") is None
+
+
+def test_what_another_search_left_is_none(store):
+    store.write_identity({"seed": 7})
+    store.write_trial("0000", {"trial_id": "0000"})
+    store.write_fold("0000", RECORD, None)
+    assert store.read_trial("0000")
+    assert store.read_fold("0000", 1)
+    store.write_identity({"seed": 8})
+    assert store.read_trial("0000") is None
+    assert store.read_fold("0000", 1) is None
+    later = SearchStore(store.root.parent, store.root.name)
+    assert later.read_trial("0000") is None
 
 
 @pytest.mark.parametrize(
     ("record", "model", "expected"),
     [
-        pytest.param('{"parameters": {"a": 1}}', True, {"a": 1}, id="whole"),
-        pytest.param('{"parameters": {"a": 1}}', False, None, id="no-model"),
-        pytest.param(None, True, None, id="no-record"),
-        pytest.param("[", True, None, id="damaged-record"),
+        pytest.param(None, None, {"a": 1}, id="whole"),
+        pytest.param(None, "", None, id="no-model"),
+        pytest.param(None, "other", None, id="another-model"),
+        pytest.param("", None, None, id="no-record"),
+        pytest.param('{"parameters": {"a": 2}}', None, None, id="another-record"),
     ],
 )
-def test_refit_parameters(store, record, model, expected):
-    if record is not None:
-        write_text(store.refit_file, record)
-    if model:
-        write_text(store.model_file, "")
+def test_refit_counts_only_with_its_whole_model(store, record, model, expected):
+    store.write_refit({"parameters": {"a": 1}}, lambda path: path.write_text("model"))
+    for path, content in ((store.refit_file, record), (store.model_file, model)):
+        if content == "":
+            path.unlink()
+        elif content is not None:
+            path.write_text(content)
     assert store.refit_parameters() == expected
+
+
+def test_a_refit_that_is_cut_short_leaves_no_record_of_the_former_one(store):
+    store.write_refit({"parameters": {"a": 1}}, lambda path: path.write_text("model"))
+    with pytest.raises(ZeroDivisionError):
+        store.write_refit({"parameters": {"a": 2}}, lambda _: 1 / 0)
+    assert store.read_refit() is None
+
+
+def test_weights_are_checked_against_their_record(store, raises):
+    store.write_fold("0000", RECORD, lambda path: path.write_bytes(b"weights"))
+    path = store.weights("0000", 1)
+    assert store.check_weights("0000", 1) == path
+    path.write_bytes(b"Weights")
+    with raises(DamageError, str(path), "a damaged file"):
+        store.check_weights("0000", 1)
+    path.unlink()
+    with raises(DamageError, str(path), "no such file"):
+        store.check_weights("0000", 1)
+
+
+def test_weights_behind_a_link_are_not_deleted(store, tmp_path):
+    outside = tmp_path / "outside"
+    write_text(outside / "fold_0.weights.h5", "mine")
+    store.prepare()
+    store.trial_dir("0000").symlink_to(outside)
+    store.drop_weights("0000")
+    store.discard("0000")
+    assert (outside / "fold_0.weights.h5").read_text() == "mine"
 
 
 def test_files_are_where_the_design_says(store):
@@ -289,15 +299,15 @@ def test_files_are_where_the_design_says(store):
     store.write_fold("0000", RECORD, None)
     written = json.loads((store.root / "trial_0000" / "fold_1.json").read_text())
     assert {*written} == {
-        *("split", "parameters", "seed", "scores", "epochs", "seconds", "engine", "checksum"),
-        *("weights", "steps"),
+        *("split", "parameters", "seed", "scores", "epochs", "seconds", "engine"),
+        *("size", "steps", "weights", "search", "checksum"),
     }
 
 
 def test_records_from_before_weights_and_steps_were_counted_are_read(store):
     entry = dataclasses.asdict(RECORD)
-    old = {name: value for name, value in entry.items() if name not in ("weights", "steps")}
-    write_json(store.trial_dir("0000") / "fold_1.json", {**old, "checksum": _checksum(old)})
+    old = {name: value for name, value in entry.items() if name not in ("size", "steps")}
+    write_sealed(store.trial_dir("0000") / "fold_1.json", old)
     assert store.read_fold("0000", 1) == RECORD
 
 

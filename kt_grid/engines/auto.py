@@ -33,6 +33,11 @@ class Auto:
         self._fused = Fused(judge=why_not_fused)
         self._keras = KerasFit()
 
+    @property
+    def compiled(self) -> int:
+        """Programs that were compiled."""
+        return self._fused.compiled
+
     def run(
         self,
         hypermodel: Any,

@@ -94,6 +94,10 @@ class Trained:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""
         self.model.save_weights(path)
 
+    def count_weights(self) -> int:
+        """Count the numbers that the model consists of, trained or not."""
+        return int(self.model.count_params())
+
 
 @dataclass(frozen=True)
 class Upcoming:
@@ -111,9 +115,17 @@ class Upcoming:
 
 
 class Engine(Protocol):
-    """Trains the tasks of one trial."""
+    """Trains the tasks of one trial.
+
+    Attributes:
+        name: What it is called.
+    """
 
     name: str
+
+    @property
+    def compiled(self) -> int:
+        """Programs that it has compiled; TensorFlow keeps them for the process's life."""
 
     def run(
         self,

@@ -99,6 +99,9 @@ class Fused:
 
     Args:
         judge: Says why a model isn't to be trained here, or None if it is.
+
+    Attributes:
+        compiled: Number of programs that were compiled.
     """
 
     name = "fused"

@@ -35,6 +35,7 @@ class KerasFit:
     """
 
     name = "keras"
+    compiled = 0
 
     def run(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES
+from kt_grid.space import FIT_AXES, Grid
 
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
 
@@ -52,6 +52,28 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
         callbacks=tuple(given.get("callbacks") or ()),
         own=own,
     )
+
+
+def passed_axes(
+    hypermodel: Any, oracle: Any, grid: Grid, arrays: Arrays, fit: FitArguments
+) -> tuple[str, ...]:
+    """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed.
+
+    Args:
+        hypermodel: The HyperModel.
+        oracle: Takes up what is declared.
+        grid: Values by axis that were asked for.
+        arrays: The search's rows.
+        fit: Further arguments.
+
+    Returns:
+        Axes among `batch_size` and `epochs` that `fit` doesn't pass on by itself.
+    """
+    if not overrides_fit(hypermodel):
+        return ()
+    space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)
+    oracle.update_space(space)
+    return tuple(name for name in FIT_AXES if name in grid and name not in supplied)
 
 
 def declare_fit(

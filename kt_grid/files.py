@@ -1,0 +1,146 @@
+"""Files that appear whole or not at all, and that show whether they still are whole.
+
+A file is written beside its place, flushed to the disk and renamed. A JSON file of ours carries a
+checksum of its content, so that one that was altered is never taken for whole.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from kt_grid.errors import StoreError
+
+WRITING = "writing."
+_CHECKSUM = "checksum"
+_DIGITS = 16
+# What the HDF5 library says, in an exception that isn't an OSError.
+_ERRNO = re.compile(r"\berrno = (\d+)")
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; None if it is missing, damaged or unreadable."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what `write_sealed` wrote; None if it is missing or not whole."""
+    entry = read_json(path)
+    if not isinstance(entry, dict) or entry.pop(_CHECKSUM, None) != checksum(entry):
+        return None
+    return entry
+
+
+def write_sealed(path: Path, entry: Mapping[str, Any]) -> None:
+    """Write a JSON object together with its checksum.
+
+    Raises:
+        StoreError: If it can't be written.
+    """
+    write_json(path, {**entry, _CHECKSUM: checksum(entry)})
+
+
+def checksum(entry: Mapping[str, Any]) -> str:
+    """Hash a JSON object, whatever the order of its names."""
+    text = json.dumps(entry, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def file_digest(path: Path) -> str | None:
+    """Hash a file's content; None if it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+    except OSError:
+        return None
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        StoreError: If it can't be written.
+    """
+    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        StoreError: If it can't be written.
+    """
+
+    def write(beside: Path) -> None:
+        # A name that came from the command line may hold bytes that are no text.
+        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+    write_file(path, write)
+
+
+def write_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file beside its place, flush it to the disk, and move it there.
+
+    The folder isn't flushed: if a rename is lost with the machine's power, the old file is there.
+
+    Args:
+        path: The file's place; its folder is made if need be.
+        write: Writes the content to the path it is given, which ends like `path`.
+
+    Raises:
+        StoreError: If it can't be written.
+    """
+    beside = path.with_name(f"{WRITING}{path.name}")
+    with faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # What stands there already may be a link to somewhere else.
+            beside.unlink(missing_ok=True)
+            write(beside)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            # A full disk isn't helped by half a file.
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def faults(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into StoreErrors.
+
+    Args:
+        path: What is written.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        raise StoreError(
+            f"Expected to write {path}. Received: {reason}. "
+            "Mend that or choose another --directory; what is finished stays on disk"
+        ) from error
+
+
+def _refusal(error: Exception) -> str | None:
+    """What the operating system says, directly or through the HDF5 library."""
+    found = _ERRNO.search(str(error))
+    if found and int(found[1]) in _OF_THE_DISK:
+        return os.strerror(int(found[1]))
+    return (error.strerror or str(error)) if isinstance(error, OSError) else None

@@ -1,0 +1,242 @@
+"""What a worker is sent, and what it sends back: trainings without a directory.
+
+A worker knows the model and the rows; a job says which of them to train on, and how; its result
+holds scores and weights. So workers need no file system in common with whoever asks.
+"""
+
+import sys
+import sysconfig
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+from kt_grid.arrays import Arrays
+from kt_grid.backend import load_backend
+from kt_grid.engines import make_engine
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained
+from kt_grid.errors import UsageError
+from kt_grid.folds import Split
+from kt_grid.serving import Shared
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all jobs of a search have in common.
+
+    Attributes:
+        hypermodel: A `keras_tuner.HyperModel`.
+        arrays: The rows.
+        splits: Which of them train and which are held out.
+        engine: Name of the engine.
+    """
+
+    hypermodel: Any
+    arrays: Arrays
+    splits: list[Split]
+    engine: str
+
+    def pack(self) -> Shared:
+        """Make bytes of it for workers, with the user's own modules in them.
+
+        Returns:
+            The bytes, and how a worker reads them.
+
+        Raises:
+            UsageError: If the model can't be sent.
+        """
+        try:
+            with _sent_whole(_own_modules(self.hypermodel)):
+                return Shared(cloudpickle.dumps(self), open_context)
+        except Exception as error:
+            raise UsageError(
+                "Expected a model that can be sent to workers. Received: "
+                f"{type(error).__name__}: {error}. Use one worker"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trainings of one trial.
+
+    Attributes:
+        hyperparameters: The trial's `keras_tuner.HyperParameters`.
+        fit: How to train.
+        seeds: Seed of each training, by split.
+    """
+
+    hyperparameters: Any
+    fit: FitArguments
+    seeds: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Received(Trained):
+    """A training done by a worker: its model's weights, without the model.
+
+    Attributes:
+        weights: Content of a Keras weights file.
+        count: How many numbers the model consists of.
+    """
+
+    weights: bytes = b""
+    count: int = 0
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights in Keras's format."""
+        path.write_bytes(self.weights)
+
+    def count_weights(self) -> int:
+        """Count the numbers that the model consists of, trained or not."""
+        return self.count
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        trained: The trainings done.
+        hyperparameters: The trial's, with what the model declared while it was built or trained.
+        failure: Why not all are done: the error's kind and message; empty if they are.
+        details: Its traceback.
+    """
+
+    trained: tuple[Received, ...]
+    hyperparameters: Any
+    failure: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A worker's own copy of what the jobs have in common.
+
+    Attributes:
+        context: It.
+        engine: What trains; it keeps what it compiled from job to job.
+    """
+
+    context: Context
+    engine: Engine
+
+    def run(self, job: Job) -> Result:
+        """Do a job.
+
+        Args:
+            job: The job.
+
+        Returns:
+            Its result; whatever is raised makes it a failure.
+        """
+        trained: list[Received] = []
+        try:
+            for one in self._train(job):
+                trained.append(_without_model(one))
+        except Exception as error:
+            return Result(
+                tuple(trained), job.hyperparameters, describe(error), traceback.format_exc()
+            )
+        return Result(tuple(trained), job.hyperparameters)
+
+    def _train(self, job: Job) -> Iterator[Trained]:
+        tasks = [
+            Task(split, *self.context.splits[split], seed) for split, seed in job.seeds.items()
+        ]
+        context = self.context
+        return self.engine.run(
+            context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
+        )
+
+
+def open_context(packed: bytes) -> Trainer:
+    """Make a worker ready: import TensorFlow, and read what `Context.pack` wrote.
+
+    Args:
+        packed: The bytes; they come from the process that started the search.
+
+    Returns:
+        What does the jobs.
+    """
+    load_backend()
+    context: Context = cloudpickle.loads(packed)
+    return Trainer(context, make_engine(context.engine))
+
+
+def run_job(trainer: Trainer, packed: bytes) -> Result:
+    """Do a job in a worker.
+
+    Args:
+        trainer: The worker's.
+        packed: A `Job`, as `pack_job` wrote it.
+
+    Returns:
+        The job's result.
+    """
+    job: Job = cloudpickle.loads(packed)
+    return trainer.run(job)
+
+
+def pack_job(job: Job) -> bytes:
+    """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
+    packed: bytes = cloudpickle.dumps(job)
+    return packed
+
+
+def describe(error: Exception) -> str:
+    """Say in one line what a training raised."""
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"
+
+
+def _without_model(trained: Trained) -> Received:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "fold.weights.h5")
+        trained.save_weights(path)
+        weights = path.read_bytes()
+    known = vars(replace(trained, model=None))
+    return Received(**known, weights=weights, count=trained.count_weights())
+
+
+@contextmanager
+def _sent_whole(modules: list[ModuleType]) -> Iterator[None]:
+    """Send what is defined in some modules by its code, since workers can't import them."""
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _own_modules(hypermodel: Any) -> list[ModuleType]:
+    """The module that a model is defined in and those beside it, unless they are installed."""
+    target = vars(hypermodel).get("build", type(hypermodel))
+    home = sys.modules.get(getattr(getattr(target, "func", target), "__module__", ""))
+    file = getattr(home, "__file__", None)
+    if file is None or _is_installed(Path(file)):
+        return []
+    folder = Path(file).resolve().parent
+    return [module for module in list(sys.modules.values()) if _lies_in(module, folder)]
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    if file is None or module.__name__ == "__main__":
+        return False
+    path = Path(file).resolve()
+    return folder in path.parents and not _is_installed(path)
+
+
+def _is_installed(path: Path) -> bool:
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")}
+    ours = Path(__file__).resolve().parent
+    within = [Path(place).resolve() for place in places] + [ours]
+    return any(place in path.resolve().parents for place in within)

@@ -1,0 +1,123 @@
+"""A command as a process: its last words, its exit status, and its end by a signal."""
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from kt_grid.errors import KtGridError, UsageError
+from kt_grid.interruption import Interruption
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+_LONGEST = 2_000
+
+_interruption = Interruption()
+_places: list[Path] = []
+
+
+def run(command: Callable[[], int | None]) -> NoReturn:
+    """Run a command and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        command: Runs what `sys.argv` says, and returns an exit status or raises.
+    """
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    _places.clear()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name may hold what the terminal's encoding doesn't.
+            stream.reconfigure(errors="backslashreplace")
+    sys.unraisablehook = _unraisable
+    stderr = os.dup(2) if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
+    with _interruption.armed(lambda: _leave(INTERRUPTED, stderr)):
+        status = _status(command, debug)
+    if status == INTERRUPTED:
+        _leave(status, stderr)
+    os.close(stderr)
+    sys.exit(status)
+
+
+def _status(command: Callable[[], int | None], debug: bool) -> int:
+    """Run the command and tell its exit status, whatever goes wrong."""
+    try:
+        status = int(command() or 0)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except TyperException as error:
+        message = error.format_message()
+        typer.echo(message, err=True) if message.startswith("Usage:") else complain(message)
+        status = WRONG_USAGE
+    except BrokenPipeError:
+        _abandon_stdout()
+        status = FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        status = _fault(error, debug)
+    return INTERRUPTED if _interruption.happened else status
+
+
+def _fault(error: BaseException, debug: bool) -> int:
+    if isinstance(error, KeyboardInterrupt) or _interruption.happened:
+        return INTERRUPTED
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, KtGridError):
+        complain(str(error))
+    elif isinstance(error, MemoryError):
+        complain("Expected enough memory. Received: none left. Use less data or a smaller model")
+    elif isinstance(error, OSError):
+        complain(f"Expected files and streams to work. Received: {error}")
+        _abandon_stdout()
+    else:
+        kind = type(error).__name__
+        complain(f"Expected no fault of its own. Received: {kind}: {error}. --debug shows where")
+    return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _unraisable(fault: "sys.UnraisableHookArgs") -> None:
+    """Be quiet about a KeyboardInterrupt that came where Python can't raise it."""
+    if not _interruption.happened:
+        sys.__unraisablehook__(fault)
+
+
+def _abandon_stdout() -> None:
+    """Whoever read stdout has gone, or its disk is full: nothing is left to flush."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _leave(status: int, stderr: int) -> None:
+    """End the process without waiting for threads that train, and show the cursor again."""
+    where = "".join(f"; the same line goes on from {place}" for place in _places)
+    cleared = "\r\x1b[K\x1b[?25h" if os.isatty(stderr) else ""
+    with suppress(OSError):
+        os.write(stderr, f"{cleared}kt-grid: interrupted{_printable(where)}\n".encode())
+    _exit(status)
+
+
+# Replaced where the process has to live on.
+_exit: Callable[[int], object] = os._exit
+
+
+def goes_on_from(place: Path) -> None:
+    """Let an interruption say where the same line will go on from."""
+    _places[:] = [place]
+
+
+def complain(message: str) -> None:
+    """Print one line on stderr; control characters in it can't reach the terminal."""
+    typer.echo(f"kt-grid: {_printable(message)}", err=True)
+
+
+def _printable(text: str) -> str:
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)

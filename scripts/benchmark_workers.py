@@ -1,0 +1,131 @@
+"""Time searches by number of workers, in one run on one machine.
+
+    python scripts/benchmark_workers.py speed learning_rate neurons
+    python scripts/benchmark_workers.py overhead
+
+`speed` runs each experiment as a process of its own, with both engines and 1, 2 and 4 workers,
+prints seconds and the speed-up over one worker, and compares the bytes of the reports. `overhead`
+searches a grid whose trials train nothing, and says what a trial costs beside its training: wall
+time, and processor time of the process that owns the search, which is what thousands of workers
+would wait for. Each writes JSON too.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+WORKERS = (1, 2, 4)
+FEW, MANY = 50, 250
+
+
+def main() -> None:
+    """Read the command line and run one of the benchmarks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    speed = kinds.add_parser("speed", help="speed-up by workers")
+    speed.add_argument("experiments", nargs="+")
+    speed.add_argument("--engines", nargs="+", default=["fused", "keras"])
+    kinds.add_parser("overhead", help="cost of a trial beside its training")
+    for each in kinds.choices.values():
+        each.add_argument("--output", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    rows = measure_speed(arguments) if arguments.kind == "speed" else measure_overhead()
+    if arguments.output:
+        date = datetime.now(UTC).date().isoformat()
+        record = {"date": date, "cores": os.cpu_count(), "rows": rows}
+        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measure_speed(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time every experiment with every engine and number of workers."""
+    rows = []
+    print(f"{'experiment':<14}{'engine':<8}{'workers':>8}{'seconds':>9}{'speed-up':>10}  report")
+    for experiment in arguments.experiments:
+        for engine in arguments.engines:
+            alone = report = None
+            for workers in WORKERS:
+                seconds, text = run(experiment, engine, workers)
+                alone, report = alone or seconds, report or text
+                row = {
+                    "experiment": experiment, "engine": engine, "workers": workers,
+                    "seconds": seconds, "speed_up": alone / seconds, "same": text == report,
+                }  # fmt: skip
+                rows.append(row)
+                print(
+                    f"{experiment:<14}{engine:<8}{workers:>8}{seconds:>9.1f}"
+                    f"{row['speed_up']:>10.2f}  {'same bytes' if row['same'] else 'OTHER BYTES'}",
+                    flush=True,
+                )
+    return rows
+
+
+def run(experiment: str, engine: str, workers: int) -> tuple[float, str]:
+    """Run a search from its process's start to its end."""
+    words = ["run", experiment, "--engine", engine, "--workers", str(workers)]
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "kt_grid", *words, "--no-refit", "--quiet"],
+            cwd=folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return time.perf_counter() - start, done.stdout
+
+
+def measure_overhead() -> list[dict[str, Any]]:
+    """Time searches whose trials train nothing, and compare a long one with a short one."""
+    from kt_grid.backend import load_backend
+
+    load_backend()
+    rows = []
+    print(f"{'workers':>8}{'ms a trial':>12}{'owner ms':>10}")
+    for workers in WORKERS:
+        few, many = idle_search(workers, FEW), idle_search(workers, MANY)
+        wall, owner = (1000 * (b - a) / (MANY - FEW) for a, b in zip(few, many, strict=True))
+        rows.append({"workers": workers, "ms_per_trial": wall, "owner_ms_per_trial": owner})
+        print(f"{workers:>8}{wall:>12.1f}{owner:>10.1f}", flush=True)
+    return rows
+
+
+def idle_search(workers: int, trials: int) -> tuple[float, float]:
+    """Search a grid without training; return seconds and processor seconds of this process."""
+    import keras
+    import keras_tuner
+    import numpy as np
+
+    from kt_grid.tuner import CrossValidationTuner
+
+    class Idle(keras_tuner.HyperModel):
+        def build(self, hp: Any) -> Any:
+            hp.Int("x", 1, trials)
+            model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+            model.compile(loss="mse")
+            return model
+
+        def fit(self, hp: Any, *_: Any, **__: Any) -> float:
+            return 1 / float(hp.get("x"))
+
+    x = np.zeros((30, 8), np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = CrossValidationTuner(
+            Idle(), "min:val_loss", engine="keras", workers=workers, keep="best", directory=folder
+        )
+        start, busy = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+        tuner.search(x, x[:, 0])
+        ended = resource.getrusage(resource.RUSAGE_SELF)
+    spent = ended.ru_utime + ended.ru_stime - busy.ru_utime - busy.ru_stime
+    return time.perf_counter() - start, spent
+
+
+if __name__ == "__main__":
+    main()

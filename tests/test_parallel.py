@@ -1,0 +1,164 @@
+"""Whole searches on real worker processes and on a real Dask cluster."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import distributed
+import keras_tuner
+import numpy as np
+import pytest
+
+import kt_grid.placement
+from kt_grid.errors import WorkerError
+from kt_grid.report import render
+from kt_grid.tuner import CrossValidationTuner
+
+X = np.random.RandomState(5).normal(size=(12, 2)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.float32)
+DIES_ONCE, HANGS, RAISES = 5, 6, 7
+
+
+class Cheap(keras_tuner.HyperModel):
+    """Scores a model by its initial weights; some of its trials are trouble for a worker."""
+
+    def __init__(self, units, folder=""):
+        super().__init__()
+        self.units = units
+        self.folder = str(folder)
+
+    def build(self, hp):
+        import keras
+
+        units = hp.Choice("units", self.units)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        units = hp.get("units")
+        once = Path(self.folder, "died")
+        if units == DIES_ONCE and self.folder and not once.exists():
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if units == HANGS and self.folder:
+            time.sleep(600)
+        if units == RAISES:
+            raise ValueError("unlucky")
+        return {"val_accuracy": float(abs(model.get_weights()[0]).mean()), "val_loss": 1.0}
+
+
+def searched(directory, hypermodel, **options):
+    tuner = CrossValidationTuner(
+        hypermodel, cv=2, directory=directory, project_name="s", engine="keras", **options
+    )
+    tuner.search(X, Y)
+    return tuner
+
+
+def text(tuner):
+    return render(tuner.search_results(), "csv").partition("mean_fit_time")[0] + render(
+        tuner.search_results()
+    )
+
+
+def ids(tuner):
+    return [(t.trial_id, t.parameters["units"], t.scores) for t in tuner.search_results().trials]
+
+
+def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
+    """One trial kills its first worker, one hangs, and one raises."""
+    units = [2, 3, DIES_ONCE, HANGS, RAISES, 8]
+    tuner = searched(tmp_path / "a", Cheap(units, tmp_path), workers=2, trial_timeout=2)
+    results = tuner.search_results()
+    reasons = {t.parameters["units"]: t.reason for t in results.failed}
+    assert results.complete
+    assert (tmp_path / "died").exists()
+    assert set(reasons) == {HANGS, RAISES}
+    assert reasons[HANGS].startswith("WorkerSlowError: Expected a trial to take 2 s at most")
+    assert reasons[RAISES] == "ValueError: unlucky"
+    alone = searched(tmp_path / "b", Cheap([2, 3, DIES_ONCE, 8]))
+    scores = {u: s for _, u, s in ids(tuner)}
+    assert {u: scores[u] for _, u, _ in ids(alone)} == {u: s for _, u, s in ids(alone)}
+    assert [i for i, _, _ in ids(tuner)] == [f"{n:04d}" for n in range(6)]
+    assert len(tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0])) == 2
+
+
+def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):
+    alone = searched(tmp_path / "a", Cheap([2, 3, 4, 5]))
+    monkeypatch.setattr(kt_grid.placement, "_SECONDS_WORTH_MOVING", 0.0)
+    monkeypatch.setattr(kt_grid.placement, "_cores", lambda: 2)
+    moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
+    assert text(moved) == text(alone)
+    assert ids(moved) == ids(alone)
+    assert not moved.oracle.suspended
+
+
+def test_a_local_cluster_gives_the_same_bytes(tmp_path):
+    alone = searched(tmp_path / "a", Cheap([2, 3, RAISES]))
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        units = [2, 3, RAISES]
+        spread = searched(tmp_path / "b", Cheap(units), scheduler=cluster.scheduler_address)
+        assert text(spread) == text(alone)
+        assert ids(spread) == ids(alone)
+
+
+@pytest.fixture
+def programs():
+    """A scheduler and two workers as programs of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(program, *words):
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{program}", *words, "--no-dashboard"],
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2])
+    workers = [start("worker", address, "--nthreads", "1") for _ in range(2)]
+    with distributed.Client(address, timeout=60) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address, scheduler
+    for program in (*workers, scheduler):
+        program.kill()
+        program.wait()
+
+
+def test_a_lost_scheduler_is_told_and_the_search_goes_on_elsewhere(tmp_path, programs, raises):
+    address, scheduler = programs
+
+    class Lose(kt_grid.observer.Silent):
+        def trial(self, parameters, score, best):
+            scheduler.kill()
+
+    units = [2, 3, 8, 9]
+    with raises(WorkerError, address, "on disk"):
+        searched(tmp_path, Cheap(units), scheduler=address, observer=Lose())
+    tuner = CrossValidationTuner(
+        Cheap(units), cv=2, directory=tmp_path, project_name="s", engine="keras"
+    )
+    assert 1 <= len(tuner.oracle.finished_trials()) < 4
+    tuner.search(X, Y)
+    assert text(tuner) == text(searched(tmp_path / "whole", Cheap(units)))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        pytest.param("tcp://127.0.0.1:9", ["127.0.0.1:9", "dask scheduler"], id="nobody there"),
+        pytest.param("nonsense://x", ["nonsense"], id="no address"),
+    ],
+)
+def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, raises, monkeypatch, address, words):
+    monkeypatch.setattr(kt_grid.cluster, "_SECONDS_TO_CONNECT", 1)
+    with raises(WorkerError, *words):
+        searched(tmp_path, Cheap([2]), scheduler=address)
