@@ -198,7 +198,7 @@ def _told_apart(results: SearchResults, units: Floats) -> float | None:
 
 
 def _parts(results: SearchResults, scores: Floats) -> VarianceParts | None:
-    if results.repeats < 2 or results.folds < 2:
+    if not results.has_repeats or results.folds < 2:
         return None
     shaped = scores.reshape(len(scores), results.repeats, results.folds)
     return variance_parts(shaped, fresh_folds=results.fresh_folds)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kt_grid.analysis import Analysis, Standing, TrialAnalysis
 from kt_grid.effects import AxisEffect
-from kt_grid.scales import scale_of
+from kt_grid.scales import as_number, scale_of
 from kt_grid.space import Axis, Value
 
 if TYPE_CHECKING:
@@ -29,19 +29,20 @@ SHADES = "cividis"
 _SHORT = 18
 _MOST_TICKS = 20
 _MOST_NUMBERS = 8
+_LINE = 1.9
 
 
-def word(value: Value | None, most: int = _SHORT) -> str:
+def word(value: object, most: int = _SHORT) -> str:
     """Write a value as a tick's label, cut if it is long.
 
     Args:
-        value: The value; None where an axis doesn't count.
+        value: The value.
         most: The most characters.
 
     Returns:
         The label.
     """
-    text = "" if value is None else str(value).replace("\n", " ")
+    text = str(value).replace("\n", " ")
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -74,8 +75,8 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
         analysis: The search.
         axis: The axis, whose scale x takes.
     """
-    trials = sorted(analysis.trials, key=lambda t: _number(t.trial.parameters[axis.name]))
-    x = [_number(t.trial.parameters[axis.name]) for t in trials]
+    trials = sorted(analysis.trials, key=lambda t: as_number(t.trial.parameters[axis.name]))
+    x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
     for trial, place in zip(trials, x, strict=True):
         colour, marker, _ = MARKS[analysis.standing(trial)]
@@ -97,7 +98,7 @@ def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
         effect: The axis's effect.
     """
     words = scale_of(effect.values) == "words"
-    x = list(range(len(effect.values))) if words else [_number(v) for v in effect.values]
+    x = list(range(len(effect.values))) if words else [as_number(v) for v in effect.values]
     order = np.argsort(x)
     line = "none" if words else "-"
     ax.errorbar(
@@ -125,11 +126,15 @@ def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
     if scale_of(values) == "log":
         ax.set_xscale("log")
         ax.xaxis.set_minor_locator(NullLocator())
-    rising = thinned(sorted(values, key=_number), _MOST_TICKS)
+    rising = thinned(sorted(values, key=as_number), _MOST_TICKS)
+    characters = _characters(ax)
+    crowded = _is_crowded(rising, characters)
+    # Labels that stand upright are a line high; those that would still touch are left out.
+    shown = _apart(rising, _LINE / characters) if crowded else rising
     ax.set_xticks(
-        [_number(value) for value in rising],
-        [word(value) for value in rising],
-        rotation=90 if _is_crowded(rising, _characters(ax)) else 0,
+        [as_number(value) for value in rising],
+        [word(value) if value in shown else "" for value in rising],
+        rotation=90 if crowded else 0,
     )
 
 
@@ -155,12 +160,27 @@ def _characters(ax: "Axes") -> float:
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
     """Whether labels side by side would touch."""
-    places = np.array([_number(value) for value in rising])
-    if scale_of(rising) == "log":
-        places = np.log(places)
     widths = np.array([len(word(value)) for value in rising]) / characters
-    room = np.diff(places) / max(float(np.ptp(places)), 1e-300)
-    return bool((room < (widths[1:] + widths[:-1]) / 2).any())
+    return bool((np.diff(_places(rising)) < (widths[1:] + widths[:-1]) / 2).any())
+
+
+def _apart(rising: Sequence[Value], room: float) -> list[Value]:
+    """Those values, from the first on, that are so far from the one before."""
+    shown: list[Value] = []
+    last = -1.0
+    for value, place in zip(rising, _places(rising), strict=True):
+        if place - last >= room:
+            shown.append(value)
+            last = place
+    return shown
+
+
+def _places(rising: Sequence[Value]) -> Floats:
+    """Where values lie on their axis, from 0 to 1."""
+    numbers = np.array([as_number(value) for value in rising])
+    numbers = np.log(numbers) if scale_of(rising) == "log" else numbers
+    places: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
+    return places
 
 
 def draw_heat_map(
@@ -236,7 +256,12 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
         is_best = trial is analysis.best
         # Equal values lie side by side, or lines would hide each other.
         aside = 0.0 if is_best else 0.08 * (share - 0.5)
-        heights = [_height(axis, trial.trial.parameters.get(axis.name)) + aside for axis in axes]
+        chosen = trial.trial.parameters
+        # Where a conditional axis doesn't count, the line passes below it.
+        heights = [
+            _height(axis, chosen[axis.name]) + aside if axis.name in chosen else -0.1
+            for axis in axes
+        ]
         ax.plot(
             range(len(axes)), heights, color=ORANGE if is_best else colormaps[SHADES](share),
             linewidth=3 if is_best else 0.8, alpha=1.0 if is_best else 0.7, zorder=2 + share,
@@ -254,12 +279,6 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _height(axis: Axis, value: Value | None) -> float:
-    """The place of a value on its axis, from 0 to 1; below 0 where the axis doesn't count."""
-    if value is None:
-        return -0.1
+def _height(axis: Axis, value: Value) -> float:
+    """The place of a value on its axis, from 0 to 1."""
     return axis.values.index(value) / max(len(axis.values) - 1, 1)
-
-
-def _number(value: Value) -> float:
-    return float(value)

@@ -25,10 +25,11 @@ from kt_grid.process import FAILED, complain
 from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
-from kt_grid.search import Options, Plan, plan
+from kt_grid.search import Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
-from kt_grid.space import make_axes, parse_grid
+from kt_grid.settings import Options
+from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.splitters import RareClassWarning
 from kt_grid.store import SearchStore
 
@@ -283,7 +284,8 @@ def _tell_unfinished(results: SearchResults) -> None:
 def _zoomed(planned: Plan) -> Plan:
     """The plan with a finer grid, which is told."""
     finer = zoom_into(planned)
-    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in finer.grid.items())
+    (grid,) = check_grid(finer.grid)
+    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in grid.items())
     complain(f"{planned.experiment.name}: zoom to {axes}")
     return finer
 

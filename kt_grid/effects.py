@@ -10,6 +10,8 @@ from kt_grid.space import Axis, Parameters, Value
 
 Floats = npt.NDArray[np.float64]
 
+_ABSENT = object()
+
 
 @dataclass(frozen=True)
 class AxisEffect:
@@ -67,10 +69,10 @@ def main_effects(
 
 def _levels(
     axis: Axis, parameters: Sequence[Parameters]
-) -> tuple[tuple[Value | None, ...], npt.NDArray[np.intp]]:
-    """The values that occur, None where a conditional axis doesn't count, and each trial's."""
-    given = [chosen.get(axis.name) for chosen in parameters]
-    values = tuple(value for value in (*axis.values, None) if value in given)
+) -> tuple[tuple[object, ...], npt.NDArray[np.intp]]:
+    """The values that occur, _ABSENT where a conditional axis doesn't count, and each trial's."""
+    given = [chosen.get(axis.name, _ABSENT) for chosen in parameters]
+    values = tuple(value for value in (*axis.values, _ABSENT) if value in given)
     return values, np.array([values.index(value) for value in given], dtype=np.intp)
 
 
@@ -82,7 +84,7 @@ def _centred(chosen: npt.NDArray[np.intp], count: int) -> Floats:
 
 def _effect(
     axis: Axis,
-    values: tuple[Value | None, ...],
+    values: tuple[object, ...],
     chosen: npt.NDArray[np.intp],
     design: Floats,
     part: Floats,
@@ -92,10 +94,10 @@ def _effect(
     first = [int(np.argmax(chosen == level)) for level in range(len(values))]
     curves = effects[first] + units.mean(axis=0)
     errors = curves.std(axis=1, ddof=1) / np.sqrt(units.shape[1]) if units.shape[1] > 1 else []
-    kept = [i for i, value in enumerate(values) if value is not None]
+    kept = [i for i, value in enumerate(values) if value is not _ABSENT]
     return AxisEffect(
         axis=axis,
-        values=tuple(value for value in values if value is not None),
+        values=tuple(value for value in axis.values if value in values),
         means=tuple(float(curves[i].mean()) for i in kept),
         errors=tuple(float(errors[i]) for i in kept) if len(errors) else (),
         share=_share(effects.mean(axis=1), units.mean(axis=1)),

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import PredictionError
+from kt_grid.files import write_file
 from kt_grid.folds import Indices
-from kt_grid.store import SearchStore, write_file
+from kt_grid.store import SearchStore
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from kt_grid.analysis import Analysis, TrialAnalysis
 from kt_grid.errors import StoreError, UsageError
 from kt_grid.files import write_file
 from kt_grid.results import COMPLETED, FAILED, TrialResult
+from kt_grid.scales import scale_of
 from kt_grid.space import Axis, Value
 
 _FILE = "events.out.tfevents.0.kt-grid"
@@ -106,19 +107,28 @@ def _experiment(analysis: Analysis) -> Any:
 def _axis(axis: Axis) -> Any:
     from tensorboard.plugins.hparams import api_pb2
 
-    kinds = {bool: "DATA_TYPE_BOOL", str: "DATA_TYPE_STRING"}
-    kind = kinds.get(type(axis.values[0]), "DATA_TYPE_FLOAT64")
-    info = api_pb2.HParamInfo(name=axis.name, type=getattr(api_pb2, kind))
-    info.domain_discrete.extend(axis.values)
+    info = api_pb2.HParamInfo(name=axis.name, type=getattr(api_pb2, f"DATA_TYPE_{_kind(axis)}"))
+    info.domain_discrete.extend([_plain(axis, value) for value in axis.values])
     return info
+
+
+def _kind(axis: Axis) -> str:
+    if all(isinstance(value, bool) for value in axis.values):
+        return "BOOL"
+    return "STRING" if scale_of(axis.values) == "words" else "FLOAT64"
+
+
+def _plain(axis: Axis, value: Value) -> Value:
+    return str(value) if _kind(axis) == "STRING" else value
 
 
 def _session(analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None) -> Iterable[Any]:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
     start = plugin_data_pb2.SessionStartInfo(group_name=trial.trial_id)
-    for name, value in trial.parameters.items():
-        _set(start.hparams[name], value)
+    for axis in analysis.results.axes:
+        if axis.name in trial.parameters:
+            _set(start.hparams[axis.name], _plain(axis, trial.parameters[axis.name]))
     begun = plugin_data_pb2.HParamsPluginData(session_start_info=start)
     yield _plugin_summary(metadata.SESSION_START_INFO_TAG, begun)
     for tag, number in zip(_metrics(analysis), _values(trial, known), strict=True):

@@ -77,9 +77,6 @@ class KeptModels:
                 f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
                 "none. Search with keep='all' to keep those of every trial"
             )
-        splits: list[int] = []
-        while trial.metrics.exists(score_name(self.objective.name, len(splits))):
-            splits.append(len(splits))
         return splits
 
     def _load(self, trial: Any, split: int, runner: TrialRunner | None) -> Any:

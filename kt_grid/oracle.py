@@ -275,21 +275,14 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
 
     def _forget(self) -> None:
         """What is on disk is all that counts."""
-        self.trials.clear()
+        for known in (self.trials, self.start_order, self.end_order, self._damaged):
+            known.clear()
         self.ongoing_trials = {}
-        self.start_order.clear()
-        self.end_order.clear()
         self._schedule.forget_trials()
-        self._damaged.clear()
 
     def mend(self, note: Callable[[str], None]) -> None:
-        """Write what can be worked out again of trials that aren't whole.
-
-        Args:
-            note: Is told what is done about every trial; missing folds are trained by the search.
-        """
+        """Write what can be worked out again of trials that aren't whole, and tell `note`."""
         for files, trial in self._damaged:
-            found = tell(files.damaged)
             if trial is None and self.store is not None:
                 self.store.discard(files.trial_id)
                 done = "its trial is begun anew"
@@ -298,7 +291,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 done = "written again from the records of its folds"
             else:
                 done = "what is missing is trained again"
-            note(f"{found}; {done}")
+            note(f"{tell(files.damaged)}; {done}")
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:
@@ -308,14 +301,14 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             trial_id: The trial.
         """
         with self._lock:
-            trial = self.trials.pop(trial_id)
-            self._schedule.mark_interrupted(trial.hyperparameters.values, trial_id)
+            values = self.trials.pop(trial_id).hyperparameters.values
+            self._schedule.mark_interrupted(values, trial_id)
             self._schedule.forget_axes()
 
     def _add_declared(self, hyperparameters: Any, asked: Container[str]) -> None:
         """Take up what the model declared; what the grid then asked for may be gone by now."""
         declared = keras_tuner.HyperParameters()
-        declared.merge([entry for entry in hyperparameters.space if entry.name not in asked])
+        declared.merge([own for own in hyperparameters.space if own.name not in asked])
         self.update_space(declared)
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:

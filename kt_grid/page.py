@@ -15,7 +15,7 @@ from kt_grid.plots import draw
 from kt_grid.published import Published
 from kt_grid.results import SearchResults, TrialResult
 from kt_grid.space import Value, key
-from kt_grid.verdict import Verdict, judge, name, short
+from kt_grid.verdict import Verdict, chance, judge, name, short
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 # The page's style gives each colour a value for light and for dark.
@@ -161,7 +161,8 @@ def table(head: Sequence[Cell], rows: Iterable[tuple[str, Sequence[Cell]]]) -> s
         for kind, cells in rows
     )
     return (
-        f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
+        f'<div class="wide"><table class="sortable" style="--columns: {len(head)}">'
+        f"<thead><tr>{heads}</tr></thead>"
         f"<tbody>\n{lines}\n</tbody></table></div>"
     )
 
@@ -207,19 +208,22 @@ def _tiles(analysis: Analysis) -> str:
     if best is None:
         return ""
     error = "" if best.error is None else f" ± {short(best.error)}"
-    tied = len(analysis.contenders) - 1
-    tiles = {"best mean": f"{name(best.trial.parameters)}: {short(best.trial.mean or 0.0)}{error}"}
+    tiles = [("best mean", f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
     if analysis.units > 1 and len(analysis.trials) > 1:
-        tiles["can't be told from it"] = f"{tied} of {len(analysis.trials) - 1} others"
-    if analysis.simplest is not None:
-        tiles["simplest within one error"] = name(analysis.simplest.trial.parameters)
+        tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
+        tiles.append(("can't be told from it", f"{tied} of {others}", "others"))
+    simplest = analysis.simplest
+    if simplest is not None:
+        mean = short(simplest.trial.mean or 0.0)
+        tiles.append(("simplest within one error", mean, name(simplest.trial.parameters)))
     if analysis.baseline is not None:
-        tiles["most frequent class"] = short(analysis.baseline.mean)
+        beaten = "surely beaten" if analysis.baseline.is_beaten else "not surely beaten"
+        tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))
     if analysis.optimism:
-        tiles["the best flatters by"] = f"about {short(analysis.optimism)}"
+        tiles.append(("the best flatters by about", short(analysis.optimism), ""))
     content = "".join(
-        f"<div><dt>{escape(title)}</dt><dd>{escape(text)}</dd></div>"
-        for title, text in tiles.items()
+        f"<div><dt>{escape(title)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></div>"
+        for title, value, more in tiles
     )
     return f'<dl class="tiles">{content}</dl>'
 
@@ -256,7 +260,7 @@ def _row(
     standing = trial.status.lower() if known is None else analysis.standing(known) or ""
     return [
         _number(trial.rank, "d", "word"),
-        *(_value(trial.parameters.get(axis.name)) for axis in results.axes),
+        *(_value(trial.parameters.get(axis.name, "")) for axis in results.axes),
         Cell(standing, standing, "word"),
         *(_number(value, ".6f") for value in (trial.mean, trial.std)),
         *_certainty(known),
@@ -272,8 +276,8 @@ def _row(
 def _certainty(known: TrialAnalysis | None) -> list[Cell]:
     if known is None:
         return [Cell("")] * 3
-    figures = ((known.error, ".6f"), (known.behind, ".6f"), (known.p, ".3f"))
-    return [_number(value, spec) for value, spec in figures]
+    p = Cell(chance(known.p), "" if known.p is None else repr(known.p))
+    return [_number(known.error, ".6f"), _number(known.behind, ".6f"), p]
 
 
 def _variances(known: TrialAnalysis | None) -> list[Cell]:
@@ -290,9 +294,8 @@ def _words(*titles: str) -> list[Cell]:
     return [Cell(title, kind="word") for title in titles]
 
 
-def _value(value: Value | None) -> Cell:
-    text = "" if value is None else str(value)
-    return Cell(text, text, "word")
+def _value(value: Value) -> Cell:
+    return Cell(str(value), str(value), "word")
 
 
 def _number(value: float | None, spec: str, kind: str = "") -> Cell:

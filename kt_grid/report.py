@@ -9,7 +9,7 @@ from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
 from kt_grid.space import axis_names, key
 from kt_grid.tables import aligned, escaped, figure, markdown
-from kt_grid.verdict import judge
+from kt_grid.verdict import chance, judge
 
 _NAN = float("nan")
 
@@ -97,8 +97,7 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
 def _certainty(known: TrialAnalysis | None, analysis: Analysis) -> list[str]:
     if known is None:
         return ["", "", ""]
-    p = "" if known.p is None else f"{known.p:.3f}"
-    return [figure(known.error), p, analysis.standing(known) or ""]
+    return [figure(known.error), chance(known.p), analysis.standing(known) or ""]
 
 
 def _table(analysis: Analysis, published: Published) -> str:

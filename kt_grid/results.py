@@ -91,7 +91,12 @@ class SearchResults:
     @property
     def fresh_folds(self) -> bool:
         """Whether each repeat holds out other rows than the first; False if nobody knows."""
-        return self.repeats == 1 or bool(self.about.get("fresh_folds", False))
+        return not self.has_repeats or bool(self.about.get("fresh_folds", False))
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether the splits are several passes over equally many folds."""
+        return self.repeats > 1 and self.splits % self.repeats == 0
 
     @property
     def test_ratio(self) -> float:

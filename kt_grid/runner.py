@@ -64,7 +64,6 @@ class TrialRunner:
         seed: The search's seed.
         objective: What is optimised.
         observer: Is told of every fold.
-        needs_weights: Whether a fold counts as trained only if its weights are there too.
     """
 
     hypermodel: Any

@@ -27,14 +27,36 @@ def scale_of(values: Sequence[Value]) -> Scale:
         >>> [scale_of(v) for v in (["a", "b"], [10, 50, 100], [1, 2, 4, 8], [0.0, 0.1])]
         ['words', 'linear', 'log', 'linear']
     """
-    if any(isinstance(value, str | bool) for value in values):
+    rising = sorted(numbers_of(values))
+    if len(rising) < len(values):
         return "words"
-    rising = sorted(float(value) for value in values)
     if len(rising) < 3 or rising[0] <= 0 or rising[-1] / rising[0] < _NARROW:
         return "linear"
     logs = [math.log(value) for value in rising]
     wide = rising[-1] / rising[0] >= _WIDE
     return "log" if wide or _unevenness(logs) < _unevenness(rising) else "linear"
+
+
+def numbers_of(values: Sequence[object]) -> list[float]:
+    """Pick the numbers among values.
+
+    Args:
+        values: Values of any kind.
+
+    Returns:
+        The integers and floats among them, as floats; booleans are none.
+    """
+    return [
+        float(value)
+        for value in values
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+
+
+def as_number(value: object) -> float:
+    """Return a value of an axis that isn't one of words, as a float."""
+    (number,) = numbers_of([value])
+    return number
 
 
 def _unevenness(rising: Sequence[float]) -> float:

@@ -10,7 +10,8 @@ from kt_grid.space import Grids, Value, check_grid
 
 # Options that a line says otherwise, or that change nothing in a search's numbers.
 _NOT_REPEATED = (
-    *("grid", "words", "overwrite", "keep", "refit", "workers", "scheduler", "trial_timeout"),
+    *("grid", "words", "directory", "overwrite", "keep", "refit"),
+    *("workers", "scheduler", "trial_timeout"),
 )
 
 

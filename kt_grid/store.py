@@ -4,7 +4,6 @@ Every file appears whole or not at all. A fold counts as trained when its record
 weights are written before it.
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -14,7 +13,6 @@ from typing import Any
 from kt_grid.contents import BEST, IDENTITY, PREFIX, TRIAL, check_place, own_files, remove
 from kt_grid.errors import DamageError, MismatchError
 from kt_grid.files import (
-    checksum,
     faults,
     file_digest,
     read_sealed,
@@ -23,11 +21,10 @@ from kt_grid.files import (
 )
 from kt_grid.lock import SearchLock
 from kt_grid.records import FoldRecord as FoldRecord
+from kt_grid.stamps import Stamps, find_difference, splits_of, stamps_of
 
 FORMAT = 1
 _FINGERPRINT = "fingerprint"
-# More splits or fewer are no other search, as long as those that both have are the same.
-_GROWING = ("cv", "folds", "splits")
 
 
 class SearchStore:
@@ -44,8 +41,7 @@ class SearchStore:
     def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
         self.root = check_place(Path(directory), name)
         self.lock = SearchLock(self.root)
-        self._stamp = ""
-        self._splits: list[str] = []
+        self._stamps = Stamps()
 
     def exists(self) -> bool:
         """Tell whether a search was begun here."""
@@ -70,8 +66,7 @@ class SearchStore:
             StoreError: If the folder holds anything else; then nothing is deleted.
             LockedError: If somebody is at work there.
         """
-        self._stamp = ""
-        self._splits = []
+        self._stamps = Stamps()
         with faults(self.root):
             if self.root.exists() and [*own_files(self.root)]:
                 with self.lock.held(note):
@@ -112,8 +107,8 @@ class SearchStore:
             identity: What makes the search the same search.
             notes: What else there is to say.
         """
-        self._stamp, self._splits = _fingerprint(identity), _splits(identity)
-        stamped = {_FINGERPRINT: self._stamp}
+        self._stamps = stamps_of(identity)
+        stamped = {_FINGERPRINT: self._stamps.search}
         entry = {"format": FORMAT, **(notes or {}), **identity, **stamped}
         if read_sealed(self.root / IDENTITY) != entry:
             write_sealed(self.root / IDENTITY, entry)
@@ -134,8 +129,8 @@ class SearchStore:
         if not self.check_identity(identity) and self.trial_ids():
             note("search.json isn't whole; written again, as the trials' records agree with it")
         # All splits that were ever asked for are kept, because their records are still there.
-        recorded = _splits(self.peek_identity())
-        if len(recorded) > len(_splits(identity)):
+        recorded = splits_of(self.peek_identity())
+        if len(recorded) > len(splits_of(identity)):
             identity = {**identity, "splits": recorded}
         self.write_identity(identity, notes)
 
@@ -155,25 +150,23 @@ class SearchStore:
         try:
             present = self.read_identity()
         except DamageError:
-            if not self._stamps() or not self._stamps() <= _stamps_of(wanted):
+            found = self._stamps_on_disk()
+            if not found or not found <= stamps_of(wanted).all():
                 raise self._damage(
                     "No record beside it belongs to what is asked for; restore it"
                 ) from None
             return False
         if present is None:
             return False
-        shared = min(len(_splits(present)), len(_splits(wanted)))
-        agree = shared and _splits(present)[:shared] == _splits(wanted)[:shared]
-        for name, value in wanted.items():
-            if present.get(name) != value and not (agree and name in _GROWING):
-                raise MismatchError(
-                    f"Expected {self.root} to hold this search. Received: another {name}, "
-                    f"{_brief(present.get(name))} there, {_brief(value)} asked for. "
-                    "Choose another --directory, or replace it with --overwrite"
-                )
+        difference = find_difference(present, wanted)
+        if difference is not None:
+            raise MismatchError(
+                f"Expected {self.root} to hold this search. Received: {difference}. "
+                "Choose another --directory, or replace it with --overwrite"
+            )
         return True
 
-    def _stamps(self) -> set[str]:
+    def _stamps_on_disk(self) -> set[str]:
         """The fingerprints of the searches that the records on disk belong to."""
         paths = [*self.root.glob(f"{PREFIX}*/{TRIAL}"), *self.root.glob(f"{PREFIX}*/fold_*.json")]
         entries = (read_sealed(path) for path in paths)
@@ -182,14 +175,14 @@ class SearchStore:
     @property
     def stamp(self) -> str:
         """Fingerprint of the search that search.json describes; empty if there is none."""
-        if not self._stamp:
-            identity = self.peek_identity()
-            self._stamp, self._splits = str(identity.get(_FINGERPRINT, "")), _splits(identity)
-        return self._stamp
+        return self._known_stamps().search
 
-    def _fold_stamp(self, split: int) -> str:
-        """Fingerprint of the search and of one of its splits."""
-        return _stamp_split(self.stamp, self._splits, split)
+    def _known_stamps(self) -> Stamps:
+        if not self._stamps.search:
+            identity = self.peek_identity()
+            search = str(identity.get(_FINGERPRINT, ""))
+            self._stamps = Stamps(search, tuple(splits_of(identity)))
+        return self._stamps
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
@@ -226,7 +219,8 @@ class SearchStore:
             record = FoldRecord(**(entry or {}))
         except TypeError:
             return None
-        return record if (record.split, record.search) == (split, self._fold_stamp(split)) else None
+        wanted = (split, self._known_stamps().of_fold(split))
+        return record if (record.split, record.search) == wanted else None
 
     def read_folds(self, trial_id: str) -> list[FoldRecord]:
         """Read all records of a trial that are whole."""
@@ -248,10 +242,8 @@ class SearchStore:
         if save_weights is not None:
             write_file(path, save_weights)
             record = replace(record, weights=file_digest(path) or "")
-        write_sealed(
-            self.fold_file(trial_id, record.split),
-            asdict(replace(record, search=self._fold_stamp(record.split))),
-        )
+        record = replace(record, search=self._known_stamps().of_fold(record.split))
+        write_sealed(self.fold_file(trial_id, record.split), asdict(record))
 
     def weights(self, trial_id: str, split: int) -> Path:
         """Return where the weights of a fold are kept."""
@@ -354,28 +346,3 @@ class SearchStore:
         """Return the parameters of the refitted model; None if there is no whole one."""
         parameters: dict[str, Any] | None = (self.read_refit() or {}).get("parameters")
         return parameters
-
-
-def _fingerprint(identity: Mapping[str, Any]) -> str:
-    return checksum({name: v for name, v in identity.items() if name not in _GROWING})
-
-
-def _splits(identity: Mapping[str, Any]) -> list[str]:
-    """The digests of a search's splits, as far as its description has any."""
-    splits = identity.get("splits")
-    return splits if isinstance(splits, list) else []
-
-
-def _stamp_split(stamp: str, splits: list[str], split: int) -> str:
-    return checksum({"search": stamp, "split": splits[split]}) if split < len(splits) else stamp
-
-
-def _stamps_of(identity: Mapping[str, Any]) -> set[str]:
-    """All fingerprints that records of a search may have."""
-    stamp, splits = _fingerprint(identity), _splits(identity)
-    return {stamp, *(_stamp_split(stamp, splits, split) for split in range(len(splits)))}
-
-
-def _brief(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

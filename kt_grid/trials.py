@@ -149,7 +149,7 @@ def _checked(state: Mapping[str, Any] | None, splits: int, metric: str) -> Mappi
     """A trial's state, if it has what is read from it."""
     try:
         if state is not None and state["status"] == COMPLETED:
-            if score_name(metric, splits - 1) not in _scores_by_name(state):
+            if splits and score_name(metric, splits - 1) not in _scores_by_name(state):
                 # More splits are asked for than when it was completed.
                 _scores(state, metric, 1)
                 return {**state, "status": RUNNING}

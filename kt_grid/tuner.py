@@ -233,7 +233,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             seed=self.seed,
             objective=self.target,
             observer=self.observer,
-            needs_weights=self.keeper.keep == "all",
         )
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from kt_grid.analysis import Analysis, TrialAnalysis
 from kt_grid.baseline import is_accuracy
 from kt_grid.effects import AxisEffect
 from kt_grid.results import SearchResults
+from kt_grid.scales import numbers_of
 from kt_grid.space import Parameters
 from kt_grid.zoom import propose_zoom
 
@@ -81,6 +82,20 @@ def short(value: float) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
 
 
+def chance(p: float | None) -> str:
+    """Write a p-value with three decimals.
+
+    Args:
+        p: The p-value, or None.
+
+    Returns:
+        The text; nothing for None.
+    """
+    if p is None:
+        return ""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
+
+
 def percent(share: float) -> str:
     """Write a share as a whole percentage.
 
@@ -107,7 +122,7 @@ def _progress(results: SearchResults) -> str:
     finished = len(results.completed) + len(results.failed)
     if results.complete:
         return ""
-    return f"So far, with {finished} of {results.total} combinations finished: "
+    return f"So far ({finished} of {results.total} combinations finished): "
 
 
 def _kind(analysis: Analysis) -> Kind:
@@ -276,8 +291,10 @@ def _extensions(analysis: Analysis) -> Iterator[str]:
         if analysis.best is None or analysis.noise is None or effect.share <= analysis.noise:
             continue
         chosen = analysis.best.trial.parameters.get(effect.axis.name)
-        numbers = [float(v) for v in effect.values if not isinstance(v, str | bool)]
-        if len(numbers) < 3 or chosen != _best_value(effect, analysis.results):
+        numbers = numbers_of(effect.values)
+        if len(numbers) < max(3, len(effect.values)) or chosen != _best_value(
+            effect, analysis.results
+        ):
             continue
         least = 1 if isinstance(chosen, int) else 0
         if chosen == max(numbers):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kt_grid.analysis import Analysis
-from kt_grid.scales import scale_of
+from kt_grid.scales import as_number, scale_of
 from kt_grid.space import Axis, Value
 
 _DIGITS = 3
@@ -66,7 +66,7 @@ def _middles(axis: Axis, kept: Sequence[Value]) -> list[Value]:
     scale = scale_of(axis.values)
     if scale == "words":
         return []
-    numbers = sorted(axis.values, key=float)
+    numbers = sorted(axis.values, key=as_number)
     return [
         middle
         for low, high in itertools.pairwise(numbers)
@@ -77,7 +77,7 @@ def _middles(axis: Axis, kept: Sequence[Value]) -> list[Value]:
 
 def _middle(low: Value, high: Value, *, logarithmic: bool) -> Iterator[Value]:
     """The middle of two numbers, if there is one that differs from both."""
-    a, b = float(low), float(high)
+    a, b = as_number(low), as_number(high)
     exact = math.sqrt(a * b) if logarithmic else a + (b - a) / 2
     whole = isinstance(low, int)
     middle = math.floor(exact + 0.5) if whole else _rounded(exact, b - a)
@@ -97,5 +97,5 @@ def _merged(axis: Axis, kept: Sequence[Value], middles: Sequence[Value]) -> tupl
     """All values: in rising order, or falling where the axis falls; words as they were."""
     if not middles:
         return tuple(kept)
-    falls = float(axis.values[0]) > float(axis.values[-1])
-    return tuple(sorted([*kept, *middles], key=float, reverse=falls))
+    falls = as_number(axis.values[0]) > as_number(axis.values[-1])
+    return tuple(sorted([*kept, *middles], key=as_number, reverse=falls))

@@ -121,6 +121,11 @@ def test_one_fold_has_no_error(analysed):
     assert len(analysis.contenders) == 3
 
 
+def test_repeats_of_unequal_length_are_just_splits(analysed):
+    analysis = analysed([[0.5, 0.6, 0.7], [0.4, 0.5, 0.7]], {"n": [1, 2]}, repeats=2)
+    assert (analysis.units, analysis.trials[0].seed_variance) == (3, None)
+
+
 def test_old_searches_without_notes_are_analysed(make_search):
     store = make_search(GRID, SCORES, rows=300)
     results = read_results(store)

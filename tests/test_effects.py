@@ -67,3 +67,11 @@ def test_too_few_trials_explain_nothing(trials):
 
 def test_equal_scores_explain_nothing():
     assert [e.share for e in main_effects(AXES, GRID, np.ones((6, 3)))] == [0.0, 0.0]
+
+
+def test_a_value_may_be_none():
+    axes = [Axis("a", (None, 0.5)), Axis("b", (1, 2), (Condition("a", (0.5,)),))]
+    chosen = [{"a": None}, {"a": 0.5, "b": 1}, {"a": 0.5, "b": 2}]
+    a, b = main_effects(axes, chosen, np.array([[1.0], [2.0], [4.0]]))
+    assert (a.values, b.values) == ((None, 0.5), (1, 2))
+    assert len(a.means) == len(b.means) == 2

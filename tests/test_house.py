@@ -18,7 +18,7 @@ LAYERS = (
     "errors",
     "objective seeds space backend serving",
     "data observer schedule executors files interruption splitters",
-    "lock records",
+    "lock records stamps",
     "contents",
     "folds store cluster",
     "arrays baseline held_out identity trials",

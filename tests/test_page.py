@@ -117,7 +117,7 @@ def test_the_same_search_gives_the_same_bytes(page_of):
     [
         pytest.param([], "No result yet", id="nothing"),
         pytest.param([None], "No result yet", id="running"),
-        pytest.param([scores(1)[0], None], "So far, with 1 of 3 combinations finished", id="one"),
+        pytest.param([scores(1)[0], None], "So far (1 of 3 combinations finished)", id="one"),
         pytest.param(["bad", "bad", "bad"], "all 3 combinations failed", id="failed"),
         pytest.param([*scores(2), "bad"], "1 combination failed", id="mixed"),
     ],

@@ -177,7 +177,7 @@ def test_a_grid_of_thousands_is_drawn():
     results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), {})
     grid, effects, best = plots.draw(analyse(results))
     assert len(grid.figure.axes[0].get_yticks()) <= 40
-    assert grid.figure.axes[0].texts == []
+    assert len(grid.figure.axes[0].texts) == 0
     assert [len(ax.get_xticks()) for ax in effects.figure.axes] == [20, 17]
     assert len(best.figure.axes[0].get_yticks()) == 25
     assert all(picture.figure.get_figheight() < 12 for picture in (grid, effects, best))

@@ -11,6 +11,8 @@ from kt_grid.scales import scale_of
     [
         pytest.param(["adam", "sgd"], "words", id="words"),
         pytest.param([True, False], "words", id="booleans"),
+        pytest.param([None, 0.1, 0.2], "words", id="none"),
+        pytest.param([(8, 8), (16,)], "words", id="tuples"),
         pytest.param([1, 2, 3, 4, 5], "linear", id="even-steps"),
         pytest.param([0.0, 0.1, 0.2], "linear", id="zero-has-no-logarithm"),
         pytest.param([-1, 10, 100], "linear", id="negative"),

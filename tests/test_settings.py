@@ -19,8 +19,8 @@ from kt_grid.settings import Options, command
             id="options",
         ),
         pytest.param(
-            {"cv": "shuffled-kfold", "repeats": 2, "directory": Path("a b"), "refit": False},
-            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --directory 'a b' --no-refit",
+            {"cv": "shuffled-kfold", "repeats": 2, "data": Path("a b.csv"), "refit": False},
+            "kt-grid run neurons --cv shuffled-kfold --repeats 2 --data 'a b.csv'",
             id="quoted",
         ),
     ],

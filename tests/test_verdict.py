@@ -5,7 +5,7 @@ import pytest
 
 from kt_grid.analysis import analyse
 from kt_grid.results import read_results
-from kt_grid.verdict import judge, name, percent, short
+from kt_grid.verdict import chance, judge, name, percent, short
 
 TEN = {"folds": 10, "split_rows": [[900, 100]] * 10}
 
@@ -103,7 +103,7 @@ def test_where_no_difference_at_all_could_be_told(verdict_on):
             [[0.5, 0.6, 0.5], "bad", None],
             [1, 2, 3],
             "unknown",
-            "So far, with 2 of 3 combinations finished: Nothing to compare: n=1 is the only "
+            "So far (2 of 3 combinations finished): Nothing to compare: n=1 is the only "
             "result, 0.5333.",
             id="mixed",
         ),
@@ -111,7 +111,7 @@ def test_where_no_difference_at_all_could_be_told(verdict_on):
             [[0.5, 0.6, 0.5], [0.5, 0.6, 0.4]],
             [1, 2, 3],
             "tied",
-            "So far, with 2 of 3 combinations finished: No clear winner: n=1 has the best mean, "
+            "So far (2 of 3 combinations finished): No clear winner: n=1 has the best mean, "
             "0.5333, but can't be told from the other one.",
             id="unfinished",
         ),
@@ -198,6 +198,14 @@ def test_repeats_split_the_variance(verdict_on):
 )
 def test_short(value, text):
     assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(None, ""), (1.0, "1.000"), (0.05, "0.050"), (0.0006, "0.001"), (0.0004, "<0.001")],
+)
+def test_chance(p, text):
+    assert chance(p) == text
 
 
 def test_names_and_percentages():
