@@ -17,7 +17,7 @@ import kt_grid
 from kt_grid import options as opt
 from kt_grid import process
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
-from kt_grid.files import write_text
+from kt_grid.files import write_output
 from kt_grid.observer import Observer, Silent
 from kt_grid.prediction import predict_file
 from kt_grid.process import FAILED, complain
@@ -246,7 +246,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
     else:
-        write_text(output, text)
+        write_output(output, text)
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> str:

@@ -13,6 +13,9 @@ from kt_grid.seeds import check_seed, derive_seed
 Indices: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Indices, Indices]
 
+# Every split is held in memory, and a slip of the pen mustn't fill it.
+_MOST_REPEATS = 1_000
+
 
 class Splitter(Protocol):
     """What a cross-validation splitter does; scikit-learn's fit it too."""
@@ -124,7 +127,7 @@ class Repeated:
 
     Args:
         cv: A splitter. A shuffling one of kt-grid's own is shuffled anew for each repeat.
-        n_repeats: Passes over all folds, at least 1.
+        n_repeats: Passes over all folds, 1 to 1,000.
 
     Example:
         >>> len([*Repeated(KFold(3), 2).split(range(7))])
@@ -134,6 +137,8 @@ class Repeated:
     def __init__(self, cv: Splitter, n_repeats: int) -> None:
         if isinstance(n_repeats, bool) or not isinstance(n_repeats, int) or n_repeats < 1:
             raise SplitError(f"Expected 1 or more repeats. Received: {n_repeats!r}")
+        if n_repeats > _MOST_REPEATS:
+            raise SplitError(f"Expected at most {_MOST_REPEATS} repeats. Received: {n_repeats!r}")
         self.cv = cv
         self.n_repeats = n_repeats
 

@@ -294,11 +294,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:
-        """Hand a finished trial out again, because something of it isn't whole.
-
-        Args:
-            trial_id: The trial.
-        """
+        """Hand a finished trial out again, because something of it isn't whole."""
         with self._lock:
             trial = self.trials.pop(trial_id)
             place = key(trial.hyperparameters.values)

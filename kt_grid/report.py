@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kt_grid.errors import UsageError
+from kt_grid.observer import printable
 from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
 from kt_grid.space import Value, key
@@ -14,7 +16,8 @@ from kt_grid.space import Value, key
 Cells: TypeAlias = list[list[str]]
 
 _NAN = float("nan")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_MARKUP = re.compile(r"([\\|`*\[\]!~]|\b_|_\b)")
 
 
 def render(results: SearchResults, style: str = "text", published: Published | None = None) -> str:
@@ -69,7 +72,7 @@ def _cells(results: SearchResults, published: Published) -> Cells:
 
 
 def _table(results: SearchResults, published: Published) -> str:
-    rows = _cells(results, published)
+    rows = [[printable(cell) for cell in row] for row in _cells(results, published)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
@@ -163,13 +166,9 @@ def _word(value: Value | None) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return (
-        cell.replace("\\", "\\\\")
-        .replace("|", "\\|")
-        .replace("<", "&lt;")
-        .replace("\n", " ")
-        .replace("\r", " ")
-    )
+    """A text that Markdown shows as it is: no markup, no link, no HTML."""
+    shown = printable(" ".join(cell.splitlines()))
+    return _MARKUP.sub(r"\\\1", shown).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _safe(value: object) -> object:

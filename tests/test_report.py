@@ -120,6 +120,11 @@ def test_markdown(read):
         pytest.param("a\\|b", r"a\\\|b", id="backslash-and-pipe"),
         pytest.param("<img>", "&lt;img>", id="tag"),
         pytest.param("a\nb", "a b", id="line-break"),
+        pytest.param("&lt;", "&amp;lt;", id="entity"),
+        pytest.param("![x](//y)", r"\!\[x\](//y)", id="image"),
+        pytest.param("`*~", r"\`\*\~", id="emphasis"),
+        pytest.param("_a_b_", r"\_a_b\_", id="underscores"),
+        pytest.param("\x1b[31m", r"\\x1b\[31m", id="terminal"),
     ],
 )
 def test_markdown_escapes(read, value, cell):
@@ -128,6 +133,12 @@ def test_markdown_escapes(read, value, cell):
     assert len(rows) == 4
     assert rows[2].split(" | ")[1] == cell
     assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in rows[:3]}) == 1
+
+
+def test_a_table_cannot_drive_the_terminal(read):
+    text = report.render(read({"kind": ["\x1b[2J\n\x9b"]}, [[1.0] * 3]), "table")
+    assert r"\x1b[2J\n\x9b" in text
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 @pytest.mark.parametrize("style", ["table", "markdown"])
@@ -248,7 +259,8 @@ def test_axes_that_do_not_count_are_empty(make_search):
     store = make_search({"kind": ["a", "b"]}, [[1.0], [0.5]], folds=1)
     condition = {"parent": "kind", "values": ["z"]}
     axes = [*store.read_identity()["grid"], {"name": "n", "values": [1], "conditions": [condition]}]
-    store.write_identity({**store.read_identity(), "grid": axes})
+    identity = {"objective": "max:val_accuracy", "folds": 1, "seed": 7}
+    store.write_identity(identity, {"experiment": "search", "repeats": 1, "grid": axes})
     text = report.render(read_results(store), "csv")
     assert [row["param_n"] for row in csv.DictReader(io.StringIO(text))] == ["", ""]
 
