@@ -15,7 +15,7 @@ from kt_grid.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.export import table_as_csv
-from kt_grid.files import write_text
+from kt_grid.files import write_output
 from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
@@ -332,4 +332,4 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
     else:
-        write_text(output, text)
+        write_output(output, text)

@@ -13,7 +13,7 @@ from kt_grid.results import TrialResult
 from kt_grid.space import key
 from kt_grid.verdict import judge
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def as_csv(analysis: Analysis, published: Published) -> str:

@@ -25,11 +25,29 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; None if it is missing, damaged or unreadable."""
+    """Read a JSON file; None if it is missing or damaged.
+
+    Raises:
+        StoreError: If the operating system refuses to read it, which says nothing of its content.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        with _refusals(path):
+            return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (NotADirectoryError, IsADirectoryError) as error:
+        raise FileNotFoundError(path) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise StoreError(f"Expected to read {path}. Received: {reason}. Mend that") from error
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
@@ -56,11 +74,15 @@ def checksum(entry: Mapping[str, Any]) -> str:
 
 
 def file_digest(path: Path) -> str | None:
-    """Hash a file's content; None if it can't be read."""
+    """Hash a file's content; None if it is missing.
+
+    Raises:
+        StoreError: If the operating system refuses to read it.
+    """
     try:
-        with path.open("rb") as file:
+        with _refusals(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
-    except OSError:
+    except FileNotFoundError:
         return None
 
 
@@ -86,6 +108,20 @@ def write_text(path: Path, text: str) -> None:
         beside.write_bytes(text.encode("utf-8", "backslashreplace"))
 
     write_file(path, write)
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a text where a user asked for it: whole or not at all, if that is an ordinary file.
+
+    Raises:
+        StoreError: If it can't be written.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # A device or a pipe mustn't be replaced by a file.
+        with faults(path):
+            path.write_bytes(text.encode("utf-8", "backslashreplace"))
+    else:
+        write_text(path, text)
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:

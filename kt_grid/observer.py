@@ -1,4 +1,4 @@
-"""Who is told how a search goes on."""
+"""Who is told how a search goes on, and in what words."""
 
 from typing import Protocol
 
@@ -61,3 +61,15 @@ class Silent:
 
     def end(self) -> None:
         """Do nothing."""
+
+
+def printable(text: str) -> str:
+    """Return a text on one line that can't do anything to a terminal.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The same with control characters in Python's spelling.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

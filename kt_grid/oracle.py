@@ -295,11 +295,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:
-        """Hand a finished trial out again, under its id, because something of it is missing.
-
-        Args:
-            trial_id: The trial.
-        """
+        """Hand a finished trial out again, under its id, because something of it is missing."""
         with self._lock:
             values = self.trials.pop(trial_id).hyperparameters.values
             self._schedule.mark_interrupted(values, trial_id)

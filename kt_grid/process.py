@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.interruption import Interruption
+from kt_grid.observer import printable
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _LONGEST = 2_000
@@ -100,7 +101,7 @@ def _leave(status: int, stderr: int) -> None:
     where = "".join(f"; the same line goes on from {place}" for place in _places)
     cleared = "\r\x1b[K\x1b[?25h" if os.isatty(stderr) else ""
     with suppress(OSError):
-        os.write(stderr, f"{cleared}kt-grid: interrupted{_printable(where)}\n".encode())
+        os.write(stderr, f"{cleared}kt-grid: interrupted{_brief(where)}\n".encode())
     _exit(status)
 
 
@@ -115,9 +116,8 @@ def goes_on_from(place: Path) -> None:
 
 def complain(message: str) -> None:
     """Print one line on stderr; control characters in it can't reach the terminal."""
-    typer.echo(f"kt-grid: {_printable(message)}", err=True)
+    typer.echo(f"kt-grid: {_brief(message)}", err=True)
 
 
-def _printable(text: str) -> str:
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
+def _brief(text: str) -> str:
+    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from kt_grid.observer import printable
 from kt_grid.space import Parameters
 
 
@@ -16,7 +17,7 @@ class TerminalProgress:
 
     def __init__(self, name: str, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[trials]}"),
             TextColumn("fold {task.completed:.0f}/{task.total:.0f}"),
@@ -57,7 +58,8 @@ class TerminalProgress:
         """Print a line above the bar, if it wasn't there before."""
         if message not in self._noted:
             self._noted.add(message)
-            self._progress.console.print(f"kt-grid: {message}", highlight=False, markup=False)
+            line = f"kt-grid: {printable(message)}"
+            self._progress.console.print(line, highlight=False, markup=False)
 
     def end(self) -> None:
         """Take the bar away."""

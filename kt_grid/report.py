@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kt_grid.analysis import Analysis, TrialAnalysis, analyse
 from kt_grid.errors import UsageError
 from kt_grid.export import as_csv, as_json
+from kt_grid.observer import printable
 from kt_grid.published import Published
 from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
 from kt_grid.space import axis_names, key
@@ -101,7 +102,11 @@ def _certainty(known: TrialAnalysis | None, analysis: Analysis) -> list[str]:
 
 
 def _table(analysis: Analysis, published: Published) -> str:
-    lines = [*aligned(_cells(analysis, published)), "", *judge(analysis).lines()]
+    lines = [
+        *aligned([[printable(cell) for cell in row] for row in _cells(analysis, published)]),
+        "",
+        *judge(analysis).lines(),
+    ]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -1,7 +1,12 @@
 """Tables of text: aligned for a terminal, or Markdown."""
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
+
+from kt_grid.observer import printable
+
+_MARKUP = re.compile(r"([\\|`*\[\]!~]|\b_|_\b)")
 
 Cells: TypeAlias = Sequence[Sequence[str]]
 
@@ -52,9 +57,8 @@ def escaped(text: str) -> str:
     Returns:
         Markdown.
     """
-    for character in "\\|*":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("<", "&lt;").replace("\n", " ").replace("\r", " ")
+    shown = printable(" ".join(text.splitlines()))
+    return _MARKUP.sub(r"\\\1", shown).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def figure(value: float | None) -> str:

@@ -5,7 +5,16 @@ import os
 import pytest
 
 from kt_grid.errors import StoreError
-from kt_grid.files import read_json, read_sealed, write_file, write_json, write_sealed, write_text
+from kt_grid.files import (
+    file_digest,
+    read_json,
+    read_sealed,
+    write_file,
+    write_json,
+    write_output,
+    write_sealed,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -127,6 +136,35 @@ def test_a_sealed_entry_comes_back_and_no_other_bit_does(old):
 def test_what_was_never_sealed_reads_as_none(old, content):
     old.write_text(content)
     assert read_sealed(old) is None
+
+
+def test_an_output_that_is_no_ordinary_file_is_written_and_not_replaced(tmp_path):
+    """As `--output /dev/stdout`, or a pipe that another program reads."""
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(target)
+    write_output(link, "text")
+    assert (link.is_symlink(), target.read_text()) == (True, "text")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_output(pipe, "text")
+    assert (pipe.is_fifo(), os.read(reader, 99)) == (True, b"text")
+    os.close(reader)
+
+
+def test_an_output_in_a_folders_place_is_refused(tmp_path, raises):
+    with raises(StoreError, str(tmp_path), "directory"):
+        write_output(tmp_path, "text")
+
+
+def test_what_may_not_be_read_is_not_taken_for_damaged(old, monkeypatch, raises):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(old), "open", refuse)
+    monkeypatch.setattr(type(old), "read_text", refuse)
+    for read in (read_json, read_sealed, file_digest):
+        with raises(StoreError, str(old), "Permission denied"):
+            read(old)
 
 
 def _fail(*_):

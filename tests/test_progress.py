@@ -62,3 +62,10 @@ def test_a_failed_trial_counts_as_a_trial_done_with_all_its_folds():
 def test_nothing_is_drawn_where_there_is_no_terminal():
     events = [("begin", 1, 3, 0), *FOLDS, ("trial", PARAMETERS, 0.5, 0.5)]
     assert show(events, terminal=False) == ""
+
+
+def test_parameters_and_notes_are_no_markup_and_cannot_drive_the_terminal():
+    drawn = show([("begin", 4, 3, 0), ("fold", {"kind": "[/x]\x1b[2J"}), ("note", "a\x1b[2J[/y]")])
+    assert "[/x]" in drawn
+    assert "a\\x1b[2J[/y]" in drawn
+    assert "\x1b[2J" not in drawn

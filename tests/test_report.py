@@ -139,6 +139,11 @@ def test_markdown(read):
         pytest.param("a\\|b", r"a\\\|b", id="backslash-and-pipe"),
         pytest.param("<img>", "&lt;img>", id="tag"),
         pytest.param("a\nb", "a b", id="line-break"),
+        pytest.param("&lt;", "&amp;lt;", id="entity"),
+        pytest.param("![x](//y)", r"\!\[x\](//y)", id="image"),
+        pytest.param("`*~", r"\`\*\~", id="emphasis"),
+        pytest.param("_a_b_", r"\_a_b\_", id="underscores"),
+        pytest.param("\x1b[31m", r"\\x1b\[31m", id="terminal"),
     ],
 )
 def test_markdown_escapes(read, value, cell):
@@ -148,6 +153,12 @@ def test_markdown_escapes(read, value, cell):
     assert rows[3] == ""
     assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in rows[:3]}) == 1
     assert f"**Nothing to compare: kind={cell} is" in text
+
+
+def test_a_table_cannot_drive_the_terminal(read):
+    text = report.render(read({"kind": ["\x1b[2J\n\x9b"]}, [[1.0] * 3]), "table")
+    assert r"\x1b[2J\n\x9b" in text
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 @pytest.mark.parametrize("style", ["table", "markdown"])

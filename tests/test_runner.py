@@ -201,11 +201,12 @@ def test_records_of_another_seed_do_not_count(make_runner, trial):
     ("score", "reason"),
     [
         (ValueError("too wide\nand more"), "^ValueError: too wide$"),
+        (MemoryError("none left"), "^MemoryError: none left$"),
         (float("nan"), "Expected a finite val_accuracy"),
         (float("inf"), "Expected a finite val_accuracy"),
         ({"val_loss": 1.0}, "Expected a finite val_accuracy among the scores"),
     ],
-    ids=["raises", "nan", "infinite", "no objective"],
+    ids=["raises", "out of memory", "nan", "infinite", "no objective"],
 )
 def test_what_goes_wrong_in_a_fold_fails_the_trial_with_the_reason(
     make_runner, trial, score, reason
@@ -219,6 +220,28 @@ def test_a_full_disk_ends_the_search_and_not_only_the_trial(make_runner, trial, 
     with pytest.raises(keras_tuner.errors.FatalRuntimeError, match="Expected to write") as caught:
         make_runner(FakeEngine()).run(trial)
     assert isinstance(caught.value.__cause__, StoreError)
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught", "reason"),
+    [
+        (OSError(28, "No space left"), keras_tuner.errors.FatalRuntimeError, "No space left"),
+        (
+            RuntimeError("Can't close the file (errno = 28, error message = 'x')"),
+            keras_tuner.errors.FatalRuntimeError,
+            "Expected to write .*No space left",
+        ),
+        (MemoryError("none left"), keras_tuner.errors.FailedTrialError, "^MemoryError: none left$"),
+    ],
+    ids=["disk", "disk, as HDF5 says it", "memory"],
+)
+def test_weights_that_cannot_be_written(make_runner, trial, monkeypatch, fault, caught, reason):
+    def save_weights(self, path):
+        raise fault
+
+    monkeypatch.setattr(Weights, "save_weights", save_weights)
+    with pytest.raises(caught, match=reason):
+        make_runner(FakeEngine()).run(trial)
 
 
 def test_the_refit_is_on_all_rows_with_its_own_seed(make_runner, trial):

@@ -262,6 +262,9 @@ def _as_unsuitable() -> Iterator[None]:
     """Turn what XLA says of a model it can't compile into an UnsuitableError."""
     try:
         yield
+    except tf.errors.ResourceExhaustedError:
+        # Nothing is wrong with the model, and another engine would need as much memory.
+        raise
     except (tf.errors.OpError, NotImplementedError, TypeError, ValueError) as error:
         first_line = str(error).partition("\n")[0]
         raise UnsuitableError(f"one that XLA refuses, {first_line}") from error

@@ -11,6 +11,9 @@ from kt_grid.seeds import derive_seed
 from kt_grid.splitters.base import OwnSplitter, Split, Splitter, check_number, check_random_state
 from kt_grid.splitters.kfold import FoldSplitter, KFold, StratifiedKFold
 
+# Every split is held in memory, and a slip of the pen mustn't fill it.
+_MOST_REPEATS = 1_000
+
 
 class RepeatedFolds(OwnSplitter):
     """Shuffled folds, several times over, all out of one stream of random numbers.
@@ -78,7 +81,7 @@ class Repeated:
 
     Args:
         cv: A splitter. A shuffling one of kt-grid's own is shuffled anew for each repeat.
-        n_repeats: Passes over all folds, at least 1.
+        n_repeats: Passes over all folds, 1 to 1,000.
 
     Example:
         >>> len([*Repeated(KFold(3), 2).split(range(7))])
@@ -90,6 +93,8 @@ class Repeated:
             raise SplitError(f"Expected a splitter that doesn't repeat itself. Received: {cv!r}")
         self.cv = cv
         self.n_repeats = check_number("repeats", n_repeats, 1)
+        if n_repeats > _MOST_REPEATS:
+            raise SplitError(f"Expected at most {_MOST_REPEATS} repeats. Received: {n_repeats}")
 
     def __repr__(self) -> str:
         return f"Repeated({self.cv!r}, {self.n_repeats})"

@@ -6,8 +6,10 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kt_grid.arrays import Arrays
+from kt_grid.engines import fused
 from kt_grid.engines.base import FitArguments, Task
 from kt_grid.engines.fused import Fused, UnsuitableError
 from kt_grid.engines.keras_fit import KerasFit
@@ -380,3 +382,11 @@ def test_refuses_what_it_would_change(name, rows, tasks):
     running = Fused().run(hypermodel, keras_tuner.HyperParameters(), rows, fit, tasks)
     with pytest.raises(UnsuitableError, match=f"Expected .* Received: .*{reason}"):
         list(running)
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_model():
+    fault = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"), fused._as_unsuitable():
+        raise fault
+    with pytest.raises(UnsuitableError, match="one that XLA refuses"), fused._as_unsuitable():
+        raise tf.errors.InvalidArgumentError(None, None, "no such op")
