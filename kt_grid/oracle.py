@@ -283,6 +283,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def mend(self, note: Callable[[str], None]) -> None:
         """Write what can be worked out again of trials that aren't whole, and tell `note`."""
         for files, trial in self._damaged:
+            found = tell(files.damaged)
             if trial is None and self.store is not None:
                 self.store.discard(files.trial_id)
                 done = "its trial is begun anew"
@@ -291,7 +292,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 done = "written again from the records of its folds"
             else:
                 done = "what is missing is trained again"
-            note(f"{tell(files.damaged)}; {done}")
+            note(f"{found}; {done}")
         self._damaged.clear()
 
     def reopen(self, trial_id: str) -> None:

@@ -102,12 +102,8 @@ def _certainty(known: TrialAnalysis | None, analysis: Analysis) -> list[str]:
 
 
 def _table(analysis: Analysis, published: Published) -> str:
-    lines = [
-        *aligned([[printable(cell) for cell in row] for row in _cells(analysis, published)]),
-        "",
-        *judge(analysis).lines(),
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    lines = [*aligned(_cells(analysis, published)), "", *judge(analysis).lines()]
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _markdown(analysis: Analysis, published: Published) -> str:

@@ -24,6 +24,7 @@ def aligned(rows: Cells) -> list[str]:
         >>> aligned([["a", "b"], ["10", "2"]])
         [' a  b', '10  2']
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

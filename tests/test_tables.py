@@ -20,7 +20,7 @@ def test_markdown():
         ("a|b", r"a\|b"),
         ("*a*", r"\*a\*"),
         ("<b>", "&lt;b>"),
-        ("a\r\nb", "a  b"),
+        ("a\r\nb", "a b"),
     ],
 )
 def test_escaped(text, shown):
