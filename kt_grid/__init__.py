@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kt_grid.data import Dataset, read_csv
+    from kt_grid.data import Dataset, Reading, read_csv, read_data
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
     from kt_grid.folds import KFold
@@ -29,12 +29,14 @@ __all__ = [
     "KFold",
     "KtGridError",
     "Objective",
+    "Reading",
     "SearchResults",
     "SearchStore",
     "TrialResult",
     "experiment",
     "load_best_model",
     "read_csv",
+    "read_data",
     "read_results",
 ]
 
@@ -46,12 +48,14 @@ _HOMES = {
     "KFold": "folds",
     "KtGridError": "errors",
     "Objective": "objective",
+    "Reading": "data",
     "SearchResults": "results",
     "SearchStore": "store",
     "TrialResult": "results",
     "experiment": "experiments.base",
     "load_best_model": "prediction",
     "read_csv": "data",
+    "read_data": "data",
     "read_results": "results",
 }
 

@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 import kt_grid
 from kt_grid import options as opt
+from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.errors import KtGridError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment
 from kt_grid.observer import Observer, Silent
@@ -111,6 +112,11 @@ def run(
     seed: opt.Seed = 7,
     data: opt.Data = None,
     target: opt.Target = None,
+    separator: opt.Separator = None,
+    header: opt.Header = None,
+    encoding: opt.Encoding = "utf-8",
+    encode: opt.Encode = None,
+    missing: opt.Missing = "refuse",
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
     engine: opt.EngineName = "auto",
@@ -132,6 +138,9 @@ def run(
         seed=seed,
         data=data,
         target=target,
+        reading=Reading(
+            parse_separator(separator), header, encoding, parse_encode(encode or []), missing
+        ),
         sample=sample,
         objective=objective,
         engine=engine,

@@ -1,6 +1,6 @@
 """What a search optimises, and in which direction; the direction is never guessed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from kt_grid.errors import ObjectiveError
@@ -38,10 +38,12 @@ class Objective:
     Attributes:
         name: The metric's name with `val_` before it, such as `val_accuracy`.
         direction: "max" or "min".
+        stated: Whether somebody asked for it; else it follows from what the model compiles.
     """
 
     name: str
     direction: Direction
+    stated: bool = field(default=True, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.direction}:{self.name}"
@@ -97,6 +99,8 @@ def as_objective(given: Any) -> Objective:
     Raises:
         ObjectiveError: As `parse_objective`.
     """
+    if isinstance(given, Objective):
+        return given
     if hasattr(given, "direction") and hasattr(given, "name"):
         return parse_objective(f"{given.direction}:{given.name}")
     return parse_objective(str(given))

@@ -1,22 +1,32 @@
 """From an experiment and options to a finished search that can be resumed."""
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kt_grid.data import Dataset, bundled, check_target, read_csv
+from kt_grid.data import Dataset, Reading, bundled, check_target, read_data
 from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
 from kt_grid.folds import KFold, Repeated, Splitter, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.objective import Objective, parse_objective
-from kt_grid.observer import Observer
+from kt_grid.observer import Observer, Silent
 from kt_grid.results import SearchResults, read_results
-from kt_grid.space import Grid, Parameters, check_names, combinations, make_axes, replace_axes
+from kt_grid.space import (
+    Grid,
+    Parameters,
+    check_names,
+    combinations,
+    make_axes,
+    register,
+    replace_axes,
+)
 from kt_grid.store import SearchStore, check_keep
+from kt_grid.targets import Loss, fit_target, strata
 
+_BINARY = Loss("binary_crossentropy", 1)
 CV = ("kfold", "shuffled-kfold")
 
 
@@ -30,10 +40,11 @@ class Options:
         cv: One of `CV`.
         repeats: Passes over all folds.
         seed: The search's seed.
-        data: A CSV file; the Pima data by default.
+        data: A CSV, Parquet or .npz file; the Pima data by default.
         target: Its target column; the last by default.
+        reading: How to read the file.
         sample: Share of the rows to search on.
-        objective: The experiment's by default.
+        objective: The experiment's by default, and if it has none, what its model compiles.
         engine: What trains.
         directory: Where searches are kept.
         overwrite: Whether a search that is already there is deleted first.
@@ -48,6 +59,7 @@ class Options:
     seed: int = 7
     data: Path | None = None
     target: str | None = None
+    reading: Reading = field(default_factory=Reading)
     sample: float = 1.0
     objective: str | None = None
     engine: str = "auto"
@@ -70,6 +82,7 @@ class Plan:
         objective: What is optimised.
         store: Where it is kept.
         identity: What must agree with what is already there.
+        notes: What is worth telling when it runs, a line each.
     """
 
     experiment: Experiment
@@ -80,6 +93,7 @@ class Plan:
     objective: Objective
     store: SearchStore
     identity: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
@@ -114,7 +128,10 @@ class Plan:
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
-    """Check everything that can be checked before training, without TensorFlow.
+    """Check everything that can be checked before training.
+
+    For an experiment of kt-grid's own that takes no TensorFlow; the model of another is built, to
+    see what it compiles.
 
     Args:
         experiment: What to search.
@@ -131,10 +148,11 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     if not experiment.declares:
         check_names(options.grid, list(experiment.grid))
     grid = replace_axes(experiment.grid, options.grid)
-    objective = parse_objective(options.objective or experiment.objective)
+    objective, notes = _choose_objective(experiment, options, grid)
     cv = _make_cv(options)
-    dataset = read_csv(options.data or bundled(), options.target)
+    dataset = read_data(options.data or bundled(), options.target, options.reading)
     dataset = dataset.sample(options.sample, options.seed)
+    dataset = _suit(experiment, grid, dataset)
     check_target(dataset, binary=experiment.binary)
     return Plan(
         experiment=experiment,
@@ -147,14 +165,42 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, dataset.y),
+            splits=make_splits(cv, dataset.rows, strata(dataset.y)),
             seed=options.seed,
-            arrays=[dataset.x, dataset.y],
+            arrays=dataset.parts,
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
             model_source=source_digest(experiment.model),
             engine=options.engine,
         ),
+        notes=notes,
     )
+
+
+def _choose_objective(
+    experiment: Experiment, options: Options, grid: Grid
+) -> tuple[Objective, tuple[str, ...]]:
+    """The objective that is stated, else what the model compiles, which is told if it's unusual."""
+    stated = options.objective or experiment.objective or ("val_accuracy" * experiment.binary)
+    if stated:
+        return parse_objective(stated), ()
+    from kt_grid.compiled import default_objective
+
+    chosen = default_objective(experiment.model, grid)
+    told = f"objective {chosen}, because the model compiles no metric called accuracy"
+    return chosen, () if chosen.name == "val_accuracy" else (told,)
+
+
+def _suit(experiment: Experiment, grid: Grid, dataset: Dataset) -> Dataset:
+    """Bring the target into the form that the model's loss takes."""
+    if experiment.binary:
+        y, labels = fit_target(dataset.y, _BINARY, dataset.labels)
+        return replace(dataset, y=y, labels=labels)
+    from kt_grid.arrays import Arrays
+    from kt_grid.compiled import suit_arrays
+
+    given = Arrays(dataset.x, dataset.y, labels=dataset.labels)
+    suited = suit_arrays(experiment.model, register(grid), given)
+    return replace(dataset, y=suited.y, labels=suited.labels)
 
 
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
@@ -177,6 +223,9 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     from kt_grid.tuner import CrossValidationTuner
 
     options, dataset = planned.options, planned.dataset
+    observer = observer or Silent()
+    for note in planned.notes:
+        observer.note(note)
     tuner = CrossValidationTuner(
         planned.experiment.model,
         objective=planned.objective,
@@ -217,4 +266,7 @@ def _about(planned: Plan) -> dict[str, Any]:
         "features": list(dataset.features),
         "target": dataset.target,
         "target_column": dataset.target_column,
+        "labels": list(dataset.labels),
+        "encoders": [encoder.to_json() for encoder in dataset.encoders],
+        "reading": planned.options.reading.to_json(),
     }

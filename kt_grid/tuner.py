@@ -11,9 +11,9 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.compiled import default_objective, suit_arrays
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments
-from kt_grid.engines.own_fit import declare_fit, fit_arguments, overrides_fit
+from kt_grid.engines.own_fit import settle_fit
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
 from kt_grid.identity import make_identity, package_versions, source_digest
@@ -27,6 +27,7 @@ from kt_grid.runner import TrialRunner
 from kt_grid.seeds import check_seed
 from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
 from kt_grid.store import SearchStore, check_keep, write_file, write_json
+from kt_grid.targets import strata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     Args:
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
-        objective: `val_accuracy`, `min:val_my_metric`, or a `keras_tuner.Objective`.
+        objective: `val_auc`, `min:val_my_metric`, or a `keras_tuner.Objective`. By default the
+            accuracy if the model compiles it, else `val_loss`.
         cv: Number of contiguous folds, or any object with scikit-learn's `split(x, y)`.
         grid: Values by name, varied in this order, the last fastest. They replace what the
             model declares or add to it; `batch_size` and `epochs` are passed on to `fit`.
@@ -66,7 +68,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     def __init__(
         self,
         hypermodel: Any,
-        objective: Any = "val_accuracy",
+        objective: Any = None,
         cv: int | Splitter = 3,
         grid: Mapping[str, Sequence[Any]] | None = None,
         *,
@@ -80,14 +82,15 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         observer: Observer | None = None,
     ) -> None:
         check_keep(keep)
-        self.target = as_objective(objective)
+        self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
+        chosen = objective or default_objective(hypermodel, self.grid)
+        self.target = as_objective(chosen)
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = make_engine(engine)
         self.about = dict(about or {})
         self.observer = observer or Silent()
-        self.grid: Grid = {name: check_values(name, v) for name, v in (grid or {}).items()}
         self.store = SearchStore(directory, project_name)
         if overwrite:
             self.store.clear()
@@ -125,10 +128,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             UsageError: If arrays disagree in length, or an argument has no meaning here.
         """
         fit_arguments.pop("verbose", None)
-        self._runner = self._make_runner(as_arrays(x, y, sample_weight), fit_arguments)
+        self._runner = self._make_runner(self._take(x, y, sample_weight), fit_arguments)
         identity = self._identity(self._runner)
         self.store.check_identity(identity)
-        self.store.write_identity({**self._notes(), **identity})
+        labels = list(self._runner.arrays.labels)
+        self.store.write_identity({"labels": labels, **self._notes(), **identity})
         self.keeper.settle()
         finished = len(self.oracle.finished_trials())
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
@@ -141,17 +145,21 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         finally:
             self.observer.end()
 
+    def _take(self, x: Any, y: Any, sample_weight: Any) -> Arrays:
+        given = as_arrays(x, y, sample_weight)
+        return suit_arrays(self.hypermodel, self.oracle.get_space(), given)
+
     def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
-        fit = fit_arguments(self.hypermodel, given)
+        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, arrays.y),
+            splits=make_splits(self.cv, arrays.rows, strata(arrays.y)),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=self._declare_fit(arrays, fit),
+            passed_axes=passed,
             longest=max(
                 (n for axis in self.oracle.axes if axis.name == "epochs" for n in axis.values),
                 default=0,
@@ -160,14 +168,6 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             objective=self.target,
             observer=self.observer,
         )
-
-    def _declare_fit(self, arrays: Arrays, fit: FitArguments) -> tuple[str, ...]:
-        """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed."""
-        if not overrides_fit(self.hypermodel):
-            return ()
-        space, supplied = declare_fit(self.hypermodel, self.oracle.get_space(), arrays, fit)
-        self.oracle.update_space(space)
-        return tuple(name for name in FIT_AXES if name in self.grid and name not in supplied)
 
     def _identity(self, runner: TrialRunner) -> dict[str, Any]:
         return make_identity(
@@ -323,7 +323,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = as_arrays(x, y, sample_weight)
+            arrays = self._take(x, y, sample_weight)
             runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
         runner = runner or self._searched()
         return self._models.refit(runner, trial, self._identity(runner))

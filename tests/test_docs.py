@@ -22,6 +22,7 @@ COMMANDS = [
 OPTIONS = {
     "run": (
         "--grid --folds --cv --repeats --seed --data --target --objective --sample --engine "
+        "--separator --header --no-header --encoding --encode --missing "
         "--directory --overwrite --keep --no-refit --dry-run --quiet"
     ),
     "report": "--format --output --published --directory",

@@ -16,11 +16,12 @@ PACKAGE = Path(kt_grid.__file__).parent
 # A module may import those of the lines above its own; a package counts as one module.
 LAYERS = (
     "errors",
-    "objective seeds space",
+    "objective seeds space targets",
     "data observer",
     "folds store",
     "arrays identity results",
     "engines",
+    "compiled",
     "oracle",
     "keeping runner",
     "models",
@@ -128,7 +129,9 @@ def test_other_names_do_not_resolve():
         kt_grid.__getattr__("nonsense")
 
 
-@pytest.mark.parametrize("name", ["data", "folds", "objective", "seeds", "space"])
+@pytest.mark.parametrize(
+    "name", ["data.loading", "data.reading", "folds", "objective", "seeds", "space", "targets"]
+)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)

@@ -5,6 +5,7 @@ import copy
 import inspect
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES
+from kt_grid.space import FIT_AXES, Grid
 
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
 
@@ -54,6 +55,36 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
     )
 
 
+def settle_fit(
+    hypermodel: Any, oracle: Any, arrays: Arrays, given: Mapping[str, Any], grid: Grid
+) -> tuple[FitArguments, tuple[str, ...]]:
+    """Settle how a search trains, and learn the axes that a HyperModel's own `fit` declares.
+
+    Args:
+        hypermodel: The HyperModel.
+        oracle: The search's oracle, whose space takes in those axes.
+        arrays: The search's rows.
+        given: Arguments that `search` was given.
+        grid: Values by axis that were asked for.
+
+    Returns:
+        How to train, and which of `batch_size` and `epochs` a `fit` of its own is given as axes.
+
+    Raises:
+        UsageError: If an argument has no meaning here.
+    """
+    fit = fit_arguments(hypermodel, given)
+    if not overrides_fit(hypermodel):
+        return fit, ()
+    space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)
+    oracle.update_space(space)
+    passed = tuple(name for name in FIT_AXES if name in grid and name not in supplied)
+    # Given twice, an argument would be an error.
+    written = _written(hypermodel)
+    own = {name: value for name, value in fit.own.items() if name not in written}
+    return replace(fit, own=own), passed
+
+
 def declare_fit(
     hypermodel: Any, space: Any, arrays: Arrays, fit: FitArguments
 ) -> tuple[Any, frozenset[str]]:
@@ -74,14 +105,23 @@ def declare_fit(
         The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
     one = arrays.take(np.arange(1))
-    written = _keywords(hypermodel)
+    written = _written(hypermodel)
     try:
         hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
-        return space, asked.names | written
+        return space, (asked.names | written) - _parameters(hypermodel).keys()
     except Exception:  # whatever is wrong with it, the first trial will say
         return space, written
     return space, written
+
+
+def _parameters(hypermodel: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(hypermodel.fit).parameters
+
+
+def _written(hypermodel: Any) -> frozenset[str]:
+    """Names of arguments that a `fit` passes on by itself, not from what it is given."""
+    return _keywords(hypermodel) - _parameters(hypermodel).keys()
 
 
 def _keywords(hypermodel: Any) -> frozenset[str]:
@@ -120,13 +160,18 @@ def fit_own(
         hyperparameters: The trial's hyperparameters.
         model: A compiled model.
         train: Rows to train on.
-        test: Rows held out, given as `validation_data`.
+        test: Rows held out, given as `validation_data`; None for the refit, where a `fit` that
+            can't do without is given the training rows.
         fit: Callbacks and further arguments.
 
     Returns:
         The scores, if `fit` returned any itself, a bare number under the name ""; nothing if
         it returned a History, since the score is then that of the model as `fit` left it.
     """
+    needed = _parameters(hypermodel).get("validation_data")
+    if test is None and needed is not None and needed.default is inspect.Parameter.empty:
+        # A refit holds nothing out, but this fit can't do without.
+        test = train
     arguments = _arguments(train, test, fit)
     returned = hypermodel.fit(hyperparameters, model, train.x, train.y, **arguments)
     if isinstance(returned, keras.callbacks.History):

@@ -21,7 +21,7 @@ class Experiment:
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
-        objective: What is optimised.
+        objective: What is optimised; None for what the model compiles, accuracy or loss.
         declares: Whether the model may declare axes that aren't in `grid`.
         source: The file it was loaded from, if it isn't kt-grid's own.
     """
@@ -32,7 +32,7 @@ class Experiment:
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
-    objective: str = "val_accuracy"
+    objective: str | None = None
     declares: bool = True
     source: str | None = None
 
