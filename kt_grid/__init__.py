@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
     from kt_grid.folds import KFold
+    from kt_grid.layers import FillMissing
     from kt_grid.objective import Objective
     from kt_grid.oracle import GridOracle
     from kt_grid.prediction import load_best_model
@@ -25,6 +26,7 @@ __all__ = [
     "CrossValidationTuner",
     "Dataset",
     "Experiment",
+    "FillMissing",
     "GridOracle",
     "KFold",
     "KtGridError",
@@ -44,6 +46,7 @@ _HOMES = {
     "CrossValidationTuner": "tuner",
     "Dataset": "data",
     "Experiment": "experiments.base",
+    "FillMissing": "layers",
     "GridOracle": "oracle",
     "KFold": "folds",
     "KtGridError": "errors",

@@ -78,6 +78,43 @@ def as_arrays(x: Any, y: Any, sample_weight: Any = None) -> Arrays:
     return arrays
 
 
+def as_inputs(x: Any) -> Any:
+    """Take inputs in any container, to predict on.
+
+    Args:
+        x: As `as_arrays` takes them.
+
+    Returns:
+        What Keras takes.
+
+    Raises:
+        UsageError: If no array can be made of them.
+    """
+    return as_feed(_structure(x))
+
+
+def as_feed(x: Any) -> Any:
+    """Turn texts into tensors, which Keras asks for; everything else stays as it is.
+
+    Args:
+        x: An array, or a list, tuple or dict of arrays.
+
+    Returns:
+        The same structure.
+    """
+    import keras
+
+    return keras.tree.map_structure(_fed, x)
+
+
+def _fed(array: Any) -> Any:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "OSU":
+        return array
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
 def _structure(values: Any) -> Any:
     if isinstance(values, dict):
         return {name: _structure(part) for name, part in values.items()}

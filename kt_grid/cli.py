@@ -20,7 +20,7 @@ import kt_grid
 from kt_grid import options as opt
 from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.errors import KtGridError, UsageError
-from kt_grid.experiments import REGISTRY, Experiment, load_experiment
+from kt_grid.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.observer import Observer, Silent
 from kt_grid.prediction import predict_file
 from kt_grid.published import published_results
@@ -100,6 +100,16 @@ def list_experiments() -> None:
     for name, experiment in REGISTRY.items():
         axes = ", ".join(f"{axis}: {len(values)}" for axis, values in experiment.grid.items())
         typer.echo(f"{name:{width}}  {experiment.summary} ({axes})")
+
+
+@app.command()
+def new(file: opt.NewFile) -> None:
+    """Write a commented example of a search of your own, which runs as it is.
+
+    Example: kt-grid new my_file.py
+    """
+    write_template(file)
+    _note(f"wrote {file}; kt-grid run {file} searches it")
 
 
 @app.command()

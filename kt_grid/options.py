@@ -26,6 +26,7 @@ Names = Annotated[
         "package.module:Name.",
     ),
 ]
+NewFile = Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Directory = Annotated[
     Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.arrays import as_feed
 from kt_grid.data import Encoder, Reading, read_features
 from kt_grid.errors import PredictionError, StoreError
 from kt_grid.store import SearchStore, read_json
@@ -64,7 +65,7 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
     encoders = [Encoder.from_json(record) for record in identity.get("encoders", [])]
     reading = Reading(**identity.get("reading", {}))
     features, target = identity["features"], identity["target_column"]
-    x = read_features(path, features, target, encoders, reading)
+    x = as_feed(read_features(path, features, target, encoders, reading))
     model = _load(store)
     loss = loss_of(model)
     members = _members(store, model, ensemble=ensemble)
@@ -83,7 +84,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
     if not ensemble:
         yield model
         return
-    from kt_grid.models import load_fold_weights
+    from kt_grid.engines.weights import load_weights
 
     record: Mapping[str, Any] = read_json(store.refit_file)
     folds = int((store.read_identity() or {})["folds"])
@@ -94,7 +95,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
                 f"Expected the weights of all folds for --ensemble. Received: no {weights}. "
                 "Run the search again with --overwrite"
             )
-        load_fold_weights(model, weights)
+        load_weights(model, weights)
         yield model
 
 

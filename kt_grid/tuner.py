@@ -4,28 +4,31 @@ import math
 import os
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.compiled import default_objective, suit_arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.own_fit import settle_fit
+from kt_grid.engines.weights import save_weights
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
 from kt_grid.identity import make_identity, package_versions, source_digest
 from kt_grid.keeping import WeightKeeper
-from kt_grid.models import KeptModels, load_refit
+from kt_grid.leaks import find_leaks
+from kt_grid.models import KeptModels, load_refit, recorded_fit
 from kt_grid.objective import as_objective
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.results import SearchResults, read_results
 from kt_grid.runner import TrialRunner
 from kt_grid.seeds import check_seed
-from kt_grid.space import FIT_AXES, Grid, Parameters, check_values
+from kt_grid.space import Grid, Parameters, check_values
 from kt_grid.store import SearchStore, check_keep, write_file, write_json
 from kt_grid.targets import strata
 
@@ -133,6 +136,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.store.check_identity(identity)
         labels = list(self._runner.arrays.labels)
         self.store.write_identity({"labels": labels, **self._notes(), **identity})
+        for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
+            self.observer.note(leak)
         self.keeper.settle()
         finished = len(self.oracle.finished_trials())
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
@@ -273,7 +278,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             model: The model.
             step: Number of the split.
         """
-        write_file(self.store.weights(trial_id, step), model.save_weights)
+        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_model(self, trial: Any) -> Any:
         """Load the best fold's model of a trial.
@@ -324,16 +329,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         runner = self._runner
         if x is not None:
             arrays = self._take(x, y, sample_weight)
-            runner = self._make_runner(arrays, fit_arguments or self._recorded_fit())
+            runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
         runner = runner or self._searched()
         return self._models.refit(runner, trial, self._identity(runner))
-
-    def _recorded_fit(self) -> dict[str, Any]:
-        """The fit arguments of the search, from this process or from its directory."""
-        if self._runner is not None:
-            return self._runner.fit.given()
-        fit = (self.store.read_identity() or {}).get("fit", {})
-        return {name: fit[name] for name in FIT_AXES if name in fit}
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.
@@ -347,4 +345,4 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         Raises:
             PredictionError: If there is no refitted model.
         """
-        return load_refit(self.store).predict(x, verbose=0)
+        return load_refit(self.store).predict(as_inputs(x), verbose=0)

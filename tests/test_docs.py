@@ -28,6 +28,7 @@ OPTIONS = {
     "report": "--format --output --published --directory",
     "predict": "--data --output --ensemble --directory",
     "list": "",
+    "new": "",
 }
 
 

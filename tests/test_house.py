@@ -17,11 +17,11 @@ PACKAGE = Path(kt_grid.__file__).parent
 LAYERS = (
     "errors",
     "objective seeds space targets",
-    "data observer",
+    "data layers observer",
     "folds store",
     "arrays identity results",
     "engines",
-    "compiled",
+    "compiled leaks",
     "oracle",
     "keeping runner",
     "models",

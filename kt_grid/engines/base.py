@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kt_grid.arrays import Arrays
+from kt_grid.arrays import Arrays, as_feed
 from kt_grid.errors import EngineError
 from kt_grid.folds import Indices
 
@@ -90,7 +90,9 @@ class Trained:
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""
-        self.model.save_weights(path)
+        from kt_grid.engines.weights import save_weights
+
+        save_weights(self.model, path)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
     if not model.built and isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
         model.build((None, *arrays.x.shape[1:]))
     elif not model.built:
-        model(keras.tree.map_structure(lambda a: a[:1], arrays.x))
+        model(as_feed(keras.tree.map_structure(lambda a: a[:1], arrays.x)))
     return model
 
 

@@ -12,7 +12,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from kt_grid.arrays import Arrays
+from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES, Grid
@@ -138,6 +138,11 @@ def _keywords(hypermodel: Any) -> frozenset[str]:
     return frozenset(names)
 
 
+def fit_tree(hypermodel: Any) -> ast.AST:
+    """Return the source of a HyperModel's `fit` as a syntax tree; an empty one without source."""
+    return _tree(type(hypermodel).fit)
+
+
 def _tree(function: Any) -> ast.AST:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(function)))
@@ -173,7 +178,8 @@ def fit_own(
         # A refit holds nothing out, but this fit can't do without.
         test = train
     arguments = _arguments(train, test, fit)
-    returned = hypermodel.fit(hyperparameters, model, train.x, train.y, **arguments)
+    x = as_feed(train.x)
+    returned = hypermodel.fit(hyperparameters, model, x, train.y, **arguments)
     if isinstance(returned, keras.callbacks.History):
         return {}
     if isinstance(returned, dict):
@@ -188,7 +194,7 @@ def fit_own(
 def _arguments(train: Arrays, test: Arrays | None, fit: FitArguments) -> dict[str, Any]:
     arguments = {**fit.own, "callbacks": copy.deepcopy(list(fit.callbacks))}
     if test is not None:
-        arguments["validation_data"] = test.training_tuple()
+        arguments["validation_data"] = as_feed(test.training_tuple())
     if train.sample_weight is not None:
         arguments["sample_weight"] = train.sample_weight
     if fit.class_weight is not None:
