@@ -59,7 +59,8 @@ def parse_objective(text: str) -> Objective:
 
     Args:
         text: A metric's name on the held-out fold, beginning with `val_`; `min:` or `max:`
-            before it states the direction, which only Keras's own metrics can do without.
+            before it states the direction, which only Keras's own metrics can do without. A name
+            with a stated direction may be any that a HyperModel's own `fit` returns.
 
     Returns:
         The objective.
@@ -72,12 +73,12 @@ def parse_objective(text: str) -> Objective:
         Objective(name='val_auc', direction='max')
     """
     stated, colon, name = text.rpartition(":")
+    if stated in ("min", "max") and name not in {"", _HELD_OUT, *_MAXIMISED, *_MINIMISED}:
+        return Objective(name, "min" if stated == "min" else "max")
     if not name.startswith(_HELD_OUT) or name == _HELD_OUT:
         raise ObjectiveError(
             f"Expected an objective on the held-out fold, such as val_accuracy. Received: {text!r}"
         )
-    if stated in ("min", "max"):
-        return Objective(name, "min" if stated == "min" else "max")
     metric = name.removeprefix(_HELD_OUT)
     if colon or metric not in _MAXIMISED | _MINIMISED:
         raise ObjectiveError(

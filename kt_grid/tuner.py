@@ -134,8 +134,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._runner = self._make_runner(self._take(x, y, sample_weight), fit_arguments)
         identity = self._identity(self._runner)
         self.store.check_identity(identity)
-        labels = list(self._runner.arrays.labels)
-        self.store.write_identity({"labels": labels, **self._notes(), **identity})
+        self.store.write_identity({**self._notes(), **identity})
         for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
             self.observer.note(leak)
         self.keeper.settle()
@@ -143,6 +142,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.observer.begin(self.oracle.total_trials(), len(self._runner.splits), finished)
         try:
             super().search()
+            # A model may have declared more axes meanwhile.
+            self.store.write_identity({**self._notes(), **identity})
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
@@ -190,6 +191,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """What search.json says beyond the search's identity."""
         return {
             "experiment": self.project_name,
+            "labels": list(self._searched().arrays.labels),
             "repeats": count_repeats(self.cv),
             "grid": [axis.to_json() for axis in self.oracle.axes],
             "asked": {name: list(values) for name, values in self.grid.items()},

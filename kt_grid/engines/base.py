@@ -139,7 +139,9 @@ class Engine(Protocol):
         """
 
 
-def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int) -> Any:
+def build_model(
+    hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int, *, compiled: bool = True
+) -> Any:
     """Build a fresh model whose initial weights follow from the seed.
 
     Args:
@@ -147,6 +149,7 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
         hyperparameters: The trial's hyperparameters.
         arrays: Rows, from which a model without an input shape learns it.
         seed: The training's seed.
+        compiled: Whether it must be compiled, which a training loop of one's own needn't ask for.
 
     Returns:
         A compiled and built `keras.Model`.
@@ -162,7 +165,7 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")
-    if not model.compiled:
+    if compiled and not model.compiled:
         raise EngineError("Expected build(hp) to return a compiled model. Received: one that isn't")
     if not model.built and isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
         model.build((None, *arrays.x.shape[1:]))

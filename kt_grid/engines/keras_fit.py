@@ -59,7 +59,9 @@ class KerasFit:
         own_fit = overrides_fit(hypermodel)
         for task in tasks:
             start = time.perf_counter()
-            fresh = build_model(hypermodel, hyperparameters, arrays, task.seed)
+            fresh = build_model(
+                hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
+            )
             model = fresh
             steps = count_steps(len(task.train), fit)
             train = arrays.take(task.train)
