@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kt_grid.analysis import Analysis, analyse
-    from kt_grid.data import Dataset, read_csv
+    from kt_grid.data import Dataset, Reading, read_csv, read_data
     from kt_grid.errors import KtGridError
     from kt_grid.experiments.base import Experiment, experiment
+    from kt_grid.layers import FillMissing
     from kt_grid.objective import Objective, Score
     from kt_grid.oracle import GridOracle
     from kt_grid.prediction import load_best_model
@@ -42,6 +43,7 @@ __all__ = [
     "CrossValidationTuner",
     "Dataset",
     "Experiment",
+    "FillMissing",
     "GridOracle",
     "GroupKFold",
     "GroupShuffleSplit",
@@ -51,6 +53,7 @@ __all__ = [
     "LeaveOneOut",
     "Objective",
     "PredefinedSplit",
+    "Reading",
     "RepeatedKFold",
     "RepeatedStratifiedKFold",
     "Score",
@@ -68,6 +71,7 @@ __all__ = [
     "judge",
     "load_best_model",
     "read_csv",
+    "read_data",
     "read_results",
 ]
 
@@ -76,6 +80,7 @@ _HOMES = {
     "CrossValidationTuner": "tuner",
     "Dataset": "data",
     "Experiment": "experiments.base",
+    "FillMissing": "layers",
     "GridOracle": "oracle",
     "GroupKFold": "splitters",
     "GroupShuffleSplit": "splitters",
@@ -85,6 +90,7 @@ _HOMES = {
     "LeaveOneOut": "splitters",
     "Objective": "objective",
     "PredefinedSplit": "splitters",
+    "Reading": "data",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
     "Score": "objective",
@@ -102,6 +108,7 @@ _HOMES = {
     "judge": "verdict",
     "load_best_model": "prediction",
     "read_csv": "data",
+    "read_data": "data",
     "read_results": "results",
 }
 

@@ -12,8 +12,9 @@ from kt_grid import options as opt
 from kt_grid import process
 from kt_grid.analysis import analyse
 from kt_grid.backend import load_backend
+from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.errors import UsageError
-from kt_grid.experiments import REGISTRY, Experiment, load_experiment
+from kt_grid.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.export import table_as_csv
 from kt_grid.files import write_output
 from kt_grid.hparams import write_hparams
@@ -95,6 +96,16 @@ def list_experiments() -> None:
 
 
 @app.command()
+def new(file: opt.NewFile) -> None:
+    """Write a commented example of a search of your own, which runs as it is.
+
+    Example: kt-grid new my_file.py
+    """
+    write_template(file)
+    complain(f"wrote {file}; kt-grid run {file} searches it")
+
+
+@app.command()
 def run(
     names: opt.Names,
     grid: opt.GridWords = None,
@@ -109,6 +120,11 @@ def run(
     seed: opt.Seed = 7,
     data: opt.Data = None,
     target: opt.Target = None,
+    separator: opt.Separator = None,
+    header: opt.Header = None,
+    encoding: opt.Encoding = "utf-8",
+    encode: opt.Encode = None,
+    missing: opt.Missing = "refuse",
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
     engine: opt.EngineName = "auto",
@@ -141,6 +157,9 @@ def run(
         seed=seed,
         data=data,
         target=target,
+        reading=Reading(
+            parse_separator(separator), header, encoding, parse_encode(encode or []), missing
+        ),
         sample=sample,
         objective=objective,
         engine=engine,

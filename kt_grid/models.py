@@ -1,18 +1,20 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
-import warnings
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_grid.arrays import as_feed
+from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, PredictionError
 from kt_grid.objective import Objective
 from kt_grid.runner import TrialRunner
+from kt_grid.space import FIT_AXES
 from kt_grid.store import SearchStore
 from kt_grid.trials import score_name
 
@@ -87,8 +89,8 @@ class KeptModels:
                 "Received: no data yet. Give the model a keras.Input"
             )
         if not model.built and runner is not None:
-            model(runner.arrays.take(np.arange(1)).x)
-        load_fold_weights(model, self.store.check_weights(trial.trial_id, split))
+            model(as_feed(runner.arrays.take(np.arange(1)).x))
+        load_weights(model, self.store.check_weights(trial.trial_id, split))
         return model
 
     def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
@@ -113,17 +115,20 @@ class KeptModels:
         return load_refit(self.store)
 
 
-def load_fold_weights(model: Any, path: Path) -> None:
-    """Load a fold's weights into a model of the same design.
+def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, Any]:
+    """Return the fit arguments of a search, from its runner or else from its directory.
 
     Args:
-        model: The model.
-        path: The file.
+        store: The search's directory.
+        runner: What trained it, if it was in this process.
+
+    Returns:
+        Arguments by name.
     """
-    with warnings.catch_warnings():
-        # The optimizer's state isn't kept for a fold, and Keras says so every time.
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-        model.load_weights(path)
+    if runner is not None:
+        return runner.fit.given()
+    fit = store.peek_identity().get("fit", {})
+    return {name: fit[name] for name in FIT_AXES if name in fit}
 
 
 def load_refit(store: SearchStore) -> Any:
@@ -150,4 +155,6 @@ def load_refit(store: SearchStore) -> Any:
             f"Expected a refitted model in {store.root}. Received: none. "
             "Run the search to its end without --no-refit, or call refit"
         )
+    # A file names its layers only; these must be known when it is loaded.
+    importlib.import_module("kt_grid.layers")
     return keras.saving.load_model(store.model_file, safe_mode=True)

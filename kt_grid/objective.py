@@ -1,7 +1,7 @@
 """What a search optimises, and in which direction; the direction is never guessed."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from kt_grid.errors import ObjectiveError
@@ -39,10 +39,12 @@ class Objective:
     Attributes:
         name: The metric's name with `val_` before it, such as `val_accuracy`.
         direction: "max" or "min".
+        stated: Whether somebody asked for it; else it follows from what the model compiles.
     """
 
     name: str
     direction: Direction
+    stated: bool = field(default=True, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.direction}:{self.name}"
@@ -148,7 +150,8 @@ def parse_objective(text: str, known: Iterable[Objective] = ()) -> Objective:
 
     Args:
         text: A metric's name on the held-out fold, beginning with `val_`; `min:` or `max:`
-            before it states the direction, which only Keras's own metrics can do without.
+            before it states the direction, which only Keras's own metrics can do without. A name
+            with a stated direction may be any that a HyperModel's own `fit` returns.
         known: Objectives whose direction has been stated before.
 
     Returns:
@@ -162,12 +165,12 @@ def parse_objective(text: str, known: Iterable[Objective] = ()) -> Objective:
         Objective(name='val_auc', direction='max')
     """
     stated, colon, name = text.rpartition(":")
+    if stated in ("min", "max") and name not in {"", _HELD_OUT, *_MAXIMISED, *_MINIMISED}:
+        return Objective(name, "min" if stated == "min" else "max")
     if not name.startswith(_HELD_OUT) or name == _HELD_OUT:
         raise ObjectiveError(
             f"Expected an objective on the held-out fold, such as val_accuracy. Received: {text!r}"
         )
-    if stated in ("min", "max"):
-        return Objective(name, "min" if stated == "min" else "max")
     for objective in known:
         if name == objective.name and not colon:
             return objective
@@ -196,6 +199,8 @@ def as_objective(given: Any, scores: Iterable[Score] = ()) -> Objective:
     """
     if isinstance(given, Score):
         return given.objective
+    if isinstance(given, Objective):
+        return given
     if hasattr(given, "direction") and hasattr(given, "name"):
         return parse_objective(f"{given.direction}:{given.name}")
     return parse_objective(str(given), [score.objective for score in scores])

@@ -35,6 +35,7 @@ Searches = Annotated[
         help="An experiment; several, or `all`, stand side by side.",
     ),
 ]
+NewFile = Annotated[Path, typer.Argument(metavar="FILE.py", help="The file to write.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Directory = Annotated[
     Path, typer.Option("--directory", metavar="DIR", help="Where searches are kept.")
@@ -92,7 +93,39 @@ Repeats = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Where every random draw comes from.")]
 Data = Annotated[
-    Path | None, typer.Option("--data", metavar="FILE.csv", help="Rows; the Pima data if none.")
+    Path | None,
+    typer.Option(
+        "--data", metavar="FILE", help="Rows, as CSV, Parquet or .npz; the Pima data if none."
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option("--separator", help="comma, semicolon, tab or pipe; found out if it isn't said."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line names the columns; found out if it isn't said.",
+    ),
+]
+Encoding = Annotated[str, typer.Option("--encoding", help="The file's, such as latin-1.")]
+Encode = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encode",
+        metavar="COLUMN=HOW",
+        help="How a column without numbers becomes features: one-hot, ordinal, days (from ISO "
+        "dates), text (for the model's own layers) or drop; HOW alone for all of them. Repeatable.",
+    ),
+]
+Missing = Annotated[
+    str,
+    typer.Option(
+        "--missing",
+        help="What is done with missing values: refuse, drop (the row), keep (NaN, for the "
+        "model's own layers) or a number.",
+    ),
 ]
 Target = Annotated[
     str | None,
@@ -167,7 +200,7 @@ ShowPublished = Annotated[
 ]
 
 NewRows = Annotated[
-    Path, typer.Option("--data", metavar="FILE.csv", help="Rows, with or without the target.")
+    Path, typer.Option("--data", metavar="FILE", help="Rows, with or without the target.")
 ]
 Ensemble = Annotated[
     bool, typer.Option("--ensemble", help="Average the fold models of the best trial.")

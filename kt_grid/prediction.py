@@ -1,21 +1,20 @@
 """The best model of a finished search, and what it predicts."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.data import read_features
+from kt_grid.arrays import as_feed
+from kt_grid.data import Encoder, Reading, read_features
 from kt_grid.errors import PredictionError, StoreError
 from kt_grid.store import SearchStore
+from kt_grid.targets import BINARY, ONE_HOT, SPARSE, Loss, loss_of
 
-Row = dict[str, int | float]
-
-_BINARY = "binary_crossentropy"
-_MULTICLASS = ("categorical_crossentropy", "sparse_categorical_crossentropy")
+Row = dict[str, int | float | str]
 
 
 def load_best_model(directory: str | os.PathLike[str]) -> Any:
@@ -40,7 +39,7 @@ def load_best_model(directory: str | os.PathLike[str]) -> Any:
 
 
 def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False) -> Iterator[Row]:
-    """Predict on the rows of a CSV file.
+    """Predict on the rows of a data file.
 
     Args:
         store: A finished search.
@@ -48,8 +47,8 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
         ensemble: Whether the best trial's fold models are averaged; the refit by default.
 
     Yields:
-        One dict per row: `row` from 0, and `probability` and `class` for a classifier or
-        `prediction` for anything else.
+        One dict per row: `row` from 0, and `probability` and `class` for a classifier, by the
+        class's own name, or `prediction` for anything else.
 
     Raises:
         PredictionError: If there is no model, or the search wasn't made from a file.
@@ -64,10 +63,15 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
             f"Expected {store.root} to be a search on a data file. Received: one made in Python. "
             "Use kt_grid.load_best_model there"
         )
-    x = read_features(path, identity["features"], identity["target_column"])
+    encoders = [Encoder.from_json(record) for record in identity.get("encoders", [])]
+    reading = Reading(**identity.get("reading", {}))
+    features, target = identity["features"], identity["target_column"]
+    x = as_feed(read_features(path, features, target, encoders, reading))
     model = _load(store)
-    outputs = [m.predict(x, verbose=0) for m in _members(store, model, ensemble=ensemble)]
-    yield from _rows(np.mean(outputs, axis=0, dtype=np.float64), _loss_name(model))
+    loss = loss_of(model)
+    members = _members(store, model, ensemble=ensemble)
+    outputs = [_probabilities(m.predict(x, verbose=0), loss) for m in members]
+    yield from _rows(np.mean(outputs, axis=0), loss, identity.get("labels", []))
 
 
 def _load(store: SearchStore) -> Any:
@@ -81,7 +85,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
     if not ensemble:
         yield model
         return
-    from kt_grid.models import load_fold_weights
+    from kt_grid.engines.weights import load_weights
 
     trial_id = (store.read_refit() or {})["trial_id"]
     folds = int((store.read_identity() or {})["folds"])
@@ -93,30 +97,39 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
         )
     # All are looked at before the first is used, because a mean of fewer would be another one.
     for weights in [store.check_weights(trial_id, split) for split in range(folds)]:
-        load_fold_weights(model, weights)
+        load_weights(model, weights)
         yield model
 
 
-def _loss_name(model: Any) -> str:
-    """The loss in Keras's spelling, whether it was given by name, function or object."""
-    loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
-    return str(name or getattr(loss, "__name__", ""))
+def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.float64]:
+    """Outputs as doubles; those of a classifier as probabilities."""
+    values = outputs.astype(np.float64)
+    if not loss.from_logits:
+        return values
+    if loss.name in BINARY:
+        return 1 / (1 + np.exp(-values))
+    raised = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def _rows(outputs: npt.NDArray[np.float64], loss: str) -> Iterator[Row]:
-    if loss == _BINARY and outputs.shape[1:] == (1,):
+def _rows(outputs: npt.NDArray[np.float64], loss: Loss, labels: Sequence[str]) -> Iterator[Row]:
+    if loss.name in BINARY and outputs.shape[1:] == (1,):
         for row, probability in enumerate(outputs[:, 0]):
-            yield {
-                "row": row,
-                "probability": float(probability),
-                "class": int(probability > 0.5),
-            }
-    elif loss in _MULTICLASS:
+            chosen = int(probability > 0.5)
+            yield {"row": row, "probability": float(probability), "class": _name(chosen, labels)}
+    elif loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
         for row, probabilities in enumerate(outputs):
             chosen = int(np.argmax(probabilities))
-            yield {"row": row, "probability": float(probabilities[chosen]), "class": chosen}
+            yield {
+                "row": row,
+                "probability": float(probabilities[chosen]),
+                "class": _name(chosen, labels),
+            }
     else:
         for row, values in enumerate(outputs.reshape(len(outputs), -1)):
             named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
             yield {"row": row, **({"prediction": float(values[0])} if len(values) == 1 else named)}
+
+
+def _name(place: int, labels: Sequence[str]) -> int | str:
+    return labels[place] if place < len(labels) else place

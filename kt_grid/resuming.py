@@ -7,7 +7,6 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.identity import asked, package_versions
 from kt_grid.oracle import GridOracle
-from kt_grid.space import FIT_AXES
 from kt_grid.store import SearchStore
 from kt_grid.trials import score_name, summarise
 
@@ -33,6 +32,32 @@ def take_up(
         DamageError: If nothing says which search it holds.
     """
     before = store.peek_identity().get("folds", identity["folds"])
+    write_down(oracle, store, identity, notes, note)
+    oracle.reload()
+    settle_splits(oracle, identity["folds"], before)
+    oracle.mend(note)
+
+
+def write_down(
+    oracle: GridOracle,
+    store: SearchStore,
+    identity: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    note: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Write search.json, with the grid as far as it is known.
+
+    Args:
+        oracle: Knows the grid.
+        store: The search's directory.
+        identity: What must agree with what is there.
+        notes: Further entries.
+        note: Is told what isn't whole.
+
+    Raises:
+        MismatchError: If the directory holds another search.
+        DamageError: If nothing says which search it holds.
+    """
     grid = {
         "grid": [axis.to_json() for axis in oracle.axes],
         "asked": asked(oracle.grid),
@@ -40,9 +65,6 @@ def take_up(
         "versions": package_versions(),
     }
     store.claim(identity, {**grid, **notes}, note)
-    oracle.reload()
-    settle_splits(oracle, identity["folds"], before)
-    oracle.mend(note)
 
 
 def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
@@ -71,16 +93,3 @@ def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
 def _mean(trial: Any, names: list[str]) -> float:
     scores = (trial.metrics.get_best_value(name) for name in names)
     return summarise(dict(enumerate(scores)))[0]
-
-
-def recorded_fit(store: SearchStore) -> dict[str, Any]:
-    """Read the fit arguments of a search that was made in another process.
-
-    Args:
-        store: The search's directory.
-
-    Returns:
-        `epochs` and `batch_size`, as far as they are known.
-    """
-    fit = store.peek_identity().get("fit", {})
-    return {name: fit[name] for name in FIT_AXES if name in fit}

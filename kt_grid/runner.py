@@ -247,6 +247,11 @@ class TrialRunner:
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
+        if "" in scores and not self.objective.stated and self.objective.direction == "max":
+            raise keras_tuner.errors.FailedTrialError(
+                "Expected a stated objective for the bare number that fit returns. Received: none. "
+                "keras-tuner minimises it, as objective='min:val_score' does"
+            )
         named = {name or self.objective.name: value for name, value in scores.items()}
         value = named.get(self.objective.name)
         if value is None or not np.isfinite(value):

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.analysis import analyse
-from kt_grid.data import Dataset, bundled, check_target, read_csv
+from kt_grid.data import Dataset, bundled, check_target, read_data
 from kt_grid.engines import check_engine
 from kt_grid.errors import GridError, UsageError
 from kt_grid.experiments import Experiment
 from kt_grid.folds import make_splits
 from kt_grid.identity import asked, make_identity, source_digest
-from kt_grid.objective import Extras, Objective, as_objective, check_scores
-from kt_grid.observer import Observer
+from kt_grid.objective import Extras, Objective, Score, as_objective, check_scores
+from kt_grid.observer import Observer, Silent
 from kt_grid.placement import Placement, check_environment
 from kt_grid.records import check_keep
 from kt_grid.results import SearchResults, TrialResult, read_results
@@ -30,12 +30,16 @@ from kt_grid.space import (
     from_json,
     key,
     make_axes,
+    register,
     replace_axes,
 )
 from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore
+from kt_grid.targets import Loss, fit_target, strata
 from kt_grid.trials import COMPLETED, read_trials
 from kt_grid.zoom import propose_zoom
+
+_BINARY = Loss("binary_crossentropy", 1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Plan:
         objective: What is optimised.
         store: Where it is kept.
         identity: What must agree with what is already there.
+        notes: What is worth telling when it runs, a line each.
     """
 
     experiment: Experiment
@@ -65,6 +70,7 @@ class Plan:
     objective: Objective
     store: SearchStore
     identity: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
@@ -119,7 +125,10 @@ class Plan:
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
-    """Check everything that can be checked before training, without TensorFlow.
+    """Check everything that can be checked before training.
+
+    For an experiment of kt-grid's own that takes no TensorFlow; the model of another is built, to
+    see what it compiles.
 
     Args:
         experiment: What to search.
@@ -142,10 +151,11 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     grid = replace_axes(experiment.grid, options.grid)
     scores = check_scores(experiment.objective, experiment.scores)
     extras = Extras(scores, options.train_scores, options.keep_predictions)
-    objective = as_objective(options.objective or experiment.objective, scores)
+    objective, notes = _choose_objective(experiment, options, grid, scores)
     aside = [name for name in (options.groups, options.folds_from) if name is not None]
-    dataset = read_csv(options.data or bundled(), options.target, aside)
+    dataset = read_data(options.data or bundled(), options.target, options.reading, aside)
     dataset = dataset.sample(options.sample, options.seed)
+    dataset = _suit(experiment, grid, dataset)
     check_target(dataset, binary=experiment.binary)
     cv = _make_cv(options, dataset)
     groups = None if options.groups is None else dataset.aside[options.groups]
@@ -162,14 +172,15 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, dataset.y, groups, dataset.x),
+            splits=make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x),
             seed=options.seed,
-            arrays=[dataset.x, dataset.y],
+            arrays=dataset.parts,
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},
             model_source=source_digest(experiment.model),
             engine=options.engine,
             extras=extras,
         ),
+        notes=notes,
     )
 
 
@@ -209,6 +220,33 @@ def zoom(planned: Plan) -> Plan:
     return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
 
 
+def _choose_objective(
+    experiment: Experiment, options: Options, grid: Grids, scores: tuple[Score, ...]
+) -> tuple[Objective, tuple[str, ...]]:
+    """The objective that is stated, else what the model compiles, which is told if it's unusual."""
+    stated = options.objective or experiment.objective or ("val_accuracy" * experiment.binary)
+    if stated:
+        return as_objective(stated, scores), ()
+    from kt_grid.compiled import default_objective
+
+    chosen = default_objective(experiment.model, grid)
+    told = f"objective {chosen}, because the model compiles no metric called accuracy"
+    return chosen, () if chosen.name == "val_accuracy" else (told,)
+
+
+def _suit(experiment: Experiment, grid: Grids, dataset: Dataset) -> Dataset:
+    """Bring the target into the form that the model's loss takes."""
+    if experiment.binary:
+        y, labels = fit_target(dataset.y, _BINARY, dataset.labels)
+        return replace(dataset, y=y, labels=labels)
+    from kt_grid.arrays import Arrays
+    from kt_grid.compiled import suit_arrays
+
+    given = Arrays(dataset.x, dataset.y, labels=dataset.labels)
+    suited = suit_arrays(experiment.model, register(grid), given)
+    return replace(dataset, y=suited.y, labels=suited.labels)
+
+
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     """Run a search to its end, or go on with it; then refit the best combination.
 
@@ -230,6 +268,9 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     from kt_grid.tuner import CrossValidationTuner
 
     options, dataset = planned.options, planned.dataset
+    observer = observer or Silent()
+    for note in planned.notes:
+        observer.note(note)
     tuner = CrossValidationTuner(
         planned.experiment.model,
         objective=planned.objective,
@@ -288,4 +329,7 @@ def _about(planned: Plan) -> dict[str, Any]:
         "features": list(dataset.features),
         "target": dataset.target,
         "target_column": dataset.target_column,
+        "labels": list(dataset.labels),
+        "encoders": [encoder.to_json() for encoder in dataset.encoders],
+        "reading": planned.options.reading.to_json(),
     }

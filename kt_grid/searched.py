@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kt_grid.arrays import as_inputs
 from kt_grid.errors import PredictionError
 from kt_grid.models import KeptModels, load_refit
 from kt_grid.oracle import GridOracle
@@ -101,4 +102,4 @@ class Searched:
         Raises:
             PredictionError: If there is no refitted model.
         """
-        return load_refit(self.store).predict(x, verbose=0)
+        return load_refit(self.store).predict(as_inputs(x), verbose=0)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from kt_grid.data import Reading
 from kt_grid.experiments import Experiment
 from kt_grid.space import Grids, Value, check_grid
 
 # Options that a line says otherwise, or that change nothing in a search's numbers.
 _NOT_REPEATED = (
-    *("grid", "words", "directory", "overwrite", "keep", "refit"),
+    *("grid", "words", "reading", "directory", "overwrite", "keep", "refit"),
     *("workers", "scheduler", "trial_timeout"),
 )
 
@@ -31,10 +32,11 @@ class Options:
         test_size: Share or number of the rows held out in a split, where the splitter heeds it.
         gap: Rows left out between the sides of a time series' split.
         seed: The search's seed.
-        data: A CSV file; the Pima data by default.
+        data: A CSV, Parquet or .npz file; the Pima data by default.
         target: Its target column; the last by default.
+        reading: How to read the file.
         sample: Share of the rows to search on.
-        objective: The experiment's by default.
+        objective: The experiment's by default, and if it has none, what its model compiles.
         engine: What trains.
         workers: Number of worker processes, or "auto".
         scheduler: Address of a Dask scheduler.
@@ -60,6 +62,7 @@ class Options:
     seed: int = 7
     data: Path | None = None
     target: str | None = None
+    reading: Reading = field(default_factory=Reading)
     sample: float = 1.0
     objective: str | None = None
     engine: str = "auto"

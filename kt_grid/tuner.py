@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,28 +14,32 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.compiled import default_objective, suit_arrays
 from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
-from kt_grid.engines.own_fit import fit_arguments, learn_axes
+from kt_grid.engines.own_fit import settle_fit
 from kt_grid.engines.scored import with_extras
+from kt_grid.engines.weights import save_weights
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.files import write_file, write_sealed
 from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
-from kt_grid.models import KeptModels
+from kt_grid.leaks import find_leaks
+from kt_grid.models import KeptModels, recorded_fit
 from kt_grid.objective import Extras, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.placement import Placement, check_environment
 from kt_grid.records import check_keep
-from kt_grid.resuming import recorded_fit, take_up
+from kt_grid.resuming import take_up, write_down
 from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.searched import Searched
 from kt_grid.seeds import check_seed
 from kt_grid.space import Grids, check_grid
 from kt_grid.store import SearchStore
+from kt_grid.targets import strata
 
 _LOOKAHEAD = 1000
 
@@ -49,7 +54,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     Args:
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
-        objective: `val_accuracy`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`.
+        objective: `val_auc`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`. By
+            default the accuracy if the model compiles it, else `val_loss`.
         cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
@@ -83,7 +89,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def __init__(
         self,
         hypermodel: Any,
-        objective: Any = "val_accuracy",
+        objective: Any = None,
         cv: int | Splitter = 3,
         grid: Grids | None = None,
         *,
@@ -107,14 +113,15 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         check_environment()
         self.placement = Placement(workers, scheduler, trial_timeout)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.target = as_objective(objective, self.extras.scores)
+        self.grid = check_grid(grid or {})
+        chosen = objective or default_objective(hypermodel, self.grid)
+        self.target = as_objective(chosen, self.extras.scores)
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
         self.about = dict(about or {})
         self.observer = observer or Silent()
-        self.grid = check_grid(grid or {})
         self.store = SearchStore(directory, project_name)
         if overwrite:
             self.store.clear(self.observer.note)
@@ -159,7 +166,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """
         with self.locked():
             fit_arguments.pop("verbose", None)
-            self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
+            given = as_arrays(x, y, sample_weight, groups)
+            self._search(self._suited(given), fit_arguments)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -168,9 +176,11 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
         self._runner = self._make_runner(arrays, fit_arguments)
         notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
-        notes |= {**self._runner.notes(), **self.about}
+        notes |= {"labels": list(arrays.labels), **self._runner.notes(), **self.about}
         identity = self._identity(self._runner)
         take_up(self.oracle, self.store, identity, notes, self.observer.note)
+        for leak in find_leaks(arrays, self._runner.fit, self.hypermodel):
+            self.observer.note(leak)
         self.keeper.settle()
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
@@ -182,12 +192,17 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             self._run_trials(self._runner)
             while self.keeper.reopen_lost(self.observer.note):
                 self._run_trials(self._runner)
+            # A model may have declared more axes meanwhile.
+            write_down(self.oracle, self.store, identity, notes)
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
             raise
         finally:
             self.observer.end()
+
+    def _suited(self, arrays: Arrays) -> Arrays:
+        return suit_arrays(self.hypermodel, self.oracle.get_space(), arrays)
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left, here or wherever they had better run."""
@@ -219,16 +234,16 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self.on_trial_end(trial)
 
     def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
-        fit = fit_arguments(self.hypermodel, given)
+        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x),
+            splits=make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x),
             repeats=count_repeats(self.cv),
             fit=fit,
-            passed_axes=learn_axes(self.hypermodel, self.oracle, arrays, fit, self.grid),
+            passed_axes=passed,
             longest=longest_training(self.oracle.axes),
             seed=self.seed,
             objective=self.target,
@@ -296,7 +311,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
-        write_file(self.store.weights(trial_id, step), model.save_weights)
+        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def refit(
         self,
@@ -326,9 +341,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = as_arrays(x, y, sample_weight, groups)
-            recorded = runner.fit.given() if runner else recorded_fit(self.store)
-            runner = self._make_runner(arrays, fit_arguments or recorded)
+            arrays = self._suited(as_arrays(x, y, sample_weight, groups))
+            runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
         runner = runner or self._searched()
         with self.locked():
             return self._models.refit(runner, trial, self._identity(runner))

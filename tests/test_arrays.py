@@ -56,3 +56,28 @@ def test_take_picks_rows_of_everything():
 def test_unequal_lengths_are_refused(raises, x, y, weights):
     with raises(UsageError, "equal length"):
         as_arrays(x, y, weights)
+
+
+def test_a_frame_of_words_names_the_column_and_the_mend(raises):
+    frame = pd.DataFrame({"n": [1, 2], "city": ["Rome", "Bern"]})
+    with raises(UsageError, "'city'", "dict(x.items())"):
+        as_arrays(frame, [0, 1])
+    split = as_arrays(dict(frame.items()), [0, 1])
+    assert split.x["city"].tolist() == ["Rome", "Bern"]
+
+
+def test_names_of_classes_become_places():
+    arrays = as_arrays(X, pd.Series(["b", "a", "b", "c"]))
+    assert (arrays.y.tolist(), arrays.labels) == ([1, 0, 1, 2], ("a", "b", "c"))
+    assert arrays.take(np.array([0])).labels == arrays.labels
+
+
+@pytest.mark.parametrize(("odd", "word"), [(None, "None"), ("a", "both")])
+def test_mixed_objects_are_no_rows(raises, odd, word):
+    with raises(UsageError, word):
+        as_arrays(np.array([1.0, odd], object), [0, 1])
+
+
+def test_booleans_beside_floats_are_numbers():
+    frame = pd.DataFrame({"n": [1.5, 2], "flag": [True, False]})
+    assert as_arrays(frame, [0, 1]).x.tolist() == [[1.5, 1], [2, 0]]

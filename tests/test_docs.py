@@ -23,6 +23,7 @@ OPTIONS = {
     "run": (
         "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
         "--seed --data --target --objective --sample --engine "
+        "--separator --header --no-header --encoding --encode --missing "
         "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
         "--train-scores --keep-predictions "
         "--dry-run --quiet"
@@ -30,6 +31,7 @@ OPTIONS = {
     "report": "--format --output --objective --pooled --published --directory",
     "predict": "--data --output --ensemble --directory",
     "list": "",
+    "new": "",
 }
 
 

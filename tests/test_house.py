@@ -16,14 +16,15 @@ PACKAGE = Path(kt_grid.__file__).parent
 # A module may import those of the lines above its own; a package counts as one module.
 LAYERS = (
     "errors",
-    "objective seeds space backend serving",
-    "data observer schedule executors files interruption splitters",
+    "objective seeds space backend serving targets",
+    "data layers observer schedule executors files interruption splitters",
     "lock records stamps",
     "contents",
     "folds store cluster",
     "arrays baseline held_out identity trials",
     "results revival",
     "engines",
+    "compiled leaks",
     "jobs oracle placement",
     "keeping resuming runner",
     "dispatch models",
@@ -157,8 +158,8 @@ def test_other_names_do_not_resolve():
 @pytest.mark.parametrize(
     "name",
     [
-        *("baseline", "data", "folds", "objective", "pooled", "scales", "seeds", "space.axes"),
-        *("space.words", "statistics", "tables"),
+        *("baseline", "data.loading", "data.reading", "folds", "objective", "pooled", "scales"),
+        *("seeds", "space.axes", "space.words", "statistics", "tables", "targets"),
         *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
     ],
 )

@@ -26,10 +26,10 @@ def rows_csv(tmp_path):
     return path
 
 
-def make(store, units, activation, loss, folds=2):
+def make(store, units, activation, loss, folds=2, **about):
     """A search whose refit and fold models have random weights; those weights, the refit's last."""
     store.prepare()
-    store.write_identity({"features": FEATURES, "target_column": 1, "folds": folds})
+    store.write_identity({"features": FEATURES, "target_column": 1, "folds": folds} | about)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, activation=activation)])
     model.compile(loss=loss)
     model.optimizer.build(model.trainable_variables)
@@ -194,3 +194,22 @@ def test_a_search_made_in_python_has_no_columns_to_read(store, rows_csv):
     store.write_identity({"folds": 2})
     with pytest.raises(PredictionError, match=r"Use kt_grid\.load_best_model"):
         list(predict_file(store, rows_csv))
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "turned"),
+    [
+        pytest.param(1, keras.losses.BinaryCrossentropy(from_logits=True), sigmoid, id="binary"),
+        pytest.param(
+            3, keras.losses.SparseCategoricalCrossentropy(from_logits=True), softmax, id="many"
+        ),
+    ],
+)
+def test_logits_become_probabilities_and_classes_their_names(store, rows_csv, units, loss, turned):
+    labels = ["bad", "good", "ugly"]
+    weights = make(store, units, "linear", loss, labels=labels)[-1]
+    expected = turned(linear(weights))
+    given = columns(list(predict_file(store, rows_csv)))
+    places = (expected[:, 0] > 0.5).astype(int) if units == 1 else expected.argmax(axis=1)
+    assert given["class"] == [labels[place] for place in places]
+    np.testing.assert_allclose(given["probability"], expected.max(axis=1), rtol=1e-5)

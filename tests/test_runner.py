@@ -21,6 +21,8 @@ SCORES = [0.25, 0.875, 0.5]
 
 
 class Weights:
+    layers = ()
+
     def save_weights(self, path):
         path.write_text("weights", encoding="utf-8")
 

@@ -79,7 +79,7 @@ def test_a_plan_of_a_model_lists_what_the_model_declares(planned):
         ({"folds": 4}, "cv"),
         ({"cv": "shuffled-kfold"}, "cv"),
         ({"sample": 0.5}, "rows"),
-        ({"objective": "val_loss"}, "objective"),
+        ({"objective": "max:val_x"}, "objective"),
         ({"engine": "auto"}, "engine"),
         ({"target": "a"}, "data"),
     ],
@@ -179,11 +179,36 @@ def test_any_splits_make_a_search(planned, options, splits):
     assert planned(**options).finished() == results
 
 
-def test_classes_must_be_0_and_1_where_the_network_expects_them(tmp_path):
-    path = tmp_path / "three.csv"
-    path.write_text("1,0\n2,1\n3,2\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"classes 0 and 1 in column '1'.*Received: 2"):
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        pytest.param("1,0\n2,1\n3,2\n", "two classes for binary_crossentropy.*0, 1, 2", id="three"),
+        pytest.param("1,0\n2,1\n3,0.5\n", "0 and 1 in column '1'.*0.5", id="fraction"),
+        pytest.param("1,a\n2,b\n3,c\n", "two classes.*a, b, c", id="names"),
+        pytest.param("1,a\n2,a\n3,a\n", "two classes.*Received: a", id="one name"),
+    ],
+)
+def test_two_classes_must_be_there_where_the_network_expects_them(tmp_path, rows, words):
+    path = tmp_path / "rows.csv"
+    path.write_text(rows, encoding="utf-8")
+    with pytest.raises(DataError, match=words):
         plan(REGISTRY["neurons"], Options(data=path))
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        pytest.param("no yes no yes", ("no", "yes"), id="names"),
+        pytest.param("1 2 1 2", ("1", "2"), id="other numbers"),
+        pytest.param("0 1 0 1", (), id="0 and 1"),
+    ],
+)
+def test_two_classes_become_0_and_1(tmp_path, classes, labels):
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{i},{c}\n" for i, c in enumerate(classes.split())), encoding="utf-8")
+    made = plan(REGISTRY["neurons"], Options(data=path, folds=2))
+    assert made.dataset.y.tolist() == [0, 1, 0, 1]
+    assert made.dataset.labels == labels
 
 
 def test_a_finished_search_is_read_and_not_trained(planned):

@@ -69,7 +69,7 @@ def make(directory, hypermodel=None, **options):
 
 
 def searched(directory, hypermodel=None, x=X, y=Y, fit=None, **options):
-    tuner = make(directory, hypermodel, **options)
+    tuner = make(directory, hypermodel, **({"objective": "val_accuracy"} | options))
     tuner.search(x, y, **(fit or {}))
     return tuner
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kt_grid.arrays import Arrays
+from kt_grid.arrays import Arrays, as_feed
 from kt_grid.errors import EngineError
 from kt_grid.folds import Indices
 
@@ -95,7 +95,9 @@ class Trained:
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""
-        self.model.save_weights(path)
+        from kt_grid.engines.weights import save_weights
+
+        save_weights(self.model, path)
 
     def count_weights(self) -> int:
         """Count the numbers that the model consists of, trained or not."""
@@ -154,7 +156,9 @@ class Engine(Protocol):
         """
 
 
-def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int) -> Any:
+def build_model(
+    hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int, *, compiled: bool = True
+) -> Any:
     """Build a fresh model whose initial weights follow from the seed.
 
     Args:
@@ -162,6 +166,7 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
         hyperparameters: The trial's hyperparameters.
         arrays: Rows, from which a model without an input shape learns it.
         seed: The training's seed.
+        compiled: Whether it must be compiled, which a training loop of one's own needn't ask for.
 
     Returns:
         A compiled and built `keras.Model`.
@@ -177,12 +182,12 @@ def build_model(hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")
-    if not model.compiled:
+    if compiled and not model.compiled:
         raise EngineError("Expected build(hp) to return a compiled model. Received: one that isn't")
     if not model.built and isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
         model.build((None, *arrays.x.shape[1:]))
     elif not model.built:
-        model(keras.tree.map_structure(lambda a: a[:1], arrays.x))
+        model(as_feed(keras.tree.map_structure(lambda a: a[:1], arrays.x)))
     return model
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
+from kt_grid.engines.adapting import adapt, adaptable_layers, adapts_itself
 from kt_grid.engines.base import (
     FitArguments,
     Task,
@@ -25,7 +26,7 @@ from kt_grid.engines.base import (
     count_steps,
 )
 from kt_grid.engines.design import copy_state, copy_weights, design, generalise, text_of
-from kt_grid.engines.knobs import share_all
+from kt_grid.engines.knobs import normalizations, share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
 from kt_grid.engines.worker import Worker
@@ -72,9 +73,17 @@ class _Trial:
     """What the tasks of one trial have in common."""
 
     build: Callable[[int], Any]
+    adapt: Callable[[Any, Arrays], None]
     arrays: Arrays
     fit: FitArguments
     values: str
+
+    def model(self, task: Task) -> Any:
+        """Build the model that a task trains, adapted to the task's rows."""
+        fresh = self.build(task.seed)
+        if any(True for _ in adaptable_layers(fresh)):
+            self.adapt(fresh, self.arrays.take(task.train))
+        return fresh
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,10 @@ class Fused:
         """
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
+        if adapts_itself(hypermodel):
+            raise UnsuitableError("a HyperModel with an adapt of its own")
+        if any(array.dtype.kind in "OSU" for array in keras.tree.flatten(arrays.x)):
+            raise UnsuitableError("text")
         self._hold(arrays, fit)
         trial = _make_trial(hypermodel, hyperparameters, arrays, fit)
         with Worker() as worker:
@@ -153,7 +166,7 @@ class Fused:
             for following in [*tasks[1:], None]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
-                fresh = None if following is None else trial.build(following.seed)
+                fresh = None if following is None else trial.model(following)
                 trained = self._end(job)
                 if following is not None:
                     job = self._begin(worker, trial, following, fresh)
@@ -164,12 +177,12 @@ class Fused:
         place, self._ahead = self._ahead, None
         if place is not None and place[:2] == (trial.values, task.seed):
             return place[2]
-        return trial.build(task.seed)
+        return trial.model(task)
 
     def _prepare(self, trial: _Trial, task: Task) -> None:
         """Build the first model of a trial to come, and compile its program meanwhile."""
         try:
-            fresh = trial.build(task.seed)
+            fresh = trial.model(task)
             program = self._program(fresh, trial, len(task.train))
         except Exception:  # its own turn will tell
             return
@@ -188,7 +201,7 @@ class Fused:
                 course = program.load(fresh, task.seed, len(task.train))
             else:
                 course = paused.course
-                program.restore(paused.state)
+                program.restore(paused.state, fresh)
             program.advance(course, trial.fit.epochs, task.train, worker.stopped)
             return course
 
@@ -290,6 +303,8 @@ def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> st
         return "a model compiled with run_eagerly=True"
     if described is None:
         return "a layer, loss, metric or optimizer that isn't Keras's own"
+    if len([*adaptable_layers(model)]) > len(normalizations(model)):
+        return "a layer other than Normalization that is adapted to the rows"
     if not _has_plain_rate(model.optimizer):
         return "an optimizer around another one, or a learning rate that is a function"
     if sum(array.nbytes for array in keras.tree.flatten(arrays.x)) > _RESIDENT_BYTES:
@@ -310,7 +325,8 @@ def _has_plain_rate(optimizer: Any) -> bool:
 
 def _make_trial(hypermodel: Any, hyperparameters: Any, arrays: Arrays, fit: FitArguments) -> _Trial:
     build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
-    return _Trial(build, arrays, fit, _without_epochs(hyperparameters.values))
+    adapted = functools.partial(adapt, hypermodel, hyperparameters)
+    return _Trial(build, adapted, arrays, fit, _without_epochs(hyperparameters.values))
 
 
 def _without_epochs(values: Mapping[str, Any]) -> str:

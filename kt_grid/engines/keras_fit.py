@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kt_grid.arrays import Arrays
+from kt_grid.arrays import Arrays, as_feed
+from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.base import (
     FitArguments,
     Task,
@@ -67,13 +68,20 @@ class KerasFit:
         own_fit = overrides_fit(hypermodel)
         for task in tasks:
             start = time.perf_counter()
-            fresh = build_model(hypermodel, hyperparameters, arrays, task.seed)
+            fresh = build_model(
+                hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
+            )
             model = fresh
             steps = count_steps(len(task.train), fit)
-            if not own_fit and steps == traced_steps and is_same_design(fresh, traced):
+            train = arrays.take(task.train)
+            # What a layer is adapted to becomes constants of the traced step.
+            adapted = is_adapted(hypermodel, fresh)
+            if adapted:
+                adapt(hypermodel, hyperparameters, fresh, train)
+            reusable = not own_fit and not adapted and steps == traced_steps
+            if reusable and is_same_design(fresh, traced):
                 model = traced
                 copy_state(fresh, model)
-            train = arrays.take(task.train)
             test = None if task.test is None else arrays.take(task.test)
             if own_fit:
                 scores = fit_own(hypermodel, hyperparameters, model, train, test, fit)
@@ -152,7 +160,7 @@ def evaluate(model: Any, test: Arrays) -> dict[str, float]:
         The loss and every metric, named with `val_`.
     """
     scores = model.evaluate(
-        test.x,
+        as_feed(test.x),
         test.y,
         sample_weight=test.sample_weight,
         batch_size=_SCORING_BATCH,

@@ -1,9 +1,9 @@
 """Settings that a compiled program takes as inputs, so that one program serves many trials.
 
-The learning rate and the initial weights are variables of the model anyway. Here are the bound
-of `MaxNorm` and the rate of `Dropout`, together with its random masks. XLA needs some 50 µs to
-draw the masks of one small step, a hundred times the step's arithmetic, so they are drawn
-outside, from a stream of their own for every layer.
+The learning rate and the initial weights are variables of the model anyway. Here are what
+`Normalization` was adapted to, the bound of `MaxNorm`, and the rate of `Dropout`, together with its
+random masks. XLA needs some 50 µs to draw the masks of one small step, a hundred times the step's
+arithmetic, so they are drawn outside, from a stream of their own for every layer.
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from kt_grid.engines.adapting import adaptable_layers
 from kt_grid.engines.design import all_layers
 
 _MASK_BYTES = 2**27
@@ -54,6 +55,10 @@ class Knobs:
     """
 
     def __init__(self, model: Any, example: Any, rows: int) -> None:
+        self._normal = normalizations(model)
+        for layer in self._normal:
+            # What a layer was adapted to would be a constant of the program.
+            layer.mean, layer.variance = tf.Variable(layer.mean), tf.Variable(layer.variance)
         self._bounded = [v for v in model.trainable_variables if is_bounded(v)]
         self._bounds = [tf.Variable(float(v.constraint.max_value)) for v in self._bounded]
         self.masked = [
@@ -68,6 +73,9 @@ class Knobs:
         Args:
             model: The model.
         """
+        for layer, own in zip(normalizations(model), self._normal, strict=True):
+            own.mean.assign(layer.mean)
+            own.variance.assign(layer.variance)
         bounded = [v for v in model.trainable_variables if is_bounded(v)]
         for variable, bound in zip(bounded, self._bounds, strict=True):
             bound.assign(float(variable.constraint.max_value))
@@ -123,6 +131,11 @@ def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
     if (owner, setting) == ("Dropout", "rate"):
         return value > 0
     return value
+
+
+def normalizations(model: Any) -> list[Any]:
+    """Return the layers that standardise by what they were adapted to."""
+    return [layer for layer in adaptable_layers(model) if type(layer) is keras.layers.Normalization]
 
 
 def is_bounded(variable: Any) -> bool:

@@ -5,16 +5,17 @@ import copy
 import inspect
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
 
-from kt_grid.arrays import Arrays
+from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
+from kt_grid.space import FIT_AXES, axis_names, make_axes
 
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
 
@@ -54,27 +55,35 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
     )
 
 
-def learn_axes(
-    hypermodel: Any, oracle: Any, arrays: Arrays, fit: FitArguments, grid: Grids
-) -> tuple[str, ...]:
-    """Learn the axes that a HyperModel's own `fit` declares, and which ones it needs passed.
+def settle_fit(
+    hypermodel: Any, oracle: Any, arrays: Arrays, given: Mapping[str, Any], grid: Grids
+) -> tuple[FitArguments, tuple[str, ...]]:
+    """Settle how a search trains, and learn the axes that a HyperModel's own `fit` declares.
 
     Args:
         hypermodel: The HyperModel.
-        oracle: A keras-tuner oracle, which is told of the axes.
+        oracle: The search's oracle, whose space takes in those axes.
         arrays: The search's rows.
-        fit: Further arguments.
+        given: Arguments that `search` was given.
         grid: The axes asked for.
 
     Returns:
-        Names among `batch_size` and `epochs` that are axes and that `fit` doesn't supply.
+        How to train, and which of `batch_size` and `epochs` a `fit` of its own is given as axes.
+
+    Raises:
+        UsageError: If an argument has no meaning here.
     """
+    fit = fit_arguments(hypermodel, given)
     if not overrides_fit(hypermodel):
-        return ()
+        return fit, ()
     space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)
     oracle.update_space(space)
     named = axis_names(make_axes(grid))
-    return tuple(name for name in FIT_AXES if name in named and name not in supplied)
+    passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
+    # Given twice, an argument would be an error.
+    written = _written(hypermodel)
+    own = {name: value for name, value in fit.own.items() if name not in written}
+    return replace(fit, own=own), passed
 
 
 def declare_fit(
@@ -97,14 +106,23 @@ def declare_fit(
         The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
     one = arrays.take(np.arange(1))
-    written = _keywords(hypermodel)
+    written = _written(hypermodel)
     try:
         hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
-        return space, asked.names | written
+        return space, (asked.names | written) - _parameters(hypermodel).keys()
     except Exception:  # whatever is wrong with it, the first trial will say
         return space, written
     return space, written
+
+
+def _parameters(hypermodel: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(hypermodel.fit).parameters
+
+
+def _written(hypermodel: Any) -> frozenset[str]:
+    """Names of arguments that a `fit` passes on by itself, not from what it is given."""
+    return _keywords(hypermodel) - _parameters(hypermodel).keys()
 
 
 def _keywords(hypermodel: Any) -> frozenset[str]:
@@ -119,6 +137,11 @@ def _keywords(hypermodel: Any) -> frozenset[str]:
         if nodes[1:] and not any(isinstance(n, ast.Name) and n.id == "super" for n in nodes):
             break
     return frozenset(names)
+
+
+def fit_tree(hypermodel: Any) -> ast.AST:
+    """Return the source of a HyperModel's `fit` as a syntax tree; an empty one without source."""
+    return _tree(type(hypermodel).fit)
 
 
 def _tree(function: Any) -> ast.AST:
@@ -143,15 +166,21 @@ def fit_own(
         hyperparameters: The trial's hyperparameters.
         model: A compiled model.
         train: Rows to train on.
-        test: Rows held out, given as `validation_data`.
+        test: Rows held out, given as `validation_data`; None for the refit, where a `fit` that
+            can't do without is given the training rows.
         fit: Callbacks and further arguments.
 
     Returns:
         The scores, if `fit` returned any itself, a bare number under the name ""; nothing if
         it returned a History, since the score is then that of the model as `fit` left it.
     """
+    needed = _parameters(hypermodel).get("validation_data")
+    if test is None and needed is not None and needed.default is inspect.Parameter.empty:
+        # A refit holds nothing out, but this fit can't do without.
+        test = train
     arguments = _arguments(train, test, fit)
-    returned = hypermodel.fit(hyperparameters, model, train.x, train.y, **arguments)
+    x = as_feed(train.x)
+    returned = hypermodel.fit(hyperparameters, model, x, train.y, **arguments)
     if isinstance(returned, keras.callbacks.History):
         return {}
     if isinstance(returned, dict):
@@ -166,7 +195,7 @@ def fit_own(
 def _arguments(train: Arrays, test: Arrays | None, fit: FitArguments) -> dict[str, Any]:
     arguments = {**fit.own, "callbacks": copy.deepcopy(list(fit.callbacks))}
     if test is not None:
-        arguments["validation_data"] = test.training_tuple()
+        arguments["validation_data"] = as_feed(test.training_tuple())
     if train.sample_weight is not None:
         arguments["sample_weight"] = train.sample_weight
     if fit.class_weight is not None:

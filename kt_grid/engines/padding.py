@@ -16,7 +16,7 @@ _MEAN_OVER_ROWS = "sum_over_batch_size"
 _ROW_BY_ROW = frozenset(
     (
         *("InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"),
-        *("Flatten", "Reshape", "LayerNormalization", "Add", "Concatenate"),
+        *("Flatten", "Reshape", "LayerNormalization", "Normalization", "Add", "Concatenate"),
         *("Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D"),
         *("AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
     )

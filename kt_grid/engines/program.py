@@ -159,8 +159,14 @@ class TrainingProgram:
         """Return copies of all variables."""
         return [variable.numpy() for variable in self._variables()]
 
-    def restore(self, state: list[npt.NDArray[Any]]) -> None:
-        """Set all variables to what `state` returned."""
+    def restore(self, state: list[npt.NDArray[Any]], fresh: Any) -> None:
+        """Go back to where `state` was called.
+
+        Args:
+            state: What it returned.
+            fresh: A model of the same design, with the settings of that training.
+        """
+        self._knobs.set(fresh)
         for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
 

@@ -22,7 +22,8 @@ class Experiment:
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
-        objective: What is optimised: a word or a Score.
+        objective: What is optimised: a word or a Score; None for what the model compiles,
+            accuracy or loss.
         scores: Further scores, computed on the held-out rows of every fold.
         declares: Whether the model may declare axes that aren't in `grid`.
         source: The file it was loaded from, if it isn't kt-grid's own.
@@ -34,7 +35,7 @@ class Experiment:
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
-    objective: str | Score = "val_accuracy"
+    objective: str | Score | None = None
     scores: tuple[Score, ...] = ()
     declares: bool = True
     source: str | None = None

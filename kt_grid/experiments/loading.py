@@ -46,6 +46,29 @@ def load_experiment(word: str) -> Experiment:
     )
 
 
+def write_template(path: Path) -> None:
+    """Write a commented example of an experiment to start from.
+
+    Args:
+        path: Where; it ends in `.py`.
+
+    Raises:
+        ExperimentError: If it doesn't, there is a file already, or it can't be written.
+    """
+    if path.suffix != ".py":
+        raise ExperimentError(f"Expected a name that ends in .py. Received: {str(path)!r}")
+    text = (Path(__file__).parent / "template.py").read_text(encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace("my_file.py", path.name))
+    except FileExistsError:
+        raise ExperimentError(
+            f"Expected no file at {path}. Received: one. It is left alone; choose another name"
+        ) from None
+    except OSError as error:
+        raise ExperimentError(f"Expected to write {path}. Received: {error}") from error
+
+
 def _load_file(path: Path) -> ModuleType:
     """Run a file as a module; modules beside it can be imported by it."""
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_experiment"

@@ -189,7 +189,7 @@ def test_after_a_history_the_model_is_scored_as_fit_left_it():
     ids=["float", "dict", "none", "dict without the objective"],
 )
 def test_a_trial_takes_what_fit_returns(tmp_path, result, status, reason):
-    tuner = make_tuner(tmp_path, Returns(result))
+    tuner = make_tuner(tmp_path, Returns(result), objective="val_accuracy")
     tuner.search(X, Y)
     (trial,) = tuner.search_results().trials
     assert trial.status == status
@@ -211,3 +211,46 @@ def test_an_argument_that_fit_supplies_is_not_passed_twice(tmp_path):
     tuner.search(X, Y)
     assert [t.reason for t in tuner.search_results().trials] == [None]
     assert hypermodel.trained == [(4, 1)] * 2
+
+
+def test_a_bare_number_has_no_direction_of_its_own(tmp_path):
+    tuner = make_tuner(tmp_path, Returns(0.5))
+    tuner.search(X, Y)
+    (trial,) = tuner.search_results().trials
+    assert trial.reason.startswith("Expected a stated objective for the bare number")
+
+
+class Written(Plain):
+    """Passes on what it is given too, as keras-tuner's guides do, beside arguments of its own."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        history = model.fit(*args, batch_size=8, epochs=2, **kwargs, verbose=0)
+        self.trained.append((history.params["steps"], history.params["epochs"]))
+        return history
+
+
+class Named(Plain):
+    """Asks for its arguments by name."""
+
+    def fit(self, hp, model, x, y, epochs, batch_size, validation_data, **kwargs):
+        assert len(validation_data) == 2
+        history = model.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0)
+        self.trained.append((history.params["steps"], history.params["epochs"]))
+        return history
+
+
+@pytest.mark.parametrize(
+    ("hypermodel", "trained", "refitted"),
+    [
+        pytest.param(Written(), (1, 2), (2, 2), id="its own arguments win"),
+        pytest.param(Named(), (2, 3), (4, 3), id="arguments by name are given"),
+    ],
+)
+def test_arguments_are_given_once_and_where_they_are_asked_for(
+    tmp_path, hypermodel, trained, refitted
+):
+    tuner = make_tuner(tmp_path, hypermodel)
+    tuner.search(X, Y, epochs=3, batch_size=4)
+    assert [t.status for t in tuner.search_results().trials] == ["COMPLETED"]
+    tuner.refit()
+    assert hypermodel.trained == [trained, trained, refitted]

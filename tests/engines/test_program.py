@@ -60,7 +60,7 @@ def test_state_can_be_taken_and_restored(program):
     weights_after(program, 2)
     state, scores = program.state(), program.score(np.arange(15, 20), weighted=False)
     weights_after(program, 4)
-    program.restore(state)
+    program.restore(state, model())
     assert program.score(np.arange(15, 20), weighted=False) == scores
 
 

@@ -38,7 +38,7 @@ def test_function_without_docstring_has_no_summary():
 
 def test_defaults_are_the_tutorials():
     defaults = Experiment("mine", bare)
-    assert (defaults.epochs, defaults.batch_size, defaults.objective) == (100, 10, "val_accuracy")
+    assert (defaults.epochs, defaults.batch_size, defaults.objective) == (100, 10, None)
     assert (defaults.grid, defaults.declares, defaults.source) == ({}, True, None)
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from kt_grid.errors import ExperimentError
-from kt_grid.experiments import REGISTRY, load_experiment
+from kt_grid.experiments import REGISTRY, load_experiment, write_template
 from kt_grid.experiments.base import Experiment
 
 
@@ -155,3 +155,27 @@ def test_a_file_does_not_displace_a_module_of_its_name(write, monkeypatch):
 
 def test_loading_gives_an_experiment(write):
     assert isinstance(load_experiment(str(write("build = len"))), Experiment)
+
+
+def test_the_template_is_written_once_and_is_an_experiment(tmp_path, raises):
+    path = tmp_path / "fresh_search.py"
+    write_template(path)
+    loaded = load_experiment(str(path))
+    assert (loaded.name, loaded.summary) == ("fresh_search", "Hidden units and learning rate.")
+    assert "kt-grid run fresh_search.py" in path.read_text()
+    path.write_text("mine")
+    with raises(ExperimentError, str(path), "left alone"):
+        write_template(path)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        pytest.param("notes.txt", ["ends in .py"], id="another ending"),
+        pytest.param("no/such/folder/a.py", ["to write"], id="no folder"),
+    ],
+)
+def test_the_template_needs_a_place(tmp_path, raises, place, words):
+    with raises(ExperimentError, *words):
+        write_template(tmp_path / place)

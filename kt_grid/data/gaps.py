@@ -1,0 +1,60 @@
+"""Missing values: refused, dropped, kept or filled, as it was declared."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kt_grid.data.reading import Reading
+from kt_grid.data.table import Column, Table, missing_in
+from kt_grid.errors import DataError
+
+
+def fill_gaps(
+    table: Table, used: Sequence[int], reading: Reading, target: int | None = None
+) -> Table:
+    """Do with missing values what was declared.
+
+    Args:
+        table: The table.
+        used: Positions of the columns that count.
+        reading: Says what is done.
+        target: Position of the target, whose gaps are never kept nor filled.
+
+    Returns:
+        The table without gaps, or with NaN and "" where they are kept.
+
+    Raises:
+        DataError: At the first missing value that can stay neither as it is nor be filled.
+    """
+    gaps = {p: missing_in(table.columns[p]) for p in used}
+    if not any(mask.any() for mask in gaps.values()):
+        return table
+    if reading.missing == "drop":
+        whole = ~np.any([*gaps.values()], axis=0)
+        if not whole.any():
+            raise DataError(f"Expected a row without gaps in {table.path}. Received: none")
+        return table.take(np.flatnonzero(whole))
+    filling = reading.filling
+    strict = [p for p in used if p == target or _must_be_whole(table.columns[p], reading)]
+    for p in strict:
+        if gaps[p].any():
+            mend = "--missing drop" if p == target else "--missing drop or keep"
+            raise DataError(
+                f"Expected a value in {table.where(int(np.argmax(gaps[p])), p)}. Received: ''. "
+                f"Fill or drop such rows first, or declare it: {mend}"
+            )
+    if filling is None:
+        return table
+    columns = [
+        np.where(gaps[p], filling, column) if p in gaps and not isinstance(column, list) else column
+        for p, column in enumerate(table.columns)
+    ]
+    return replace(table, columns=columns)
+
+
+def _must_be_whole(column: Column, reading: Reading) -> bool:
+    """Whether a gap in a column is refused: always, or where a number would fill up words."""
+    if reading.missing == "keep":
+        return False
+    return reading.missing == "refuse" or isinstance(column, list)

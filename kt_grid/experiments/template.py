@@ -1,0 +1,42 @@
+"""A search of your own. Run it as it is, and change it step by step.
+
+    kt-grid run my_file.py                                     on the data that comes with kt-grid
+    kt-grid run my_file.py --data my.csv --target price        on your own
+    kt-grid run my_file.py --grid units=8,16,32                with other values
+    kt-grid report my_file.py --format table
+    kt-grid predict my_file.py --data new.csv
+
+Columns that hold no numbers are declared (--encode city=one-hot), missing values too
+(--missing drop); `kt-grid run --help` tells all.
+"""
+
+import keras
+
+
+def build_model(hp):
+    """Hidden units and learning rate."""
+    # What is asked of `hp` is the grid. Every combination is trained on every fold.
+    units = hp.Choice("units", [4, 12])
+    rate = hp.Choice("learning_rate", [0.001, 0.01])
+
+    layers = [
+        # Adapted in every fold to its training rows, and saved with the model.
+        keras.layers.Normalization(),
+        keras.layers.Dense(units, activation="relu"),
+        # Two classes: 1 unit, sigmoid, binary_crossentropy.
+        # Several:     a unit per class, softmax, sparse_categorical_crossentropy.
+        # A number:    1 unit without activation, mean_squared_error.
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        # The loss decides what the target column is: classes, by number or name, or numbers.
+        loss="binary_crossentropy",
+        # The objective is val_accuracy if accuracy is here, else val_loss; or --objective.
+        metrics=["accuracy"],
+    )
+    return model
+
+
+# batch_size and epochs are axes too: --grid batch_size=10,40 --grid epochs=20,50
