@@ -21,7 +21,7 @@ _FOLDERS = re.compile(rf"{PREFIX}\w+|{BEST}")
 _FILES = {
     "": re.compile(rf"search\.json|oracle\.json|tuner\w*\.json|{LOCK}|{re.escape(HOLDER)}"),
     BEST: re.compile(r"model\.keras|refit\.json"),
-    PREFIX: re.compile(r"trial\.json|fold_\d+\.json|fold_\d+\.weights\.h5"),
+    PREFIX: re.compile(r"trial\.json|fold_\d+\.json|fold_\d+\.(weights\.h5|predictions\.npz)"),
 }
 
 

@@ -225,7 +225,12 @@ def results(stdout: str) -> dict[str, Any]:
             for name in sorted(records())
             for record in [json.loads((ROOT / name).read_text())]
         },
-        "files": sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()),
+        # A dead process can't remove its name; whoever trains there next does.
+        "files": sorted(
+            str(path.relative_to(ROOT))
+            for path in ROOT.rglob("*")
+            if path.is_file() and path.name != "lock.json"
+        ),
         "model": weights(ROOT / "best" / "model.keras"),
     }  # fmt: skip
 

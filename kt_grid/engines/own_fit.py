@@ -15,7 +15,7 @@ import numpy as np
 from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES, axis_names, make_axes
+from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
 
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
 
