@@ -56,15 +56,18 @@ def make_search(tmp_path):
     """Write a search's directory by hand, as keras-tuner and kt-grid do.
 
     `outcomes` has one item per combination, in grid order: the scores of the splits, the reason
-    of a failure, None for a trial that runs, or no item for one that isn't begun.
+    of a failure, None for a trial that runs, or no item for one that isn't begun. `unmet` are
+    axes whose conditions no combination meets, as search.json has them.
     """
 
-    def make(grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, **about):
+    def make(
+        grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, unmet=(), **about
+    ):
         store = SearchStore(tmp_path, name)
         axes = space.make_axes(grid)
         notes = {
             "experiment": name,
-            "grid": [axis.to_json() for axis in axes],
+            "grid": [*(axis.to_json() for axis in axes), *unmet],
             "repeats": 1,
         }
         identity = {"objective": objective, "folds": folds, "seed": 7}

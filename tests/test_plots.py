@@ -156,12 +156,11 @@ def test_whatever_an_axis_is_called(analysed, name):
 
 
 def test_conditional_axes_are_drawn(make_search):
-    store = make_search({"kind": ["a", "b"]}, scores(2), **TEN)
     condition = {"parent": "kind", "values": ["z"]}
     axis = {"name": "n", "values": [1, 2], "conditions": [condition]}
-    identity = store.read_identity()
-    store.write_identity({**identity, "grid": [*identity["grid"], axis]})
+    store = make_search({"kind": ["a", "b"]}, scores(2), unmet=[axis], **TEN)
     pictures = plots.draw(analyse(read_results(store)))
+    assert pictures
     assert [picture.svg()[:4] for picture in pictures] == ["<svg"] * len(pictures)
 
 
@@ -177,7 +176,7 @@ def test_a_grid_of_thousands_is_drawn():
     results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), {})
     grid, effects, best = plots.draw(analyse(results))
     assert len(grid.figure.axes[0].get_yticks()) <= 40
-    assert grid.figure.axes[0].texts == []
+    assert [*grid.figure.axes[0].texts] == []
     assert [len(ax.get_xticks()) for ax in effects.figure.axes] == [20, 17]
     assert len(best.figure.axes[0].get_yticks()) == 25
     assert all(picture.figure.get_figheight() < 12 for picture in (grid, effects, best))
