@@ -60,6 +60,8 @@ class WeightKeeper:
         if lost:
             self.oracle.reopen(trial.trial_id)
             self._mended.add(trial.trial_id)
+            # What it gives now mustn't be compared with itself: the loser's weights go.
+            self._leaders = []
         return bool(lost)
 
     def take(self, trial: Any) -> None:

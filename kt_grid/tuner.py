@@ -187,10 +187,10 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self._left = total - finished
         self.observer.begin(total, len(self._runner.splits), finished)
         self.placement.begin()
-        self.oracle.suspended = not self.placement.begins_here
         try:
             self._run_trials(self._runner)
             while self.keeper.reopen_lost(self.observer.note):
+                self._left += 1
                 self._run_trials(self._runner)
             # A model may have declared more axes meanwhile.
             write_down(self.oracle, self.store, identity, notes)
@@ -206,6 +206,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left, here or wherever they had better run."""
+        self.oracle.suspended = not self.placement.begins_here
         if not self.oracle.suspended:
             super().search()
         if self.oracle.suspended:

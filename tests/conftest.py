@@ -2,6 +2,7 @@
 
 import random
 import re
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from kt_grid import data, space
 from kt_grid.engines.base import Trained
+from kt_grid.executors import Workers
 from kt_grid.store import FoldRecord, SearchStore
 
 # A busy machine must not fail a test.
@@ -54,15 +56,18 @@ def make_search(tmp_path):
     """Write a search's directory by hand, as keras-tuner and kt-grid do.
 
     `outcomes` has one item per combination, in grid order: the scores of the splits, the reason
-    of a failure, None for a trial that runs, or no item for one that isn't begun.
+    of a failure, None for a trial that runs, or no item for one that isn't begun. `unmet` are
+    axes whose conditions no combination meets, as search.json has them.
     """
 
-    def make(grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, **about):
+    def make(
+        grid, outcomes, *, name="search", objective="max:val_accuracy", folds=3, unmet=(), **about
+    ):
         store = SearchStore(tmp_path, name)
         axes = space.make_axes(grid)
         notes = {
             "experiment": name,
-            "grid": [axis.to_json() for axis in axes],
+            "grid": [*(axis.to_json() for axis in axes), *unmet],
             "repeats": 1,
         }
         identity = {"objective": objective, "folds": folds, "seed": 7}
@@ -130,15 +135,38 @@ class StubModel:
         path.write_bytes(self.weights)
 
 
+class StubWorkers(Workers):
+    """Workers that are no processes: each call is done at once, with a context of its own."""
+
+    def __init__(self, count, shared, **_):
+        self._count = count
+        self._context = shared.unpack(shared.packed)
+
+    @property
+    def places(self):
+        return self._count + 1
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        future.set_result(fn(self._context, *args))
+        return future
+
+
 @pytest.fixture
 def stub_search(monkeypatch):
     """A search of four trials and three folds in a directory; returns the tuner and the engine."""
     import keras
 
+    import kt_grid.jobs
+    import kt_grid.placement
     import kt_grid.tuner
+
+    monkeypatch.setattr(kt_grid.placement, "LocalWorkers", StubWorkers)
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
+    # Only a model whose optimizer is built can be sent to workers.
+    model.optimizer.build(model.trainable_variables)
 
     def build(hp):
         hp.Choice("units", [2, 3, 4, 5])
@@ -146,7 +174,8 @@ def stub_search(monkeypatch):
 
     def make(directory, *, search=True, **options):
         engine = StubEngine()
-        monkeypatch.setattr(kt_grid.tuner, "make_engine", lambda _: engine)
+        for module in (kt_grid.tuner, kt_grid.jobs):
+            monkeypatch.setattr(module, "make_engine", lambda _: engine)
         options = {"cv": 3, "project_name": "search", **options}
         tuner = kt_grid.tuner.CrossValidationTuner(build, directory=directory, **options)
         if search:

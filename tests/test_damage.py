@@ -10,6 +10,7 @@ from kt_grid.errors import DamageError
 from kt_grid.observer import Silent
 from kt_grid.report import render
 from kt_grid.results import read_results
+from kt_grid.runner import TrialRunner
 from kt_grid.store import SearchStore
 
 
@@ -63,11 +64,11 @@ def spoilt(stub_search, tmp_path):
     return make
 
 
-def check_mended(stub_search, tuner, store, trained, notes, keep="best"):
+def check_mended(stub_search, tuner, store, trained, notes, keep="best", **options):
     """The same line trains what is missing, tells of it, and has nothing to do after that."""
     told = Told()
     for times in (1, 0):
-        again, engine = stub_search(store.root.parent, keep=keep, observer=told)
+        again, engine = stub_search(store.root.parent, keep=keep, observer=told, **options)
         assert text(again) == text(tuner)
         assert again.search_results().damage == ()
         assert again.store.has_state()
@@ -114,6 +115,25 @@ def test_lost_weights_of_the_best_trial_are_trained_again(spoilt, stub_search, s
     tuner, store, name = spoilt(spoil, "{best}/fold_1.weights.h5", keep)
     trained = [(2 + int(name[6:10]), 1)]
     check_mended(stub_search, tuner, store, trained, ["weights of fold 1 of trial"], keep)
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        pytest.param("trial.json", ["trial.json is"], id="trial"),
+        pytest.param("fold_1.json", ["fold_1.json is"], id="fold"),
+        pytest.param("fold_1.weights.h5", ["weights of fold 1 of trial"], id="weights"),
+    ],
+)
+def test_workers_train_what_is_lost(spoilt, stub_search, monkeypatch, name, notes):
+    tuner, store, name = spoilt("altered", f"{{best}}/{name}")
+
+    def refuse(*_):
+        raise AssertionError("It was to be trained by workers.")
+
+    monkeypatch.setattr(TrialRunner, "run", refuse)
+    trained = [] if "trial.json" in name else [(2 + int(name[6:10]), 1)]
+    check_mended(stub_search, tuner, store, trained, notes, workers=2)
 
 
 @pytest.mark.parametrize("spoil", SPOIL)

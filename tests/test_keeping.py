@@ -14,7 +14,7 @@ FAILS = None
 
 @pytest.fixture
 def search(tmp_path):
-    """Runs trials with given scores; returns who has weights after each, and after settling."""
+    """Runs trials with given scores; returns who has weights after each and at last."""
 
     def run(scores, keep="best", direction="max"):
         hp = keras_tuner.HyperParameters()
@@ -28,16 +28,20 @@ def search(tmp_path):
             trial = oracle.create_trial("tuner0")
             for split in range(2):
                 store.weights(trial.trial_id, split).write_bytes(b"weights")
-            if score is not FAILS:
-                oracle.update_trial(trial.trial_id, {"val_score": score})
-            trial.status = TrialStatus.FAILED if score is FAILS else TrialStatus.COMPLETED
-            oracle.end_trial(trial)
+            finish(oracle, trial, score)
             keeper.take(trial)
             kept.append(_kept(tmp_path))
         keeper.settle()
-        return kept, _kept(tmp_path)
+        return kept, _kept(tmp_path), keeper
 
     return run
+
+
+def finish(oracle, trial, score):
+    if score is not FAILS:
+        oracle.update_trial(trial.trial_id, {"val_score": score})
+    trial.status = TrialStatus.FAILED if score is FAILS else TrialStatus.COMPLETED
+    oracle.end_trial(trial)
 
 
 def _kept(directory):
@@ -60,11 +64,29 @@ def _kept(directory):
     ],
 )
 def test_only_the_best_keeps_its_weights(search, scores, direction, meanwhile, at_last):
-    assert search(scores, "best", direction) == (meanwhile, at_last)
+    assert search(scores, "best", direction)[:2] == (meanwhile, at_last)
 
 
 def test_all_keep_their_weights_if_asked(search):
-    assert search([1, FAILS, 2], "all") == ([[0], [0, 1], [0, 1, 2]], [0, 1, 2])
+    assert search([1, FAILS, 2], "all")[:2] == ([[0], [0, 1], [0, 1, 2]], [0, 1, 2])
+
+
+@pytest.mark.parametrize("again", [4, 3, 2], ids=["better", "equal", "worse"])
+def test_a_trial_run_again_is_not_compared_with_itself(search, tmp_path, monkeypatch, again):
+    """Another machine may give it other scores."""
+    monkeypatch.setattr(SearchStore, "lost_weights", lambda *_: [1])
+    notes = []
+    keeper = search([1, 3])[2]
+    assert keeper.reopen_lost(notes.append)
+    trial = keeper.oracle.create_trial("tuner0")
+    finish(keeper.oracle, trial, again)
+    keeper.take(trial)
+    assert _kept(tmp_path) == [1]
+    keeper.settle()
+    assert _kept(tmp_path) == [1]
+    assert keeper.best_score == again
+    assert len(notes) == 1
+    assert not keeper.reopen_lost(notes.append)
 
 
 def test_another_word_is_refused():

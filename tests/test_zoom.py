@@ -78,11 +78,9 @@ def test_a_zoom_can_be_zoomed_into_until_nothing_is_left(zoomed):
 
 
 def test_conditional_axes_stay_as_they_are(make_search):
-    store = make_search({"n": [1, 5]}, [[0.5] * 10, [0.6] * 10], **TEN)
     condition = {"parent": "n", "values": [7]}
     axis = {"name": "m", "values": [1, 2], "conditions": [condition]}
-    identity = store.read_identity()
-    write_sealed(store.root / "search.json", {**identity, "grid": [*identity["grid"], axis]})
+    store = make_search({"n": [1, 5]}, [[0.5] * 10, [0.6] * 10], unmet=[axis], **TEN)
     assert [*propose_zoom(analyse(read_results(store))).grid] == ["n"]
 
 
