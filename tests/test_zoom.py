@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kt_grid.analysis import analyse
-from kt_grid.files import write_sealed
 from kt_grid.results import read_results
 from kt_grid.zoom import propose_zoom
 

@@ -1,6 +1,5 @@
-"""The command line: parse, make one library call, render. Only this module prints or exits."""
+"""The commands: parse, make one library call, render."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -8,10 +7,11 @@ from typing import Annotated, NoReturn
 import typer
 
 import kt_grid
-from kt_grid import options as opt
-from kt_grid import process
 from kt_grid.analysis import analyse
 from kt_grid.backend import load_backend
+from kt_grid.cli import options as opt
+from kt_grid.cli import process
+from kt_grid.cli.process import FAILED, complain
 from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.errors import UsageError
 from kt_grid.experiments import REGISTRY, Experiment, load_experiment, write_template
@@ -22,7 +22,6 @@ from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
 from kt_grid.pooled import pooled_report
 from kt_grid.prediction import predict_file
-from kt_grid.process import FAILED, complain
 from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
@@ -31,7 +30,6 @@ from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
 from kt_grid.settings import Options
 from kt_grid.space import check_grid, make_axes, parse_grid
-from kt_grid.splitters import RareClassWarning
 from kt_grid.store import SearchStore
 
 app = typer.Typer(
@@ -46,25 +44,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    warnings.simplefilter("once", RareClassWarning)
-    warnings.showwarning = _show_warning
     process.run(lambda: app(prog_name="kt-grid", standalone_mode=False))
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: object = None,  # noqa: ARG001 - warnings' signature
-    line: str | None = None,
-) -> None:
-    if issubclass(category, RareClassWarning):
-        complain(str(message))
-    else:
-        typer.echo(
-            warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False
-        )
 
 
 def _version(wanted: bool) -> None:

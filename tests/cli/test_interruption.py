@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import kt_grid.interruption
-from kt_grid.interruption import Interruption
+import kt_grid.cli.interruption
+from kt_grid.cli.interruption import Interruption
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -41,7 +41,7 @@ def test_the_first_signal_interrupts(left, number):
 
 
 def test_what_does_not_heed_the_first_is_left_after_the_grace(left, monkeypatch):
-    monkeypatch.setattr(kt_grid.interruption, "GRACE", 0.05)
+    monkeypatch.setattr(kt_grid.cli.interruption, "GRACE", 0.05)
     with Interruption().armed(left.set):
         try:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -18,7 +18,7 @@ import pytest
 
 import kt_grid
 import kt_grid.cli
-import kt_grid.process
+import kt_grid.cli.process
 from kt_grid.data import bundled
 from kt_grid.store import SearchStore
 from kt_grid.tuner import CrossValidationTuner
@@ -84,7 +84,7 @@ def place(tmp_path, monkeypatch, toy_csv):
 @pytest.fixture
 def call(place, capfd, monkeypatch):
     """Runs a command line in this process."""
-    monkeypatch.setattr(kt_grid.process, "_exit", sys.exit)
+    monkeypatch.setattr(kt_grid.cli.process, "_exit", sys.exit)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
     def main(*words):

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from kt_grid.cli.interruption import Interruption
 from kt_grid.errors import KtGridError, UsageError
-from kt_grid.interruption import Interruption
 from kt_grid.observer import printable
+from kt_grid.splitters import RareClassWarning
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _LONGEST = 2_000
@@ -37,6 +39,8 @@ def run(command: Callable[[], int | None]) -> NoReturn:
             # A name may hold what the terminal's encoding doesn't.
             stream.reconfigure(errors="backslashreplace")
     sys.unraisablehook = _unraisable
+    warnings.simplefilter("once", RareClassWarning)
+    warnings.showwarning = _show_warning
     stderr = os.dup(2) if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
     with _interruption.armed(lambda: _leave(INTERRUPTED, stderr)):
         status = _status(command, debug)
@@ -80,6 +84,22 @@ def _fault(error: BaseException, debug: bool) -> int:
         kind = type(error).__name__
         complain(f"Expected no fault of its own. Received: {kind}: {error}. --debug shows where")
     return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,  # noqa: ARG001 - warnings' signature
+    line: str | None = None,
+) -> None:
+    if issubclass(category, RareClassWarning):
+        complain(str(message))
+    else:
+        typer.echo(
+            warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False
+        )
 
 
 def _unraisable(fault: "sys.UnraisableHookArgs") -> None:
