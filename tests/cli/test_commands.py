@@ -359,7 +359,7 @@ def test_ctrl_c_elsewhere_is_quiet_too(call, monkeypatch, words, within):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kt_grid.cli, within, interrupted)
+    monkeypatch.setattr(kt_grid.cli.commands, within, interrupted)
     ended = call(*words)
     assert (ended.status, ended.stdout) == (130, "")
     assert len(ended.stderr.splitlines()) <= 1
