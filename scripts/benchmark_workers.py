@@ -2,12 +2,15 @@
 
     python scripts/benchmark_workers.py speed learning_rate neurons
     python scripts/benchmark_workers.py overhead
+    python scripts/benchmark_workers.py memory --trials 300
 
 `speed` runs each experiment as a process of its own, with both engines and 1, 2 and 4 workers,
 prints seconds and the speed-up over one worker, and compares the bytes of the reports. `overhead`
 searches a grid whose trials train nothing, and says what a trial costs beside its training: wall
 time, and processor time of the process that owns the search, which is what thousands of workers
-would wait for. Each writes JSON too.
+would wait for. `memory` searches a grid of models that all differ, each of which has to be compiled
+by itself, and samples the memory of all processes together. Each writes JSON too. Needs the `bench`
+extra.
 """
 
 import argparse
@@ -36,11 +39,14 @@ def main() -> None:
     speed.add_argument("experiments", nargs="+")
     speed.add_argument("--engines", nargs="+", default=["fused", "keras"])
     kinds.add_parser("overhead", help="cost of a trial beside its training")
+    memory = kinds.add_parser("memory", help="memory of a search of many different models")
+    memory.add_argument("--trials", type=int, default=300)
     for each in kinds.choices.values():
         each.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    rows = measure_speed(arguments) if arguments.kind == "speed" else measure_overhead()
+    measure = {"speed": measure_speed, "overhead": measure_overhead, "memory": measure_memory}
+    rows = measure[arguments.kind](arguments)
     if arguments.output:
         date = datetime.now(UTC).date().isoformat()
         record = {"date": date, "cores": os.cpu_count(), "rows": rows}
@@ -82,7 +88,43 @@ def run(experiment: str, engine: str, workers: int) -> tuple[float, str]:
         return time.perf_counter() - start, done.stdout
 
 
-def measure_overhead() -> list[dict[str, Any]]:
+def measure_memory(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run a search of different models, and sample memory by the number of trials finished."""
+    import psutil
+
+    grid = ",".join(str(n) for n in range(1, arguments.trials + 1))
+    words = ["run", "neurons", "--grid", f"neurons={grid}", "--grid", "epochs=1", "--no-refit"]
+    rows: list[dict[str, Any]] = []
+    print(f"{'trials':>8}{'MB':>8}{'largest process MB':>20}")
+    with tempfile.TemporaryDirectory() as folder:
+        search = psutil.Popen(
+            [sys.executable, "-m", "kt_grid", *words, "--workers", "1", "--quiet"],
+            cwd=folder, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        while search.poll() is None:
+            sizes = memory_of(search)
+            done = len([*Path(folder).glob("runs/neurons/trial_*/fold_2.json")])
+            if not rows or done >= rows[-1]["trials"] + arguments.trials // 10:
+                rows.append({"trials": done, "mb": sum(sizes), "largest_mb": max(sizes, default=0)})
+                print(f"{done:>8}{sum(sizes):>8.0f}{max(sizes, default=0):>20.0f}", flush=True)
+            time.sleep(0.5)
+    return rows
+
+
+def memory_of(process: Any) -> list[float]:
+    """Resident memory of a process and of all that it started, in MB."""
+    import psutil
+
+    sizes = []
+    try:
+        for each in [process, *process.children(recursive=True)]:
+            sizes.append(each.memory_info().rss / 2**20)
+    except psutil.NoSuchProcess:
+        return sizes
+    return sizes
+
+
+def measure_overhead(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
     """Time searches whose trials train nothing, and compare a long one with a short one."""
     from kt_grid.backend import load_backend
 
