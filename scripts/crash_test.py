@@ -212,8 +212,9 @@ def results(stdout: str) -> dict[str, Any]:
 
     found = read_results(SearchStore(ROOT.parent, EXPERIMENT))
     report = json.loads(render(found, "json"))
-    for trial in [report["best"], *report["trials"]]:
-        del trial["fit_seconds"]
+    for trial in [report["best"], report["simplest"], *report["trials"]]:
+        if trial is not None:
+            del trial["fit_seconds"]
     measured = ("seconds", "weights", "checksum")
     return {
         "output": stdout,

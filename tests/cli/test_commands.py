@@ -7,7 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+<<<<<<< HEAD:tests/cli/test_commands.py
 import warnings
+=======
+import time
+>>>>>>> stable:tests/test_cli.py
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +24,7 @@ import kt_grid
 import kt_grid.cli
 import kt_grid.cli.process
 from kt_grid.data import bundled
+from kt_grid.files import write_sealed
 from kt_grid.store import SearchStore
 from kt_grid.tuner import CrossValidationTuner
 
@@ -52,6 +57,10 @@ class Experiment(keras_tuner.HyperModel):
         if word == "HANG" and fits == int(when):
             threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
             # Compiled code that lets other threads run, but hears of no signal.
+            hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10**9)
+        elif word == "WORKER" and fits == int(when):
+            open(f"{os.getpid()}.pid", "w").close()
+            os.kill(os.getppid(), signal.SIGINT)
             hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10**9)
         elif word and fits == int(when):
             os.kill(os.getpid(), getattr(signal, word))
@@ -336,6 +345,22 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
     assert not list(place.rglob("writing.*"))
 
 
+def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, place):
+    """One of two workers has done a trial when it interrupts the run, and hears of nothing."""
+    stopped = start(*RUN_OWN, "--workers", "2", cwd=place, OWN_ENDS="WORKER:3")
+    expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
+    assert stopped == Ended(130, "", expected)
+    workers = [Path("/proc", path.stem) for path in place.glob("*.pid")]
+    assert workers
+    end = time.monotonic() + 10
+    while any(worker.exists() for worker in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(worker.exists() for worker in workers)
+    assert not (place / "runs" / "own" / "lock.json").exists()
+    assert "of 3 trials are finished" in call("report", "own").stderr
+    assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
+
+
 @pytest.mark.parametrize("after", [1, 6, 7])
 def test_ctrl_c_at_any_training(call, place, monkeypatch, after):
     monkeypatch.setenv("OWN_ENDS", f"SIGINT:{after}")
@@ -604,8 +629,12 @@ def test_an_interrupted_zoom_goes_on(call, place):
     store = SearchStore("runs", "own")
     asked = {"units": [2, 6, 9]}
     grid = [{"name": "units", "values": asked["units"], "conditions": []}]
-    store.write_identity({**store.read_identity(), "grid": grid, "asked": asked})
-    assert "zoom to units=2,6,9\n" in call(*RUN_OWN, "--zoom", "--dry-run").stderr
+    write_sealed(
+        store.root / "search.json", {**store.read_identity(), "grid": grid, "asked": asked}
+    )
+    told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
+    assert "zoom to units=2,6,9\n" in told
+    assert "2 of these trials are there already" in told
 
 
 @pytest.mark.parametrize("words", [(), ("--overwrite",)], ids=["nothing-there", "overwrite"])
