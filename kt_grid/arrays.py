@@ -42,7 +42,7 @@ class Arrays:
 
         x, y = keras.tree.map_structure(lambda a: a[rows], (self.x, self.y))
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return Arrays(x, y, weights, self.labels)
+        return Arrays(x, y, weights, labels=self.labels)
 
     def training_tuple(self) -> tuple[Any, ...]:
         """Return what `model.fit` takes from a dataset: (x, y) or (x, y, sample_weight)."""

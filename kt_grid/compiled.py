@@ -10,7 +10,7 @@ import keras
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import build_model
 from kt_grid.objective import Objective
-from kt_grid.space import Grids, register
+from kt_grid.space import Grids, axis_names, combinations, for_combination, make_axes, register
 from kt_grid.targets import Loss, fit_target, loss_of
 
 _ACCURACIES = (
@@ -30,12 +30,25 @@ def default_objective(model: Any, grid: Grids) -> Objective:
         `val_accuracy`, or an accuracy by a longer name, to be maximised, or `val_loss`, to be
         minimised.
     """
-    built = _as_hypermodel(model).build(register(grid))
+    built = _as_hypermodel(model).build(first_combination(grid))
     names = _metric_names(built)
     found = next((name for name in _ACCURACIES if name in names), None)
     if found is None:
         return Objective("val_loss", "min", stated=False)
     return Objective(f"val_{found}", "max", stated=False)
+
+
+def first_combination(grid: Grids) -> Any:
+    """Make the hyperparameters of a grid's first combination.
+
+    Args:
+        grid: Values by axis, or a list of such dicts.
+
+    Returns:
+        A `keras_tuner.HyperParameters`.
+    """
+    axes = make_axes(grid)
+    return for_combination(register(grid), next(combinations(axes)), axis_names(axes))
 
 
 def _as_hypermodel(model: Any) -> Any:

@@ -213,7 +213,7 @@ def _read(store: SearchStore, identity: Mapping[str, Any], other: str | None) ->
     objective = known[0] if other is None else parse_objective(other, known)
     found: dict[str, TrialResult] = {}
     damage: list[str] = []
-    for files in read_trials(store, identity["folds"], objective.name):
+    for files in read_trials(store, identity["folds"], known[0].name):
         place = None if files.parameters is None else key(files.parameters)
         if files.damaged and (place is None or place in order):
             damage.append(tell(files.damaged))

@@ -1,6 +1,7 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
@@ -34,6 +35,8 @@ def take_up(
     before = store.peek_identity().get("folds", identity["folds"])
     write_down(oracle, store, identity, notes, note)
     oracle.reload()
+    if identity["folds"] > before:
+        _settle_weights(store)
     settle_splits(oracle, identity["folds"], before)
     oracle.mend(note)
 
@@ -88,6 +91,14 @@ def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
                 trial.score = _mean(trial, names)
             else:
                 oracle.reopen(trial_id)
+
+
+def _settle_weights(store: SearchStore) -> None:
+    """Note of trials whose weights were dropped that they keep none, before they get new folds."""
+    for trial_id in store.trial_ids():
+        if not store.keeps_weights(trial_id):
+            for record in store.read_folds(trial_id):
+                store.write_fold(trial_id, replace(record, weights=""), None)
 
 
 def _mean(trial: Any, names: list[str]) -> float:

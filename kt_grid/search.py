@@ -30,7 +30,6 @@ from kt_grid.space import (
     from_json,
     key,
     make_axes,
-    register,
     replace_axes,
 )
 from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
@@ -240,10 +239,10 @@ def _suit(experiment: Experiment, grid: Grids, dataset: Dataset) -> Dataset:
         y, labels = fit_target(dataset.y, _BINARY, dataset.labels)
         return replace(dataset, y=y, labels=labels)
     from kt_grid.arrays import Arrays
-    from kt_grid.compiled import suit_arrays
+    from kt_grid.compiled import first_combination, suit_arrays
 
     given = Arrays(dataset.x, dataset.y, labels=dataset.labels)
-    suited = suit_arrays(experiment.model, register(grid), given)
+    suited = suit_arrays(experiment.model, first_combination(grid), given)
     return replace(dataset, y=suited.y, labels=suited.labels)
 
 

@@ -271,7 +271,7 @@ class SearchStore:
             DamageError: If they aren't, or if the fold's record isn't.
         """
         record, path = self.read_fold(trial_id, split), self.weights(trial_id, split)
-        if record is None or not self.has_weights(trial_id, record):
+        if record is None or not path.exists() or not self.has_weights(trial_id, record):
             state = "a damaged file" if path.exists() else "no such file"
             raise DamageError(
                 f"Expected the weights of a fold in {path}. Received: {state}. The line that "

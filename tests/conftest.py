@@ -125,6 +125,8 @@ class StubEngine:
 
 
 class StubModel:
+    layers = ()
+
     def __init__(self, seed):
         self.weights = np.random.RandomState(seed % 2**32).bytes(64)
 

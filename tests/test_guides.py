@@ -60,7 +60,7 @@ def test_existing_code_is_called_with_the_hyperparameters(tmp_path):
         )
 
     tuner, parameters = search(tmp_path, build_model, IMAGES, keras.utils.to_categorical(CLASSES))
-    assert [p["dropout"] for p in parameters] == [False, True]
+    assert [p["dropout"] for p in parameters] == [True, False]
     assert str(tuner.target) == "max:val_accuracy"
     again = CrossValidationTuner(build_model, cv=2, directory=tmp_path, project_name="integers")
     again.search(IMAGES, CLASSES, epochs=2)

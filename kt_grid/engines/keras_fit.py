@@ -94,7 +94,8 @@ class KerasFit:
             traced, traced_steps = model, steps
             seconds = time.perf_counter() - start
             # A fit of one's own and callbacks take as many steps as they like.
-            taken = int(model.optimizer.iterations)
+            optimizer = getattr(model, "optimizer", None)
+            taken = 0 if optimizer is None else int(optimizer.iterations)
             yield Trained(
                 task.split, scores, fit.epochs, seconds, model, self.name, steps=taken or None
             )

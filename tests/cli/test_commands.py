@@ -7,11 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-<<<<<<< HEAD:tests/cli/test_commands.py
-import warnings
-=======
 import time
->>>>>>> stable:tests/test_cli.py
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
