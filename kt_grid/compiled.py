@@ -30,7 +30,10 @@ def default_objective(model: Any, grid: Grids) -> Objective:
         `val_accuracy`, or an accuracy by a longer name, to be maximised, or `val_loss`, to be
         minimised.
     """
-    built = _as_hypermodel(model).build(first_combination(grid))
+    try:
+        built = _as_hypermodel(model).build(first_combination(grid))
+    except Exception:  # the first trial will say what is wrong with it
+        return Objective("val_accuracy", "max", stated=False)
     names = _metric_names(built)
     found = next((name for name in _ACCURACIES if name in names), None)
     if found is None:

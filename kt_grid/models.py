@@ -1,6 +1,7 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,8 @@ class KeptModels:
             "seed": runner.refit_seed(trial),
             "identity": identity,
         }
-        if self.store.read_refit() != record:
+        # Read back from JSON, tuples are lists.
+        if self.store.read_refit() != json.loads(json.dumps(record)):
             self.store.write_refit(record, runner.refit(trial).save)
         return load_refit(self.store)
 

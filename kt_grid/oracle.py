@@ -198,9 +198,12 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             own = self.trials[trial.trial_id]
             own.hyperparameters = trial.hyperparameters
-            for name in self._left_out.get(own.trial_id, ()):
+            left_out = self._left_out.get(own.trial_id, frozenset())
+            if left_out:
                 # The model's own default for an axis that only other dicts of the grid have.
-                own.hyperparameters.values.pop(name, None)
+                values = own.hyperparameters.values.items()
+                kept = {name: value for name, value in values if name not in left_out}
+                own.hyperparameters = for_combination(own.hyperparameters, kept, left_out)
             own.status = trial.status
             own.message = trial.message
             if own.status != TrialStatus.COMPLETED or not own.metrics.exists(self.objective.name):

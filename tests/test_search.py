@@ -456,7 +456,8 @@ SPREAD = Score("spread", spread, "min")
 def judged(tmp_path, toy_csv):
     def make(experiment=None, **options):
         options = {"directory": tmp_path / "runs", "data": toy_csv, "engine": "keras"} | options
-        made = Experiment("judged", Judged(), scores=(SPREAD,), **experiment or {})
+        known = {"objective": "val_accuracy", "scores": (SPREAD,)} | (experiment or {})
+        made = Experiment("judged", Judged(), **known)
         return plan(made, Options(**options))
 
     return make
