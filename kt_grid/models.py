@@ -107,7 +107,8 @@ class KeptModels:
         """
         record = {
             "trial_id": trial.trial_id,
-            "parameters": trial.hyperparameters.values,
+            # A copy, because the model may declare more while it is built.
+            "parameters": dict(trial.hyperparameters.values),
             "seed": runner.refit_seed(trial),
             "identity": identity,
         }
