@@ -21,7 +21,6 @@ from kt_grid.arrays import Arrays
 from kt_grid.backend import load_backend
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained
-from kt_grid.engines.scored import with_extras
 from kt_grid.errors import UsageError
 from kt_grid.folds import Split
 from kt_grid.objective import Extras
@@ -169,6 +168,9 @@ def open_context(packed: bytes) -> Trainer:
         What does the jobs.
     """
     load_backend()
+    # It imports Keras, which must not come before the backend: TensorFlow's log would show.
+    from kt_grid.engines.scored import with_extras
+
     context: Context = cloudpickle.loads(packed)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
