@@ -15,6 +15,8 @@ _NOT_REPEATED = (
     *("workers", "scheduler", "trial_timeout"),
 )
 
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -97,7 +99,20 @@ def command(experiment: Experiment, options: Options) -> str:
         if value != getattr(usual, option):
             word = f"--{option.replace('_', '-')}"
             words += [word] if value is True else [word, str(value)]
+    words += _reading_words(options.reading)
     return shlex.join(["kt-grid", "run", *words])
+
+
+def _reading_words(reading: Reading) -> Iterator[str]:
+    """The options that say how the data file is read."""
+    usual = Reading()
+    for name in ("separator", "encoding", "missing"):
+        if getattr(reading, name) != getattr(usual, name):
+            yield from (f"--{name}", _SEPARATORS.get(value := getattr(reading, name), value))
+    if reading.header is not None:
+        yield "--header" if reading.header else "--no-header"
+    for column, how in reading.encode.items():
+        yield from ("--encode", f"{column}={how}" if column else how)
 
 
 def _grid_words(grid: Grids) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kt_grid.data import Reading
 from kt_grid.experiments import REGISTRY
 from kt_grid.settings import Options, command
 
@@ -22,6 +23,16 @@ from kt_grid.settings import Options, command
             {"cv": "shuffled-kfold", "repeats": 2, "data": Path("a b.csv"), "refit": False},
             "kt-grid run neurons --cv shuffled-kfold --repeats 2 --data 'a b.csv'",
             id="quoted",
+        ),
+        pytest.param(
+            {
+                "reading": Reading(
+                    "\t", False, "latin-1", {"sex": "one-hot", "": "drop"}, missing="keep"
+                )
+            },
+            "kt-grid run neurons --separator tab --encoding latin-1 --missing keep --no-header "
+            "--encode sex=one-hot --encode drop",
+            id="reading",
         ),
     ],
 )

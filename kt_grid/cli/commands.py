@@ -188,17 +188,15 @@ def report(
     """
     stores = _stores(directory, names)
     searches = [read_results(store, objective) for store in stores]
+    theirs = [_published(results.experiment, must=published) for results in searches]
     if style == "tensorboard":
         _write_hparams(searches, output)
-        return
-    theirs = [_published(results.experiment, must=published) for results in searches]
-    if pooled:
-        text = "\n".join(pooled_report(s, r) for s, r in zip(stores, searches, strict=True))
+    elif pooled:
+        _write("\n".join(map(pooled_report, stores, searches)), output)
     elif len(names) == 1 and names != [opt.ALL]:
-        text = render(searches[0], style, theirs[0] if published else None)
+        _write(render(searches[0], style, theirs[0] if published else None), output)
     else:
-        text = render_several(searches, theirs, style)
-    _write(text, output)
+        _write(render_several(searches, theirs, style), output)
     for results in searches:
         _tell_unfinished(results)
     if any(results.damage for results in searches):
