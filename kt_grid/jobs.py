@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -223,26 +224,35 @@ def _sent_whole(modules: list[ModuleType]) -> Iterator[None]:
 
 
 def _own_modules(hypermodel: Any) -> list[ModuleType]:
-    """The module that a model is defined in and those beside it, unless they are installed."""
-    target = vars(hypermodel).get("build", type(hypermodel))
-    home = sys.modules.get(getattr(getattr(target, "func", target), "__module__", ""))
-    file = getattr(home, "__file__", None)
-    if file is None or _is_installed(Path(file)):
-        return []
-    folder = Path(file).resolve().parent
-    return [module for module in list(sys.modules.values()) if _lies_in(module, folder)]
+    """The modules that a model is defined in and those beside them, unless they are installed."""
+    build = vars(hypermodel).get("build")
+    parts = (type(hypermodel), getattr(build, "func", build))
+    homes = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
+    folders = {_folder(home) for home in homes if home} - {None}
+    own = {folder for folder in folders if folder and not _is_installed(folder)}
+    return [module for module in list(sys.modules.values()) if _lies_in(module, own)]
 
 
-def _lies_in(module: ModuleType, folder: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    if file is None or module.__name__ == "__main__":
+def _lies_in(module: ModuleType, folders: set[Path]) -> bool:
+    folder = None if module.__name__ == "__main__" else _folder(module)
+    if folder is None or folders.isdisjoint({folder, *folder.parents}):
         return False
-    path = Path(file).resolve()
-    return folder in path.parents and not _is_installed(path)
+    return not _is_installed(folder)
 
 
-def _is_installed(path: Path) -> bool:
+def _folder(module: ModuleType) -> Path | None:
+    """Where a module's file is, if it has one."""
+    file = getattr(module, "__file__", None)
+    return _resolve(Path(file).parent) if file else None
+
+
+@cache
+def _resolve(folder: Path) -> Path:
+    return folder.resolve()
+
+
+@cache
+def _is_installed(folder: Path) -> bool:
     places = {sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")}
-    ours = Path(__file__).resolve().parent
-    within = [Path(place).resolve() for place in places] + [ours]
-    return any(place in path.resolve().parents for place in within)
+    within = {Path(place).resolve() for place in places} | {Path(__file__).resolve().parent}
+    return not within.isdisjoint({folder, *folder.parents})

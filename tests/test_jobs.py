@@ -106,15 +106,30 @@ UNITS = 3
 def made(units):
     return keras.layers.Dense(units)
 """
+SUBCLASS = FILE + """
+import keras_tuner
+class Mine(keras_tuner.HyperModel):
+    def build(self, hp):
+        return build(hp)
+"""
 
 
-def test_a_users_file_reaches_workers_with_the_modules_beside_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        pytest.param("my_file", lambda own: SimpleNamespace(build=own.build), id="function"),
+        pytest.param("my_class", lambda own: own.Mine(), id="subclass"),
+    ],
+)
+def test_a_users_file_reaches_workers_with_the_modules_beside_it(
+    tmp_path, monkeypatch, name, made
+):
     """A worker elsewhere has neither the file nor its folder."""
-    (tmp_path / "my_file.py").write_text(FILE)
+    (tmp_path / f"{name}.py").write_text(SUBCLASS)
     (tmp_path / "beside_it.py").write_text(BESIDE)
     monkeypatch.syspath_prepend(tmp_path)
-    build = importlib.import_module("my_file").build
-    packed = context(SimpleNamespace(build=build)).pack().packed
+    monkeypatch.delitem(sys.modules, "beside_it", raising=False)
+    packed = context(made(importlib.import_module(name))).pack().packed
     (tmp_path / "packed").write_bytes(packed)
     code = f"""
 from pathlib import Path
