@@ -21,7 +21,7 @@ import cloudpickle
 from kt_grid.arrays import Arrays
 from kt_grid.backend import load_backend
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
 from kt_grid.errors import UsageError
 from kt_grid.folds import Split
 from kt_grid.objective import Extras
@@ -154,9 +154,10 @@ class Trainer:
             Task(split, *self.context.splits[split], seed) for split, seed in job.seeds.items()
         ]
         context = self.context
-        return self.engine.run(
+        trainings = Trainings(
             context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
         )
+        return self.engine.run(trainings)
 
 
 def open_context(packed: bytes) -> Trainer:

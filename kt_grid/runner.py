@@ -9,7 +9,7 @@ import numpy as np
 
 from kt_grid.arrays import Arrays
 from kt_grid.baseline import describe_splits
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.held_out import write_predictions
@@ -196,7 +196,7 @@ class TrialRunner:
             return
         try:
             yield from self.engine.run(
-                self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks, upcoming
+                Trainings(self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks, upcoming)
             )
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise

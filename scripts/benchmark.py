@@ -343,7 +343,7 @@ def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
 
     from kt_grid.arrays import Arrays
     from kt_grid.engines import make_engine
-    from kt_grid.engines.base import FitArguments, Task
+    from kt_grid.engines.base import FitArguments, Task, Trainings
     from kt_grid.folds import KFold, make_splits
 
     random = np.random.default_rng(SEED)
@@ -362,7 +362,7 @@ def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
     for name in ("fused", "keras"):
         space = keras_tuner.HyperParameters()
         fit = FitArguments(epochs=5, batch_size=32)
-        done = list(make_engine(name).run(Model(), space, data, fit, tasks))
+        done = list(make_engine(name).run(Trainings(Model(), space, data, fit, tasks)))
         row["weights"] = done[0].model.count_params()
         row[f"{name}_first"] = done[0].seconds
         row[f"{name}_later"] = min(each.seconds for each in done[1:])

@@ -116,9 +116,10 @@ class StubEngine:
     def __init__(self):
         self.trained = []
 
-    def run(self, hypermodel, hyperparameters, arrays, fit, tasks, upcoming=None):
-        for task in tasks:
-            self.trained.append((hyperparameters.values.get("units"), task.split))
+    def run(self, trainings):
+        fit = trainings.fit
+        for task in trainings.tasks:
+            self.trained.append((trainings.hyperparameters.values.get("units"), task.split))
             score = float(np.random.RandomState(task.seed % 2**32).uniform())
             scores = {"val_accuracy": score, "val_loss": 1 - score}
             yield Trained(task.split, scores, fit.epochs, 0.25, StubModel(task.seed), "stub")

@@ -106,12 +106,15 @@ UNITS = 3
 def made(units):
     return keras.layers.Dense(units)
 """
-SUBCLASS = FILE + """
+SUBCLASS = (
+    FILE
+    + """
 import keras_tuner
 class Mine(keras_tuner.HyperModel):
     def build(self, hp):
         return build(hp)
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +124,7 @@ class Mine(keras_tuner.HyperModel):
         pytest.param("my_class", lambda own: own.Mine(), id="subclass"),
     ],
 )
-def test_a_users_file_reaches_workers_with_the_modules_beside_it(
-    tmp_path, monkeypatch, name, made
-):
+def test_a_users_file_reaches_workers_with_the_modules_beside_it(tmp_path, monkeypatch, name, made):
     """A worker elsewhere has neither the file nor its folder."""
     (tmp_path / f"{name}.py").write_text(SUBCLASS)
     (tmp_path / "beside_it.py").write_text(BESIDE)

@@ -40,8 +40,9 @@ class FakeEngine:
         self.tasks = []
         self.fits = []
 
-    def run(self, hypermodel, hyperparameters, arrays, fit, tasks, upcoming=None):
-        for task in tasks:
+    def run(self, trainings):
+        fit = trainings.fit
+        for task in trainings.tasks:
             self.tasks.append(task)
             self.fits.append(fit)
             given = {} if task.test is None else self.scores[task.split]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trained, Upcoming
+from kt_grid.engines.base import FitArguments, Trained, Trainings
 from kt_grid.engines.design import all_layers
 from kt_grid.engines.fused import Fused, UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
@@ -38,24 +38,11 @@ class Auto:
         """Programs that were compiled."""
         return self._fused.compiled
 
-    def run(
-        self,
-        hypermodel: Any,
-        hyperparameters: Any,
-        arrays: Arrays,
-        fit: FitArguments,
-        tasks: list[Task],
-        upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
         Args:
-            hypermodel: A `keras_tuner.HyperModel`.
-            hyperparameters: The trial's `keras_tuner.HyperParameters`.
-            arrays: All rows of the search.
-            fit: How to train.
-            tasks: What to train.
-            upcoming: What to prepare for meanwhile.
+            trainings: A trial's.
 
         Yields:
             One result per task, with the engine that trained it and why.
@@ -65,14 +52,12 @@ class Auto:
         """
         done: set[int] = set()
         try:
-            for trained in self._fused.run(
-                hypermodel, hyperparameters, arrays, fit, tasks, upcoming
-            ):
+            for trained in self._fused.run(trainings):
                 done.add(trained.split)
                 yield trained
         except UnsuitableError as error:
-            rest = [task for task in tasks if task.split not in done]
-            for trained in self._keras.run(hypermodel, hyperparameters, arrays, fit, rest):
+            rest = [task for task in trainings.tasks if task.split not in done]
+            for trained in self._keras.run(replace(trainings, tasks=rest)):
                 yield replace(trained, reason=error.received)
 
 

@@ -119,6 +119,27 @@ class Upcoming:
     task: Task
 
 
+@dataclass(frozen=True)
+class Trainings:
+    """What an engine is to do for one trial.
+
+    Attributes:
+        hypermodel: A `keras_tuner.HyperModel`.
+        hyperparameters: The trial's `keras_tuner.HyperParameters`.
+        arrays: All rows of the search.
+        fit: How to train.
+        tasks: What to train.
+        upcoming: What the engine may prepare for meanwhile.
+    """
+
+    hypermodel: Any
+    hyperparameters: Any
+    arrays: Arrays
+    fit: FitArguments
+    tasks: list[Task]
+    upcoming: Upcoming | None = None
+
+
 class Engine(Protocol):
     """Trains the tasks of one trial.
 
@@ -132,24 +153,11 @@ class Engine(Protocol):
     def compiled(self) -> int:
         """Programs that it has compiled; TensorFlow keeps them for the process's life."""
 
-    def run(
-        self,
-        hypermodel: Any,
-        hyperparameters: Any,
-        arrays: Arrays,
-        fit: FitArguments,
-        tasks: list[Task],
-        upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
         Args:
-            hypermodel: A `keras_tuner.HyperModel`.
-            hyperparameters: The trial's `keras_tuner.HyperParameters`.
-            arrays: All rows of the search.
-            fit: How to train.
-            tasks: What to train.
-            upcoming: What the engine may prepare for meanwhile.
+            trainings: A trial's.
 
         Yields:
             One result per task, as soon as it is there.

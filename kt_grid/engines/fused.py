@@ -20,6 +20,7 @@ from kt_grid.engines.base import (
     FitArguments,
     Task,
     Trained,
+    Trainings,
     Upcoming,
     build_model,
     check_scores,
@@ -124,24 +125,11 @@ class Fused:
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
         self._ahead: tuple[str, int, Any] | None = None
 
-    def run(
-        self,
-        hypermodel: Any,
-        hyperparameters: Any,
-        arrays: Arrays,
-        fit: FitArguments,
-        tasks: list[Task],
-        upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
 
         Args:
-            hypermodel: A `keras_tuner.HyperModel`.
-            hyperparameters: The trial's `keras_tuner.HyperParameters`.
-            arrays: All rows of the search.
-            fit: How to train.
-            tasks: What to train.
-            upcoming: What to prepare for meanwhile.
+            trainings: A trial's.
 
         Yields:
             One result per task, as soon as it is there.
@@ -150,19 +138,19 @@ class Fused:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
         """
+        hypermodel, arrays, tasks = trainings.hypermodel, trainings.arrays, trainings.tasks
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         if adapts_itself(hypermodel):
             raise UnsuitableError("a HyperModel with an adapt of its own")
         if any(array.dtype.kind in "OSU" for array in keras.tree.flatten(arrays.x)):
             raise UnsuitableError("text")
-        self._hold(arrays, fit)
-        trial = _make_trial(hypermodel, hyperparameters, arrays, fit)
+        self._hold(arrays, trainings.fit)
+        trial = _make_trial(trainings, trainings)
         with Worker() as worker:
             job = self._begin(worker, trial, tasks[0], self._first_model(trial, tasks[0]))
-            if upcoming is not None:
-                later = _make_trial(hypermodel, upcoming.hyperparameters, arrays, upcoming.fit)
-                self._prepare(later, upcoming.task)
+            if (upcoming := trainings.upcoming) is not None:
+                self._prepare(_make_trial(trainings, upcoming), upcoming.task)
             for following in [*tasks[1:], None]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
@@ -323,10 +311,12 @@ def _has_plain_rate(optimizer: Any) -> bool:
     return any(variable is optimizer.learning_rate for variable in optimizer.variables[:2])
 
 
-def _make_trial(hypermodel: Any, hyperparameters: Any, arrays: Arrays, fit: FitArguments) -> _Trial:
-    build = functools.partial(build_model, hypermodel, hyperparameters, arrays)
-    adapted = functools.partial(adapt, hypermodel, hyperparameters)
-    return _Trial(build, adapted, arrays, fit, _without_epochs(hyperparameters.values))
+def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
+    """What the tasks of a trial have in common: of the one to train, or of the one to come."""
+    hypermodel, arrays = trainings.hypermodel, trainings.arrays
+    build = functools.partial(build_model, hypermodel, of.hyperparameters, arrays)
+    adapted = functools.partial(adapt, hypermodel, of.hyperparameters)
+    return _Trial(build, adapted, arrays, of.fit, _without_epochs(of.hyperparameters.values))
 
 
 def _without_epochs(values: Mapping[str, Any]) -> str:

@@ -13,9 +13,8 @@ from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.base import (
     FitArguments,
-    Task,
     Trained,
-    Upcoming,
+    Trainings,
     build_model,
     check_scores,
     count_steps,
@@ -38,24 +37,11 @@ class KerasFit:
     name = "keras"
     compiled = 0
 
-    def run(
-        self,
-        hypermodel: Any,
-        hyperparameters: Any,
-        arrays: Arrays,
-        fit: FitArguments,
-        tasks: list[Task],
-        upcoming: Upcoming | None = None,  # noqa: ARG002 - model.fit compiles nothing ahead
-    ) -> Iterator[Trained]:
+    def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
         Args:
-            hypermodel: A `keras_tuner.HyperModel`.
-            hyperparameters: The trial's `keras_tuner.HyperParameters`.
-            arrays: All rows of the search.
-            fit: How to train.
-            tasks: What to train.
-            upcoming: What to prepare for meanwhile; nothing here.
+            trainings: A trial's.
 
         Yields:
             One result per task, as soon as it is there.
@@ -63,10 +49,12 @@ class KerasFit:
         Raises:
             EngineError: If a model can't be trained, or its loss is no longer finite.
         """
+        hypermodel, hyperparameters = trainings.hypermodel, trainings.hyperparameters
+        arrays, fit = trainings.arrays, trainings.fit
         traced: Any = None
         traced_steps = 0
         own_fit = overrides_fit(hypermodel)
-        for task in tasks:
+        for task in trainings.tasks:
             start = time.perf_counter()
             fresh = build_model(
                 hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit

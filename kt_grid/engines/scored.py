@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Upcoming
+from kt_grid.engines.base import Engine, Task, Trained, Trainings
 from kt_grid.errors import EngineError
 from kt_grid.objective import Extras, Score
 
@@ -49,24 +49,11 @@ class Scored:
         """Programs that were compiled."""
         return self._engine.compiled
 
-    def run(
-        self,
-        hypermodel: Any,
-        hyperparameters: Any,
-        arrays: Arrays,
-        fit: FitArguments,
-        tasks: list[Task],
-        upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, and score it.
 
         Args:
-            hypermodel: A `keras_tuner.HyperModel`.
-            hyperparameters: The trial's `keras_tuner.HyperParameters`.
-            arrays: All rows of the search.
-            fit: How to train.
-            tasks: What to train.
-            upcoming: What the engine may prepare for meanwhile.
+            trainings: A trial's.
 
         Yields:
             One result per task, as soon as it is there.
@@ -74,10 +61,9 @@ class Scored:
         Raises:
             EngineError: If a score's function gives no number.
         """
-        by_split = {task.split: task for task in tasks}
-        trainings = self._engine.run(hypermodel, hyperparameters, arrays, fit, tasks, upcoming)
-        for trained in trainings:
-            yield self._score(trained, by_split[trained.split], arrays)
+        by_split = {task.split: task for task in trainings.tasks}
+        for trained in self._engine.run(trainings):
+            yield self._score(trained, by_split[trained.split], trainings.arrays)
 
     def _score(self, trained: Trained, task: Task, arrays: Arrays) -> Trained:
         if task.test is None:

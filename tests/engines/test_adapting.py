@@ -8,7 +8,7 @@ import pytest
 from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.auto import Auto
-from kt_grid.engines.base import FitArguments, Task, build_model
+from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
 from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.weights import load_weights, save_weights
@@ -50,7 +50,7 @@ def run(engine, model, x=X, fit=FIT, tasks=TASKS):
     space = keras_tuner.HyperParameters()
     return [
         (t.scores, [w.copy() for w in t.model.get_weights()], t.model)
-        for t in engine.run(model, space, Arrays(x, Y), fit, tasks)
+        for t in engine.run(Trainings(model, space, Arrays(x, Y), fit, tasks))
     ]
 
 
@@ -94,9 +94,9 @@ def test_a_training_that_goes_on_does_so_with_its_own_statistics():
     arrays, space = Arrays(X, Y), keras_tuner.HyperParameters()
     short, long = FitArguments(2, 4, longest=5), FitArguments(5, 4, longest=5)
     for task in (*tasks, TASKS[1]):
-        [*engine.run(model, space, arrays, short, [task])]
-    (continued,) = engine.run(model, space, arrays, long, tasks)
-    (direct,) = Fused().run(model, space, arrays, long, tasks)
+        [*engine.run(Trainings(model, space, arrays, short, [task]))]
+    (continued,) = engine.run(Trainings(model, space, arrays, long, tasks))
+    (direct,) = Fused().run(Trainings(model, space, arrays, long, tasks))
     for one, other in zip(continued.model.get_weights(), direct.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert continued.scores == direct.scores
@@ -220,7 +220,7 @@ def test_a_training_that_goes_on_does_so_with_its_own_settings(setting):
         space = keras_tuner.HyperParameters()
         space.Choice("value", [value])
         fit = FitArguments(epochs, 4, longest=5)
-        (one,) = engine.run(Model(), space, arrays, fit, TASKS[:1])
+        (one,) = engine.run(Trainings(Model(), space, arrays, fit, TASKS[:1]))
         return one.model.get_weights()
 
     arrays, engine = Arrays(X, Y), Fused()

@@ -8,7 +8,7 @@ import pytest
 from kt_grid.arrays import Arrays
 from kt_grid.engines import ENGINES, make_engine
 from kt_grid.engines.auto import Auto
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.base import FitArguments, Task, Trainings
 from kt_grid.errors import UsageError
 
 X = np.random.default_rng(0).normal(size=(12, 6, 6, 1)).astype("float32")
@@ -31,7 +31,9 @@ class Model(keras_tuner.HyperModel):
 
 def trained(hypermodel, **fit):
     arguments = FitArguments(epochs=1, batch_size=4, **fit)
-    return list(Auto().run(hypermodel, keras_tuner.HyperParameters(), ROWS, arguments, TASKS))
+    return list(
+        Auto().run(Trainings(hypermodel, keras_tuner.HyperParameters(), ROWS, arguments, TASKS))
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kt_grid.arrays import Arrays
 from kt_grid.engines import fused
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.base import FitArguments, Task, Trainings
 from kt_grid.engines.fused import Fused, UnsuitableError
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.experiments import REGISTRY
@@ -63,7 +63,9 @@ def compiled(model: Any, optimizer: Any = "sgd", loss: Any = "binary_crossentrop
 
 def trained(engine: Any, make: Any, rows: Arrays, tasks: list[Task], fit: FitArguments):
     results = {}
-    for done in engine.run(Builder(make), keras_tuner.HyperParameters(), rows, fit, tasks):
+    for done in engine.run(
+        Trainings(Builder(make), keras_tuner.HyperParameters(), rows, fit, tasks)
+    ):
         weights = [variable.numpy().copy() for variable in done.model.weights]
         results[done.split] = (weights, done.scores)
     return results
@@ -323,7 +325,7 @@ def test_programs_of_the_tutorials_experiments(experiment, programs, rows, tasks
         fit = FitArguments(epochs=1, batch_size=parameters.get("batch_size", 10))
         model = keras_tuner.HyperModel()
         model.build = loaded.model
-        list(engine.run(model, space, rows, fit, tasks[:1]))
+        list(engine.run(Trainings(model, space, rows, fit, tasks[:1])))
     assert engine.compiled == programs
 
 
@@ -379,7 +381,7 @@ UNSUITABLE = {
 @pytest.mark.parametrize("name", UNSUITABLE)
 def test_refuses_what_it_would_change(name, rows, tasks):
     hypermodel, fit, reason = UNSUITABLE[name]
-    running = Fused().run(hypermodel, keras_tuner.HyperParameters(), rows, fit, tasks)
+    running = Fused().run(Trainings(hypermodel, keras_tuner.HyperParameters(), rows, fit, tasks))
     with pytest.raises(UnsuitableError, match=f"Expected .* Received: .*{reason}"):
         list(running)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, build_model
+from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
 from kt_grid.engines.keras_fit import KerasFit, copy_state, is_same_design
 from kt_grid.errors import EngineError
 
@@ -53,7 +53,9 @@ def train(build, tasks, arrays=ARRAYS, fit=FIT):
     """(scores, weights, model) of every task."""
     hypermodel = keras_tuner.HyperModel()
     hypermodel.build = build
-    trained = KerasFit().run(hypermodel, keras_tuner.HyperParameters(), arrays, fit, tasks)
+    trained = KerasFit().run(
+        Trainings(hypermodel, keras_tuner.HyperParameters(), arrays, fit, tasks)
+    )
     return [(t.scores, t.model.get_weights(), t.model) for t in trained]
 
 

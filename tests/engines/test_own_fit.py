@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.base import FitArguments, Task, Trainings
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.own_fit import declare_fit, fit_own, overrides_fit
 from kt_grid.observer import Silent
@@ -170,7 +170,7 @@ def test_after_a_history_the_model_is_scored_as_fit_left_it():
     task = Task(0, np.arange(8), np.arange(8, 16), 3)
     fit = FitArguments(own={"epochs": 2})
     hp = keras_tuner.HyperParameters()
-    (trained,) = KerasFit().run(Plain(), hp, ARRAYS, fit, [task])
+    (trained,) = KerasFit().run(Trainings(Plain(), hp, ARRAYS, fit, [task]))
     kernel, bias = trained.model.get_weights()
     predicted = 1 / (1 + np.exp(-(X[8:] @ kernel + bias)[:, 0]))
     losses = -np.log(np.where(Y[8:] == 1, predicted, 1 - predicted))

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from kt_grid.arrays import as_arrays
-from kt_grid.engines.base import FitArguments, Task, build_model
+from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
 from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.scored import evaluate, predict, with_extras
@@ -37,7 +37,7 @@ def run(request):
         engine = with_extras(request.param(), extras)
         hp = keras_tuner.HyperParameters()
         fit = FitArguments(epochs=2, batch_size=8)
-        return engine.run(hypermodel or Model(), hp, arrays, fit, tasks)
+        return engine.run(Trainings(hypermodel or Model(), hp, arrays, fit, tasks))
 
     return run
 
@@ -108,7 +108,7 @@ def test_columns_beside_columns_stay():
     for y in (Y, Y[:, None]):
         hp = keras_tuner.HyperParameters()
         engine = with_extras(KerasFit(), Extras((Score("noted", note, "min"),)))
-        list(engine.run(Model(), hp, as_arrays(X, y), FitArguments(1, 20), TASKS[:1]))
+        list(engine.run(Trainings(Model(), hp, as_arrays(X, y), FitArguments(1, 20), TASKS[:1])))
     assert shapes == [((20,), (20,)), ((20, 1), (20, 1))]
 
 
