@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from kt_grid.engines.scored import with_extras
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.files import write_file, write_sealed
-from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
+from kt_grid.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
@@ -156,7 +157,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for training and scoring.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
-                `model.fit` takes them. A HyperModel with a `fit` of its own gets all others too.
+                `model.fit` takes them; `early_stopping` and `validation_split` as in
+                `FitArguments`. A HyperModel with a `fit` of its own gets all others too.
 
         Raises:
             MismatchError: If the directory holds another search.
@@ -236,14 +238,15 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
         fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
+        splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x),
+            splits=splits,
             repeats=count_repeats(self.cv),
-            fit=fit,
+            fit=replace(fit, in_time=follow_time(splits)),
             passed_axes=passed,
             longest=longest_training(self.oracle.axes),
             seed=self.seed,

@@ -281,3 +281,19 @@ def test_notes_describe_the_splits(make_runner):
         "fresh_folds": True,
         "baseline": pytest.approx([1 / 3, 1 / 3, 1 / 2]),
     }
+
+
+def test_a_refit_trains_the_median_of_the_epochs_that_the_folds_kept(make_runner, trial):
+    class Stopping(FakeEngine):
+        def run(self, trainings):
+            for trained in super().run(trainings):
+                yield dataclasses.replace(trained, epochs=[2, 5, 3, 4][trained.split])
+
+    engine = Stopping()
+    runner = make_runner(engine, fit=FitArguments(epochs=2, early_stopping=1))
+    runner.run(trial)
+    runner.refit(trial)
+    assert (engine.fits[-1].epochs, engine.fits[-1].watching) == (3, {})
+    again = Stopping()
+    make_runner(again, fit=runner.fit).run(trial)
+    assert again.trained == []

@@ -285,6 +285,8 @@ def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> st
     """
     if fit.callbacks:
         return "callbacks, which need model.fit"
+    if fit.watching:
+        return "rows to watch, which need model.fit"
     if fit.class_weight and arrays.sample_weight is not None:
         return "class_weight together with sample_weight"
     if model.run_eagerly:
