@@ -15,6 +15,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.backend import settle_backend
 from kt_grid.compiled import default_objective, suit_arrays
 from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
@@ -112,6 +113,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     ) -> None:
         check_keep(keep)
         check_environment()
+        settle_backend()
         self.placement = Placement(workers, scheduler, trial_timeout)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid(grid or {})
