@@ -18,6 +18,7 @@ from kt_grid.identity import asked, make_identity, source_digest
 from kt_grid.objective import Extras, Objective, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.placement import Placement, check_environment
+from kt_grid.racing import check_racing, make_race
 from kt_grid.records import check_keep
 from kt_grid.results import SearchResults, TrialResult, read_results
 from kt_grid.settings import Options, command
@@ -111,12 +112,18 @@ class Plan:
             return None
         if results.damage or not self.store.has_state():
             return None
+        if results.given_up and not self._gives_up_again(results):
+            return None
         best = results.best
         if best and self.store.lost_weights(best.trial_id):
             return None
         if self.options.refit and best and not self._has_refit(best):
             return None
         return results
+
+    def _gives_up_again(self, results: SearchResults) -> bool:
+        race = make_race(self.options.racing, self.objective, results.repeats, results.about)
+        return race is not None and race.confirms(results)
 
     def _has_refit(self, best: TrialResult) -> bool:
         refitted = self.store.refit_parameters()
@@ -142,7 +149,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     check_keep(options.keep)
     check_engine(options.engine)
     check_environment()
-    Placement(options.workers, options.scheduler, options.trial_timeout)
+    Placement(options.workers, options.scheduler, options.trial_timeout, options.racing is not None)
     if not experiment.declares:
         known = {name for part in check_grid(experiment.grid) for name in part}
         for part in check_grid(options.grid):
@@ -152,6 +159,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     extras = Extras(scores, options.train_scores, options.keep_predictions)
     objective, notes = _choose_objective(experiment, options, grid, scores)
     aside = [name for name in (options.groups, options.folds_from) if name is not None]
+    check_racing(options.racing, objective, scores)
     dataset = read_data(options.data or bundled(), options.target, options.reading, aside)
     dataset = dataset.sample(options.sample, options.seed)
     dataset = _suit(experiment, grid, dataset)
@@ -290,6 +298,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         scores=planned.extras.scores,
         train_scores=planned.extras.train_scores,
         keep_predictions=planned.extras.predictions,
+        racing=options.racing,
     )
     with tuner.locked():
         tuner.search(dataset.x, dataset.y, groups=planned.groups, **planned.identity["fit"])

@@ -25,7 +25,7 @@ OPTIONS = {
         "--seed --data --target --objective --sample --engine "
         "--separator --header --no-header --encoding --encode --missing "
         "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
-        "--train-scores --keep-predictions "
+        "--train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
     "report": "--format --output --objective --pooled --published --directory",
