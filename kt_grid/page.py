@@ -210,7 +210,8 @@ def _tiles(analysis: Analysis) -> str:
     tiles = [("best mean", f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
     if analysis.units > 1 and len(analysis.trials) > 1:
         tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
-        tiles.append(("can't be told from it", f"{tied} of {others}", "others"))
+        whom = "complete others" if analysis.results.given_up else "others"
+        tiles.append(("can't be told from it", f"{tied} of {others}", whom))
     simplest = analysis.simplest
     if simplest is not None:
         mean = short(simplest.trial.mean or 0.0)
