@@ -81,21 +81,6 @@ class Race:
         judge = self._by_bound if self.kind == BOUND else self._by_test
         return judge(scores, best)
 
-    def confirms(self, results: SearchResults) -> bool:
-        """Tell whether what was given up would be given up again, in the grid as it is now.
-
-        Args:
-            results: What the search's directory says.
-        """
-        best: tuple[float, Sequence[float]] | None = None
-        for trial in results.trials:
-            mean = None if trial.mean is None else self.objective.sign * trial.mean
-            if mean is not None and (best is None or mean > best[0]):
-                best = mean, trial.scores
-            elif trial.status == STOPPED and not (best and self.judge(trial.first_scores, best[1])):
-                return False
-        return True
-
     def _by_bound(self, scores: Sequence[float], best: Sequence[float]) -> str:
         """Lossless: even with the best possible scores from here on, the mean would be worse."""
         sign, most = self.objective.sign, float(_best_possible(self.objective) or 0.0)
@@ -157,6 +142,28 @@ def make_race(
     train, test = (sum(side) for side in zip(*rows, strict=True))
     resolution = len(rows) / test if is_accuracy(objective) else 0.0
     return Race(kind, objective, tuple(units), test / train, resolution)
+
+
+def confirm(kind: str | None, results: SearchResults) -> bool:
+    """Tell whether what was given up would be given up again, in the grid as it is now.
+
+    Args:
+        kind: "bound", "test" or None.
+        results: What the search's directory says.
+    """
+    if not results.given_up:
+        return True
+    race = make_race(kind, results.objective, results.repeats, results.about)
+    best: tuple[float, Sequence[float]] | None = None
+    for trial in results.trials:
+        mean = None if trial.mean is None else results.objective.sign * trial.mean
+        if mean is not None and (best is None or mean > best[0]):
+            best = mean, trial.scores
+        elif trial.status == STOPPED and not (
+            race and best and race.judge(trial.first_scores, best[1])
+        ):
+            return False
+    return True
 
 
 def check_racing(kind: str | None, objective: Objective, scores: Sequence[Score] = ()) -> None:

@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.analysis import analyse
+from kt_grid.baseline import describe_splits
 from kt_grid.data import Dataset, bundled, check_target, read_data
 from kt_grid.engines import check_engine
 from kt_grid.errors import GridError, UsageError
 from kt_grid.experiments import Experiment
-from kt_grid.folds import make_splits
+from kt_grid.folds import count_repeats, make_splits
 from kt_grid.identity import asked, make_identity, source_digest
 from kt_grid.objective import Extras, Objective, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.placement import Placement, check_environment
-from kt_grid.racing import check_racing, make_race
+from kt_grid.racing import check_racing, confirm, make_race
 from kt_grid.records import check_keep
 from kt_grid.results import SearchResults, TrialResult, read_results
 from kt_grid.settings import Options, command
@@ -112,7 +113,7 @@ class Plan:
             return None
         if results.damage or not self.store.has_state():
             return None
-        if results.given_up and not self._gives_up_again(results):
+        if not confirm(self.options.racing, results):
             return None
         best = results.best
         if best and self.store.lost_weights(best.trial_id):
@@ -120,10 +121,6 @@ class Plan:
         if self.options.refit and best and not self._has_refit(best):
             return None
         return results
-
-    def _gives_up_again(self, results: SearchResults) -> bool:
-        race = make_race(self.options.racing, self.objective, results.repeats, results.about)
-        return race is not None and race.confirms(results)
 
     def _has_refit(self, best: TrialResult) -> bool:
         refitted = self.store.refit_parameters()
@@ -166,6 +163,11 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     check_target(dataset, binary=experiment.binary)
     cv = _make_cv(options, dataset)
     groups = None if options.groups is None else dataset.aside[options.groups]
+    splits = make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x)
+    if options.racing:
+        repeats = count_repeats(cv)
+        described = describe_splits(splits, dataset.y, repeats, objective)
+        make_race(options.racing, objective, repeats, described)
     return Plan(
         experiment=experiment,
         options=options,
@@ -179,7 +181,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x),
+            splits=splits,
             seed=options.seed,
             arrays=dataset.parts,
             fit={"epochs": experiment.epochs, "batch_size": experiment.batch_size},

@@ -182,7 +182,8 @@ def _racing(results: SearchResults) -> Iterator[str]:
     how = f", by --racing {kind}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
-    yield f"{_given_up(results)} given up early{how}, and aren't compared."
+    verb = _are(len(results.given_up))
+    yield f"{_given_up(results)} given up early{how}, and {verb}n't compared."
 
 
 def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:

@@ -25,6 +25,9 @@ from kt_grid.settings import Options, command
             id="quoted",
         ),
         pytest.param(
+            {"racing": "bound"}, "kt-grid run neurons --racing bound", id="which folds are trained"
+        ),
+        pytest.param(
             {
                 "reading": Reading(
                     "\t", False, "latin-1", {"sex": "one-hot", "": "drop"}, missing="keep"
