@@ -199,6 +199,7 @@ OPTIONS = (
     "objective",
     "engine",
     "keep",
+    "racing",
     "target",
     "data",
 )

@@ -22,7 +22,8 @@ class Beaten(Race):
 @pytest.fixture
 def make():
     def make(values, direction="max"):
-        oracle = make_oracle(Objective("val_score", direction), 7, {"a": values})
+        grid = {"a": values} if isinstance(values[0], int) else values
+        oracle = make_oracle(Objective("val_score", direction), 7, grid)
         race = Beaten("bound", Objective("val_score", direction), (0, 1), 1.0, 0.0)
         return oracle, Rivals(oracle, race)
 
@@ -86,6 +87,19 @@ def test_what_the_grid_does_not_have_any_more_does_not_count(make):
     trial = keras_tuner.engine.trial.Trial(shrunk.hyperparameters.copy(), "0003")
     trial.hyperparameters.values = {"a": 4}
     assert look(known, trial) == "[2.0, 3.0]"
+
+
+def test_a_list_of_grids_is_walked_through_in_its_order(make):
+    oracle, known = make([{"a": [1, 2]}, {"a": [2, 3], "b": [(1, 2), None]}])
+    found = []
+    for score in (1, 3, 2, 4, 0, 1):
+        trial = oracle.create_trial("tuner0")
+        found.append(look(known, trial))
+        end(oracle, trial, score)
+    assert found == [None, "[1.0, 2.0]", *["[3.0, 4.0]"] * 2, *["[4.0, 5.0]"] * 2]
+    # Only what comes before it: as if those after it had never run.
+    oracle.reopen("0002")
+    assert look(known, oracle.create_trial("tuner0")) == "[3.0, 4.0]"
 
 
 def test_an_axis_met_late_begins_the_walk_anew(make):
