@@ -8,6 +8,7 @@ worker processes share a machine. Several trainings side by side use the other c
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,6 +46,24 @@ def worker_environment() -> dict[str, str]:
     here = tf.config.threading.get_intra_op_parallelism_threads()
     chosen = {name: str(here) if here else os.environ.get(name, "1") for name in _THREADS}
     return {**_ENVIRONMENT, **chosen}
+
+
+def precision() -> str:
+    """Return the name of Keras's dtype policy, such as `float32` or `mixed_float16`.
+
+    A program that hasn't imported Keras hasn't set one.
+    """
+    keras = sys.modules.get("keras")
+    return "float32" if keras is None else str(keras.config.dtype_policy().name)
+
+
+def set_precision(name: str) -> None:
+    """Set Keras's dtype policy.
+
+    Args:
+        name: What `precision` returned.
+    """
+    importlib.import_module("keras").config.set_dtype_policy(name)
 
 
 @contextmanager

@@ -131,7 +131,8 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     if runner is not None:
         return runner.fit.given()
     fit = store.peek_identity().get("fit", {})
-    return {name: fit[name] for name in FIT_AXES if name in fit}
+    names = (*FIT_AXES, "validation_split", "early_stopping")
+    return {name: fit[name] for name in names if name in fit}
 
 
 def load_refit(store: SearchStore) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
+from kt_grid.engines.stopping import without_watching
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.held_out import write_predictions
@@ -162,11 +163,18 @@ class TrialRunner:
         rows = np.arange(self.arrays.rows)
         task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
         try:
-            fit = self._fit_of(trial.hyperparameters.values)
+            fit = without_watching(
+                self._fit_of(trial.hyperparameters.values), self._kept_epochs(trial)
+            )
             (trained,) = self._train(trial, fit, [task])
         except keras_tuner.errors.FailedTrialError as error:
             raise EngineError(f"Expected the refit to succeed. Received: {error}") from error
         return trained.model
+
+    def _kept_epochs(self, trial: Any) -> list[int]:
+        """The epochs that a trial's folds were trained for."""
+        records = (self.store.read_fold(trial.trial_id, n) for n in range(len(self.splits)))
+        return [record.epochs for record in records if record is not None]
 
     def refit_seed(self, trial: Any) -> int:
         """Return the seed of a trial's refit."""
@@ -213,7 +221,9 @@ class TrialRunner:
         another trial was better.
         """
         record = self.store.read_fold(trial.trial_id, task.split)
-        if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
+        if record is None or record.seed != task.seed:
+            return None
+        if record.epochs > fit.epochs or (record.epochs < fit.epochs and not fit.may_stop):
             return None
         whole = self.store.has_weights(trial.trial_id, record)
         return record if whole or not self.store.keeps_weights(trial.trial_id) else None

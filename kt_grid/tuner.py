@@ -5,6 +5,7 @@ import os
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from kt_grid.engines.own_fit import settle_fit
 from kt_grid.engines.scored import with_extras
 from kt_grid.errors import KtGridError
 from kt_grid.files import write_sealed
-from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
+from kt_grid.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
@@ -161,7 +162,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for training and scoring.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
-                `model.fit` takes them. A HyperModel with a `fit` of its own gets all others too.
+                `model.fit` takes them; `early_stopping` and `validation_split` as in
+                `FitArguments`. A HyperModel with a `fit` of its own gets all others too.
 
         Raises:
             MismatchError: If the directory holds another search.
@@ -240,14 +242,15 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
         fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
+        splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x),
+            splits=splits,
             repeats=count_repeats(self.cv),
-            fit=fit,
+            fit=replace(fit, in_time=follow_time(splits)),
             passed_axes=passed,
             longest=longest_training(self.oracle.axes),
             seed=self.seed,

@@ -7,6 +7,7 @@ import math
 import sys
 import tempfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -208,9 +209,13 @@ numbers = st.integers(-5, 12).map(str) | st.sampled_from(
 )
 
 
+COUNTS = {"folds": "3", "repeats": "1"}
+
+
 @settings(max_examples=2 * EXAMPLES)
 @given(options=st.dictionaries(st.sampled_from(OPTIONS), numbers | odd, max_size=3))
 @example({"folds": "100"})
+@example({"repeats": "1.0"})
 @example({"repeats": "99999999999999999999"})
 @example({"seed": "99999999999999999999"})
 @example({"folds": "99999999999999999999"})
@@ -218,7 +223,9 @@ def test_any_option(options):
     words = [f"--{name}={value}" for name, value in options.items()]
     ended = call("run", "neurons", "--dry-run", *words)
     if ended.status == 0:
-        fits = 7 * int(options.get("folds", "3")) * int(options.get("repeats", "1"))
+        # typer takes 1.0 for a whole number too.
+        passes = [int(Decimal(options.get(name, usual))) for name, usual in COUNTS.items()]
+        fits = 7 * math.prod(passes)
         assert ended.stdout.endswith(f"7 trials, {fits} fits\n")
 
 

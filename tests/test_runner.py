@@ -343,3 +343,19 @@ def test_a_fault_of_the_race_ends_the_search_and_not_only_the_trial(make_runner,
     with pytest.raises(keras_tuner.errors.FatalRuntimeError, match=r"87\.5") as caught:
         make_runner(FakeEngine()).run(trial, judge=says)
     assert isinstance(caught.value.__cause__, UsageError)
+
+
+def test_a_refit_trains_the_median_of_the_epochs_that_the_folds_kept(make_runner, trial):
+    class Stopping(FakeEngine):
+        def run(self, trainings):
+            for trained in super().run(trainings):
+                yield dataclasses.replace(trained, epochs=[2, 5, 3, 4][trained.split])
+
+    engine = Stopping()
+    runner = make_runner(engine, fit=FitArguments(epochs=2, early_stopping=1))
+    runner.run(trial)
+    runner.refit(trial)
+    assert (engine.fits[-1].epochs, engine.fits[-1].watching) == (3, {})
+    again = Stopping()
+    make_runner(again, fit=runner.fit).run(trial)
+    assert again.trained == []

@@ -20,12 +20,12 @@ from kt_grid.files import write_output
 from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
+from kt_grid.plans import Plan, plan
 from kt_grid.pooled import pooled_report
 from kt_grid.prediction import predict_file
 from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
-from kt_grid.search import Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
 from kt_grid.settings import Options
@@ -107,6 +107,10 @@ def run(
     missing: opt.Missing = "refuse",
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
+    sample_weight: opt.SampleWeight = None,
+    class_weight: opt.ClassWeight = None,
+    early_stopping: opt.EarlyStopping = None,
+    validation_split: opt.ValidationSplit = None,
     engine: opt.EngineName = "auto",
     workers: opt.Workers = "auto",
     scheduler: opt.Scheduler = None,
@@ -142,6 +146,10 @@ def run(
             parse_separator(separator), header, encoding, parse_encode(encode or []), missing
         ),
         sample=sample,
+        sample_weight=sample_weight,
+        class_weight=tuple(class_weight or ()),
+        early_stopping=early_stopping,
+        validation_split=validation_split,
         objective=objective,
         engine=engine,
         workers=workers,
