@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.baseline import describe_splits
 from kt_grid.data import Dataset, bundled, check_target, read_data
 from kt_grid.engines import check_engine
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.experiments import Experiment
-from kt_grid.folds import make_splits
+from kt_grid.folds import count_repeats, make_splits
 from kt_grid.identity import asked, make_identity, source_digest
 from kt_grid.objective import Extras, Objective, Score, as_objective, check_scores
 from kt_grid.placement import Placement, check_environment
+from kt_grid.racing import check_racing, confirm, make_race
 from kt_grid.records import check_keep
 from kt_grid.results import SearchResults, TrialResult, read_results
 from kt_grid.settings import Options
@@ -113,6 +115,8 @@ class Plan:
             return None
         if results.damage or not self.store.has_state():
             return None
+        if not confirm(self.options.racing, results):
+            return None
         best = results.best
         if best and self.store.lost_weights(best.trial_id):
             return None
@@ -146,12 +150,18 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     scores = check_scores(experiment.objective, experiment.scores)
     extras = Extras(scores, options.train_scores, options.keep_predictions)
     objective, notes = _choose_objective(experiment, options, grid, scores)
+    check_racing(options.racing, objective, scores)
     dataset = _suit(experiment, grid, _read(options))
     check_target(dataset, binary=experiment.binary)
     cv = _make_cv(options, dataset)
     groups = None if options.groups is None else dataset.aside[options.groups]
     weights = _weights(options, dataset)
     fit = _fit(experiment, options, dataset)
+    splits = make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x)
+    if options.racing:
+        repeats = count_repeats(cv)
+        described = describe_splits(splits, dataset.y, repeats, objective)
+        make_race(options.racing, objective, repeats, described)
     return Plan(
         experiment=experiment,
         options=options,
@@ -167,7 +177,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         identity=make_identity(
             objective=objective,
             cv=cv,
-            splits=make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x),
+            splits=splits,
             seed=options.seed,
             arrays=[*dataset.parts, *([] if weights is None else [weights])],
             fit=fit.to_json(),
@@ -188,7 +198,7 @@ def _check_words(experiment: Experiment, options: Options) -> None:
         raise UsageError(
             "Expected --sample-weight or --class-weight, as Keras takes one. Received: both"
         )
-    Placement(options.workers, options.scheduler, options.trial_timeout)
+    Placement(options.workers, options.scheduler, options.trial_timeout, options.racing is not None)
     if not experiment.declares:
         known = {name for part in check_grid(experiment.grid) for name in part}
         for part in check_grid(options.grid):

@@ -1,8 +1,10 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras_tuner
 import numpy as np
@@ -17,12 +19,16 @@ from kt_grid.held_out import write_predictions
 from kt_grid.jobs import describe
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
+from kt_grid.racing import GivenUp
 from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Axis, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 from kt_grid.trials import trial_metrics
 
 _REFIT = "refit"
+
+# Says why a trial with these scores, of its first splits, needn't be trained any further.
+Judge: TypeAlias = Callable[[Sequence[float]], str]
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,15 @@ class TrialWork:
     def missing(self) -> list[Task]:
         """The trainings that are left to do."""
         return [task for split, task in self.tasks.items() if split not in self.done]
+
+    def first_scores(self, metric: str) -> list[float]:
+        """Return the scores of the splits before the first that is missing.
+
+        Args:
+            metric: The metric's name.
+        """
+        first = itertools.takewhile(self.done.__contains__, self.tasks)
+        return [self.done[split].scores[metric] for split in first]
 
 
 @dataclass(frozen=True)
@@ -80,24 +95,43 @@ class TrialRunner:
     objective: Objective
     observer: Observer
 
-    def run(self, trial: Any, following: Parameters | None = None) -> dict[str, float]:
+    def run(
+        self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
+    ) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet, in this process.
 
         Args:
             trial: A keras-tuner trial.
             following: The parameters of the trial that is likely to be next.
+            judge: Is asked before anything is trained, and after each fold.
 
         Returns:
             As `metrics`.
 
         Raises:
+            GivenUp: If `judge` has a reason.
             FailedTrialError: If a training raises or its result isn't finite.
             FatalRuntimeError: If a record can't be written, from the StoreError.
         """
         work = self.begin(trial)
-        for trained in self._train(trial, work.fit, work.missing, self._upcoming(trial, following)):
-            self.keep(work, trained)
+        self._consult(judge, work)
+        upcoming = self._upcoming(trial, following)
+        with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
+            for trained in trainings:
+                self.keep(work, trained)
+                self._consult(judge, work)
         return self.metrics(work)
+
+    def _consult(self, judge: Judge | None, work: TrialWork) -> None:
+        """End a trial that needn't be trained any further."""
+        try:
+            reason = judge(work.first_scores(self.objective.name)) if judge else ""
+        except KtGridError as error:
+            # keras-tuner would take anything but a FatalError for a failure of the trial.
+            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        if reason:
+            done, folds = len(work.done), len(work.tasks)
+            raise GivenUp(f"given up after {done} of {folds} folds: {reason}")
 
     def begin(self, trial: Any) -> TrialWork:
         """Find out what is left to do for a trial.
@@ -200,7 +234,7 @@ class TrialRunner:
         fit: FitArguments,
         tasks: list[Task],
         upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    ) -> Generator[Trained, None, None]:
         """Let the engine train; whatever it raises makes the trial failed, with the reason."""
         if not tasks:
             return

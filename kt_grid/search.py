@@ -93,6 +93,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         scores=planned.extras.scores,
         train_scores=planned.extras.train_scores,
         keep_predictions=planned.extras.predictions,
+        racing=options.racing,
     )
     with tuner.locked():
         rows = {"groups": planned.groups, "sample_weight": planned.weights}

@@ -54,6 +54,7 @@ class Options:
         refit: Whether the best combination is trained once more on all rows.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        racing: "bound" or "test": when a trial is given up for a better one; never by default.
     """
 
     grid: Grids = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Options:
     refit: bool = True
     train_scores: bool = False
     keep_predictions: bool = False
+    racing: str | None = None
 
 
 def command(experiment: Experiment, options: Options) -> str:

@@ -200,6 +200,7 @@ OPTIONS = (
     "objective",
     "engine",
     "keep",
+    "racing",
     "target",
     "data",
 )

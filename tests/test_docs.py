@@ -26,7 +26,7 @@ OPTIONS = {
         "--sample-weight --class-weight --early-stopping --validation-split "
         "--separator --header --no-header --encoding --encode --missing "
         "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
-        "--train-scores --keep-predictions "
+        "--train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
     "report": "--format --output --objective --pooled --published --directory",

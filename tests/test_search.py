@@ -10,6 +10,7 @@ import pytest
 
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
+from kt_grid.files import read_sealed, write_sealed
 from kt_grid.folds import make_splits, splits_digest
 from kt_grid.held_out import read_predictions
 from kt_grid.objective import Score
@@ -19,6 +20,7 @@ from kt_grid.report import render
 from kt_grid.results import read_results
 from kt_grid.search import run
 from kt_grid.settings import Options
+from kt_grid.space import make_axes
 from kt_grid.tuner import CrossValidationTuner
 
 
@@ -551,6 +553,66 @@ def test_predictions_are_kept_for_every_held_out_row(judged):
         (same,) = [t for t in scores.trials if t.trial_id == trial.trial_id]
         spreads = [np.ptp(kept.y_pred[i : i + 8]) for i in (0, 8, 16)]
         assert same.scores == pytest.approx(spreads)
+
+
+UNITS = {"units": (2, 3, 5, 6, 7, 8, 9, 10)}
+RACED = {"objective": "max:val_accuracy", "grid": UNITS, "folds": 4, "refit": False}
+
+
+class Fair(Cheap):
+    """Scores that lie between 0 and 1, one of its own for every combination and fold."""
+
+    def fit(self, hp, model, x, y, **kwargs):
+        model.optimizer.build(model.trainable_variables)
+        return {"val_accuracy": abs(float(model.get_weights()[0][0, 0])) % 1}
+
+
+def test_a_raced_search_is_finished_as_long_as_its_race_is_the_same(planned):
+    def make(**options):
+        return planned(Fair(), **{**RACED, "racing": "bound", **options})
+
+    results = run(make())
+    assert results.complete
+    assert results.given_up
+    assert make().finished() == results
+    assert make(racing=None).finished() is None
+    assert make(racing="test").finished() is None
+    assert results.about["command"].endswith("--racing bound")
+    counted = Counted()
+    whole = run(make(racing=None), counted)
+    assert counted.folds == sum(t.partial_scores.count(None) for t in results.given_up)
+    assert not whole.given_up
+    assert whole.best.parameters == results.best.parameters
+    assert make().finished() == whole
+
+
+def test_a_raced_search_is_not_finished_where_a_rival_is_missing(planned):
+    """As where a search for a smaller grid was killed before it looked at its trials."""
+    made = planned(Fair(), **RACED, racing="bound")
+    results = run(made)
+    entry = read_sealed(made.store.root / "search.json")
+    kept = [t for t in results.trials if t.status == "STOPPED"]
+    units = tuple(trial.parameters["units"] for trial in kept)
+    smaller = planned(Fair(), **{**RACED, "grid": {"units": units}}, racing="bound")
+    entry |= {"asked": {"units": list(units)}}
+    entry["grid"] = [axis.to_json() for axis in make_axes({"units": units})]
+    write_sealed(made.store.root / "search.json", entry)
+    assert read_results(made.store).complete
+    assert smaller.finished() is None
+    assert run(smaller).completed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"racing": "fast"}, ["bound or test", "'fast'"], id="word"),
+        pytest.param({"racing": "bound"}, ["bounded objective", "val_score"], id="unbounded"),
+        pytest.param({"racing": "test", "workers": 2}, ["one process", "2 workers"], id="workers"),
+    ],
+)
+def test_a_race_that_cannot_be_meant_is_refused_by_the_plan(planned, raises, options, words):
+    with raises(UsageError, "--racing", *words):
+        planned(objective="max:val_score", **options)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def run(
     zoom: opt.Zoom = False,
     train_scores: opt.TrainScores = False,
     keep_predictions: opt.KeepPredictions = False,
+    racing: opt.Racing = None,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -160,6 +161,7 @@ def run(
         refit=not no_refit,
         train_scores=train_scores,
         keep_predictions=keep_predictions,
+        racing=racing,
         words=tuple(grid or ()),
     )
     plans = [
@@ -278,8 +280,7 @@ def _write_hparams(searches: list[SearchResults], output: Path | None) -> None:
 
 def _tell_unfinished(results: SearchResults) -> None:
     if not results.complete:
-        done = len(results.completed) + len(results.failed)
-        complain(f"{results.experiment}: {done} of {results.total} trials are finished")
+        complain(f"{results.experiment}: {results.finished} of {results.total} trials are finished")
     for damage in results.damage:
         complain(damage)
     if results.damage:

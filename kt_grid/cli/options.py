@@ -141,6 +141,16 @@ KeepPredictions = Annotated[
     bool,
     typer.Option("--keep-predictions", help="Keep every fold's predictions for its held-out rows."),
 ]
+Racing = Annotated[
+    str | None,
+    typer.Option(
+        "--racing",
+        metavar="bound|test",
+        help="Give up a trial after some folds: bound, once it can't reach the best mean; or "
+        "test, once it is worse by a test after each fold (p < 0.05, uncorrected: it may drop "
+        "the best one). What is given up isn't ranked.",
+    ),
+]
 SampleWeight = Annotated[
     str | None,
     typer.Option("--sample-weight", metavar="COLUMN", help="Weights of the rows; no feature then."),
