@@ -176,7 +176,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         with self.locked():
             fit_arguments.pop("verbose", None)
             given = as_arrays(x, y, sample_weight, groups)
-            self._search(self._suited(given), fit_arguments)
+            self._search(
+                suit_arrays(self.hypermodel, self.oracle.get_space(), given), fit_arguments
+            )
 
     def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
         self._runner = self._make_runner(arrays, fit_arguments)
@@ -208,9 +210,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             raise
         finally:
             self.observer.end()
-
-    def _suited(self, arrays: Arrays) -> Arrays:
-        return suit_arrays(self.hypermodel, self.oracle.get_space(), arrays)
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left, here or wherever they had better run."""
@@ -345,7 +344,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = self._suited(as_arrays(x, y, sample_weight, groups))
+            given = as_arrays(x, y, sample_weight, groups)
+            arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
             runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
         runner = runner or self._searched()
         with self.locked():
