@@ -175,20 +175,17 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """
         with self.locked():
             fit_arguments.pop("verbose", None)
-            given = as_arrays(x, y, sample_weight, groups)
-            self._search(
-                suit_arrays(self.hypermodel, self.oracle.get_space(), given), fit_arguments
-            )
+            self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
 
-    def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
-        self._runner = self._make_runner(arrays, fit_arguments)
+    def _search(self, given: Arrays, fit_arguments: dict[str, Any]) -> None:
+        self._runner = self._make_runner(given, fit_arguments)
         notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
-        notes |= {"labels": list(arrays.labels), **self._runner.notes(), **self.about}
+        notes |= {"labels": list(self._runner.arrays.labels), **self._runner.notes(), **self.about}
         race = make_race(self.racing, self.target, self._runner.repeats, notes)
         self._rivals = Rivals(self.oracle, race)
         identity = self._identity(self._runner)
         take_up(self.oracle, self.store, identity, notes, self.observer.note)
-        for leak in find_leaks(arrays, self._runner.fit, self.hypermodel):
+        for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
             self.observer.note(leak)
         self.keeper.settle()
         reopen_given_up(self.oracle)
@@ -241,8 +238,9 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             trial.status = TrialStatus.COMPLETED
         self.on_trial_end(trial)
 
-    def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
-        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
+    def _make_runner(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> TrialRunner:
+        arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
+        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, fit_arguments, self.grid)
         splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
         return TrialRunner(
             hypermodel=self.hypermodel,
@@ -344,8 +342,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            given = as_arrays(x, y, sample_weight, groups)
-            arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
+            arrays = as_arrays(x, y, sample_weight, groups)
             runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
         runner = runner or self._searched()
         with self.locked():
