@@ -1,5 +1,6 @@
 """Data and states that several test modules share."""
 
+import os
 import random
 import re
 from concurrent.futures import Future
@@ -12,6 +13,10 @@ from kt_grid import data, space
 from kt_grid.engines.base import Trained
 from kt_grid.executors import Workers
 from kt_grid.store import FoldRecord, SearchStore
+
+# What kt-grid itself sets before it imports TensorFlow, which some tests import first.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine must not fail a test.
 settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,6 +7,7 @@ import math
 import sys
 import tempfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,7 @@ numbers = st.integers(-5, 12).map(str) | st.sampled_from(
 @settings(max_examples=2 * EXAMPLES)
 @given(options=st.dictionaries(st.sampled_from(OPTIONS), numbers | odd, max_size=3))
 @example({"folds": "100"})
+@example({"repeats": "1.0"})
 @example({"repeats": "99999999999999999999"})
 @example({"seed": "99999999999999999999"})
 @example({"folds": "99999999999999999999"})
@@ -217,7 +219,8 @@ def test_any_option(options):
     words = [f"--{name}={value}" for name, value in options.items()]
     ended = call("run", "neurons", "--dry-run", *words)
     if ended.status == 0:
-        fits = 7 * int(options.get("folds", "3")) * int(options.get("repeats", "1"))
+        folds, repeats = (Decimal(options.get(name, n)) for name, n in (("folds", 3), ("repeats", 1)))
+        fits = 7 * int(folds * repeats)
         assert ended.stdout.endswith(f"7 trials, {fits} fits\n")
 
 
