@@ -161,11 +161,26 @@ class StubWorkers(Workers):
 
 
 @pytest.fixture
-def stub_search(monkeypatch):
+def stub_engine(monkeypatch):
+    """Searches train with an engine that trains nothing; returns a function that renews it."""
+    import kt_grid.jobs
+    import kt_grid.tuner
+
+    def renew():
+        engine = StubEngine()
+        for module in (kt_grid.tuner, kt_grid.jobs):
+            monkeypatch.setattr(module, "make_engine", lambda _: engine)
+        return engine
+
+    renew()
+    return renew
+
+
+@pytest.fixture
+def stub_search(monkeypatch, stub_engine):
     """A search of four trials and three folds in a directory; returns the tuner and the engine."""
     import keras
 
-    import kt_grid.jobs
     import kt_grid.placement
     import kt_grid.tuner
 
@@ -181,9 +196,7 @@ def stub_search(monkeypatch):
         return model
 
     def make(directory, *, search=True, **options):
-        engine = StubEngine()
-        for module in (kt_grid.tuner, kt_grid.jobs):
-            monkeypatch.setattr(module, "make_engine", lambda _: engine)
+        engine = stub_engine()
         options = {"cv": 3, "project_name": "search", **options}
         tuner = kt_grid.tuner.CrossValidationTuner(build, directory=directory, **options)
         if search:

@@ -219,7 +219,9 @@ def test_any_option(options):
     words = [f"--{name}={value}" for name, value in options.items()]
     ended = call("run", "neurons", "--dry-run", *words)
     if ended.status == 0:
-        folds, repeats = (Decimal(options.get(name, n)) for name, n in (("folds", 3), ("repeats", 1)))
+        folds, repeats = (
+            Decimal(options.get(name, n)) for name, n in (("folds", 3), ("repeats", 1))
+        )
         fits = 7 * int(folds * repeats)
         assert ended.stdout.endswith(f"7 trials, {fits} fits\n")
 
