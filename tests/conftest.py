@@ -57,6 +57,20 @@ def raises():
 
 
 @pytest.fixture
+def eagerly(monkeypatch):
+    """Models run step by step: for fits of a few steps, which are sooner done than traced."""
+    import keras
+
+    owner = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))
+    compiled = owner.compile
+
+    def stepwise(model, *args, **kwargs):
+        compiled(model, *args, **{"run_eagerly": True, **kwargs})
+
+    monkeypatch.setattr(owner, "compile", stepwise)
+
+
+@pytest.fixture
 def make_search(tmp_path):
     """Write a search's directory by hand, as keras-tuner and kt-grid do.
 
