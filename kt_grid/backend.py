@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -31,7 +31,7 @@ def load_backend() -> None:
     What TensorFlow logs while it is imported heeds no setting, so stderr is turned away
     meanwhile.
     """
-    for name, value in _ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with _stderr_turned_away():
         importlib.import_module("keras_tuner")
@@ -53,7 +53,7 @@ def settle_backend() -> None:
         except RuntimeError:
             return
         for name in _UNTOLD:
-            os.environ.setdefault(name, _ENVIRONMENT[name])
+            os.environ.setdefault(name, ENVIRONMENT[name])
 
 
 def worker_environment() -> dict[str, str]:
@@ -66,7 +66,7 @@ def worker_environment() -> dict[str, str]:
     chosen = {name: os.environ.get(name, usual) for name, usual in _UNTOLD.items()}
     if here := _threads():
         chosen["TF_NUM_INTRAOP_THREADS"] = str(here)
-    return {**_ENVIRONMENT, **chosen}
+    return {**ENVIRONMENT, **chosen}
 
 
 def _threads() -> int:

@@ -1,5 +1,6 @@
 """Data and states that several test modules share."""
 
+import os
 import random
 import re
 from concurrent.futures import Future
@@ -9,9 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kt_grid import data, space
+from kt_grid.backend import ENVIRONMENT
 from kt_grid.engines.base import Trained
 from kt_grid.executors import Workers
 from kt_grid.store import FoldRecord, SearchStore
+
+# What kt-grid itself sets before it imports TensorFlow, which some tests import first.
+for name, value in ENVIRONMENT.items():
+    os.environ.setdefault(name, value)
 
 # A busy machine must not fail a test.
 settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,6 +55,20 @@ def raises():
         return pytest.raises(kind, match=rf"(?s)\A{wanted}Expected .+\. Received: .+")
 
     return check
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Models run step by step: for fits of a few steps, which are sooner done than traced."""
+    import keras
+
+    owner = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))
+    compiled = owner.compile
+
+    def stepwise(model, *args, **kwargs):
+        compiled(model, *args, **{"run_eagerly": True, **kwargs})
+
+    monkeypatch.setattr(owner, "compile", stepwise)
 
 
 @pytest.fixture
@@ -160,11 +180,26 @@ class StubWorkers(Workers):
 
 
 @pytest.fixture
-def stub_search(monkeypatch):
+def stub_engine(monkeypatch):
+    """Searches train with an engine that trains nothing; returns a function that renews it."""
+    import kt_grid.jobs
+    import kt_grid.tuner
+
+    def renew():
+        engine = StubEngine()
+        for module in (kt_grid.tuner, kt_grid.jobs):
+            monkeypatch.setattr(module, "make_engine", lambda _: engine)
+        return engine
+
+    renew()
+    return renew
+
+
+@pytest.fixture
+def stub_search(monkeypatch, stub_engine):
     """A search of four trials and three folds in a directory; returns the tuner and the engine."""
     import keras
 
-    import kt_grid.jobs
     import kt_grid.placement
     import kt_grid.tuner
 
@@ -180,9 +215,7 @@ def stub_search(monkeypatch):
         return model
 
     def make(directory, *, search=True, **options):
-        engine = StubEngine()
-        for module in (kt_grid.tuner, kt_grid.jobs):
-            monkeypatch.setattr(module, "make_engine", lambda _: engine)
+        engine = stub_engine()
         options = {"cv": 3, "project_name": "search", **options}
         tuner = kt_grid.tuner.CrossValidationTuner(build, directory=directory, **options)
         if search:

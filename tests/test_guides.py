@@ -105,6 +105,7 @@ def test_conditional_scopes_train_each_combination_once(tmp_path):
     ]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_fit_arguments_are_tuned(tmp_path):
     """Getting started: tune model training, and preprocess in fit."""
 
@@ -128,6 +129,7 @@ def test_fit_arguments_are_tuned(tmp_path):
     assert len(parameters) == 4
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("objective", [None, "min:val_loss"])
 def test_a_number_that_fit_returns_is_minimised(tmp_path, objective):
     """Getting started: custom metric as the objective."""
@@ -146,6 +148,7 @@ def test_a_number_that_fit_returns_is_minimised(tmp_path, objective):
     assert tuner.best_score == tuner.results()["mean_test_score"].min()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_scores_that_fit_returns_by_name_are_the_objective(tmp_path):
     class HyperRegressor(keras_tuner.HyperModel):
         def build(self, hp):

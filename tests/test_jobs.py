@@ -118,26 +118,23 @@ class Mine(keras_tuner.HyperModel):
 )
 
 
-@pytest.mark.parametrize(
-    ("name", "made"),
-    [
-        pytest.param("my_file", lambda own: SimpleNamespace(build=own.build), id="function"),
-        pytest.param("my_class", lambda own: own.Mine(), id="subclass"),
-    ],
-)
-def test_a_users_file_reaches_workers_with_the_modules_beside_it(tmp_path, monkeypatch, name, made):
-    """A worker elsewhere has neither the file nor its folder."""
-    (tmp_path / f"{name}.py").write_text(SUBCLASS)
+def test_a_users_file_reaches_workers_with_the_modules_beside_it(tmp_path, monkeypatch):
+    """A worker elsewhere has neither the files nor their folder."""
+    (tmp_path / "my_file.py").write_text(FILE)
+    (tmp_path / "my_class.py").write_text(SUBCLASS)
     (tmp_path / "beside_it.py").write_text(BESIDE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "beside_it", raising=False)
-    packed = context(made(importlib.import_module(name))).pack().packed
-    (tmp_path / "packed").write_bytes(packed)
+    function = SimpleNamespace(build=importlib.import_module("my_file").build)
+    subclass = importlib.import_module("my_class").Mine()
+    for name, made in (("function", function), ("subclass", subclass)):
+        (tmp_path / name).write_bytes(context(made).pack().packed)
     code = f"""
 from pathlib import Path
 from kt_grid.jobs import open_context
-trainer = open_context(Path({str(tmp_path / "packed")!r}).read_bytes())
-print(trainer.context.hypermodel.build(None).count_params())
+for name in ("function", "subclass"):
+    trainer = open_context(Path({str(tmp_path)!r}, name).read_bytes())
+    print(name, trainer.context.hypermodel.build(None).count_params())
 """
     elsewhere = [path for path in sys.path if path != str(tmp_path)]
     done = subprocess.run(
@@ -145,7 +142,7 @@ print(trainer.context.hypermodel.build(None).count_params())
         env={**os.environ, "PYTHONPATH": os.pathsep.join(elsewhere)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stdout.strip()) == (0, "18"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "function 18\nsubclass 18\n"), done.stderr
 
 
 def test_workers_have_the_precision_of_whoever_sends_them_work():

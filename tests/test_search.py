@@ -54,11 +54,19 @@ class Counted(Silent):
 
 @pytest.fixture
 def planned(tmp_path, toy_csv):
+    """Plans a search of two trials and three folds."""
+
     def make(model=None, **options):
         options = {"directory": tmp_path / "runs", "data": toy_csv, "engine": "keras"} | options
         return plan(Experiment("cheap", model or Cheap()), Options(**options))
 
     return make
+
+
+@pytest.fixture
+def stubbed(planned, stub_engine):
+    """Plans one whose engine scores by the seed alone, and so has nothing to refit."""
+    return lambda **options: planned(**{"refit": False, **options})
 
 
 def test_a_plan_of_the_tutorial_is_its_grid_on_its_data(pima):
@@ -136,14 +144,14 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(
         ),
     ],
 )
-def test_columns_that_say_how_to_split_are_no_features(planned, tmp_path, options, text, features):
+def test_columns_that_say_how_to_split_are_no_features(stubbed, tmp_path, options, text, features):
     path = tmp_path / "groups.csv"
     lines = [f"{'xyz'[i % 3]}{i % 4},{i},{i % 3 - 1},{i % 2}" for i in range(24)]
     path.write_text("\n".join(["who,a,fold,class", *lines]), encoding="utf-8")
     # Words can't be features, so the other column is left out of the file where it isn't used.
     if "groups" not in options:
         path.write_text(re.sub(r"(?m)^[^,]+,", "", path.read_text("utf-8")), encoding="utf-8")
-    made = planned(data=path, **options)
+    made = stubbed(data=path, **options)
     assert (repr(made.cv), made.dataset.features) == (text, features)
     splits = make_splits(made.cv, 24, made.dataset.y, made.groups)
     assert made.identity["splits"] == [
@@ -177,13 +185,13 @@ def test_columns_that_cannot_split_are_refused(planned, options, words):
         pytest.param({"cv": "stratified-kfold", "repeats": 2}, 6, id="repeats"),
     ],
 )
-def test_any_splits_make_a_search(planned, options, splits):
+def test_any_splits_make_a_search(stubbed, options, splits):
     counted = Counted()
-    results = run(planned(**options), counted)
+    results = run(stubbed(**options), counted)
     assert (results.splits, counted.folds) == (splits, 2 * splits)
     frame = results.to_frame()
     assert frame.filter(regex=r"^split\d+_test_score$").shape == (2, splits)
-    assert planned(**options).finished() == results
+    assert stubbed(**options).finished() == results
 
 
 @pytest.mark.parametrize(
@@ -236,9 +244,9 @@ def test_a_finished_search_is_read_and_not_trained(planned):
         pytest.param({"overwrite": True}, 6, id="overwrite"),
     ],
 )
-def test_another_wish_is_no_finished_search(planned, options, trained):
-    run(planned())
-    made, counted = planned(**options), Counted()
+def test_another_wish_is_no_finished_search(stubbed, options, trained):
+    run(stubbed())
+    made, counted = stubbed(**options), Counted()
     assert made.finished() is None
     results = run(made, counted)
     assert counted.folds == trained
@@ -255,13 +263,13 @@ def test_another_wish_is_no_finished_search(planned, options, trained):
     ],
 )
 @pytest.mark.parametrize("keep", ["best", "all"])
-def test_more_repeats_train_only_what_is_new(planned, tmp_path, options, keep):
-    options = {"refit": False, "keep": keep, **options}
-    whole = run(planned(repeats=3, directory=tmp_path / "whole", **options))
+def test_more_repeats_train_only_what_is_new(stubbed, tmp_path, options, keep):
+    options = {"keep": keep, **options}
+    whole = run(stubbed(repeats=3, directory=tmp_path / "whole", **options))
     trained = []
     for repeats in (1, 3, 2, 3, 4):
         counted = Counted()
-        results = run(planned(repeats=repeats, **options), counted)
+        results = run(stubbed(repeats=repeats, **options), counted)
         trained.append(counted.folds)
         assert (results.splits, results.complete) == (3 * repeats, True)
         if repeats == 3:
@@ -278,23 +286,23 @@ def test_fewer_repeats_have_the_figures_of_a_search_that_never_had_more(planned,
     assert planned(repeats=1).finished() == fewer
 
 
-def test_more_repeats_that_were_interrupted_are_no_finished_trials(planned):
+def test_more_repeats_that_were_interrupted_are_no_finished_trials(stubbed):
     class Stop(Counted):
         def fold(self, parameters):
             super().fold(parameters)
             if self.folds == 4:
                 raise KeyboardInterrupt
 
-    run(planned())
+    run(stubbed())
     with pytest.raises(KeyboardInterrupt):
-        run(planned(repeats=2), Stop())
-    halfway = read_results(planned().store)
+        run(stubbed(repeats=2), Stop())
+    halfway = read_results(stubbed().store)
     assert [trial.status for trial in halfway.trials] == ["COMPLETED", "RUNNING"]
     assert not halfway.complete
     counted = Counted()
-    assert run(planned(repeats=2), counted).complete
+    assert run(stubbed(repeats=2), counted).complete
     assert counted.folds == 2
-    assert run(planned(), Counted()).complete
+    assert run(stubbed(), Counted()).complete
 
 
 @pytest.mark.parametrize(
@@ -305,18 +313,18 @@ def test_more_repeats_that_were_interrupted_are_no_finished_trials(planned):
         pytest.param({"folds": 2, "repeats": 2}, {"folds": 4}, id="fewer-of-more"),
     ],
 )
-def test_other_folds_are_another_search(planned, first, then):
-    run(planned(**{"repeats": 2, **first}))
+def test_other_folds_are_another_search(stubbed, first, then):
+    run(stubbed(**{"repeats": 2, **first}))
     with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
-        run(planned(**{"repeats": 2, **then}))
+        run(stubbed(**{"repeats": 2, **then}))
 
 
-def test_splits_that_were_ever_asked_for_are_remembered(planned):
+def test_splits_that_were_ever_asked_for_are_remembered(stubbed):
     """Both words make the same first repeat, so only the records of the second tell."""
-    run(planned(cv="shuffled-kfold", repeats=2))
-    run(planned(cv="shuffled-kfold", repeats=1))
+    run(stubbed(cv="shuffled-kfold", repeats=2))
+    run(stubbed(cv="shuffled-kfold", repeats=1))
     with pytest.raises(MismatchError, match=r"another (cv|folds|splits)"):
-        run(planned(cv="repeated-kfold", repeats=2))
+        run(stubbed(cv="repeated-kfold", repeats=2))
 
 
 def test_a_trial_that_failed_in_a_split_that_counts_no_more_gets_another_chance(planned):
@@ -334,15 +342,15 @@ def test_a_trial_that_failed_in_a_split_that_counts_no_more_gets_another_chance(
     assert (len(fewer.completed), counted.folds) == (2, 0)
 
 
-def test_only_the_first_trials_are_asked_for(planned):
-    few = run(planned(max_trials=1))
+def test_only_the_first_trials_are_asked_for(stubbed):
+    few = run(stubbed(max_trials=1))
     assert ([t.parameters for t in few.trials], few.total) == ([{"units": 2}], 1)
-    assert planned(max_trials=1).finished() == few
-    assert planned(max_trials=1).trials() == [{"units": 2}]
+    assert stubbed(max_trials=1).finished() == few
+    assert stubbed(max_trials=1).trials() == [{"units": 2}]
     counted = Counted()
-    assert run(planned(), counted).total == 2
+    assert run(stubbed(), counted).total == 2
     assert counted.folds == 3
-    assert run(planned(max_trials=1), Counted()).total == 1
+    assert run(stubbed(max_trials=1), Counted()).total == 1
 
 
 GRID = [{"units": [2, 3], "depth": [None, (1, 2)]}, {"units": [4], "rate": ["auto", 0.5]}]
@@ -399,11 +407,11 @@ def test_a_refit_that_was_left_out_is_made_up_for(planned):
     assert store.refit_parameters() == results.best.parameters
 
 
-def test_another_search_in_its_place_is_refused(planned):
-    run(planned())
+def test_another_search_in_its_place_is_refused(stubbed):
+    run(stubbed())
     with pytest.raises(MismatchError, match="another seed, 7 there, 8 asked for"):
-        run(planned(seed=8))
-    assert run(planned(seed=8, overwrite=True)).seed == 8
+        run(stubbed(seed=8))
+    assert run(stubbed(seed=8, overwrite=True)).seed == 8
 
 
 def test_a_plan_and_the_tuner_describe_a_search_alike(planned, tmp_path):

@@ -12,6 +12,8 @@ from kt_grid.engines.own_fit import declare_fit, fit_own, overrides_fit
 from kt_grid.observer import Silent
 from kt_grid.tuner import CrossValidationTuner
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 X = np.random.RandomState(1).normal(size=(16, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
 ARRAYS = Arrays(X, Y)
