@@ -73,12 +73,15 @@ class KeptModels:
         return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
-        kept = self.store.keeps_weights(trial.trial_id)
         splits = list(range(self.store.peek_identity().get("folds", 0)))
+        # Folds that were trained before the trial was the best one may have none.
+        none = [r for r in self.store.read_folds(trial.trial_id) if not r.weights]
+        kept = self.store.keeps_weights(trial.trial_id) and not none
         if trial.status != TrialStatus.COMPLETED or not splits or not kept:
             raise PredictionError(
-                f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
-                "none. Search with keep='all' to keep those of every trial"
+                f"Expected the weights of all folds of trial {trial.trial_id} in "
+                f"{self.store.root}. Received: none, or not of all. Search with keep='all' to keep "
+                "those of every trial"
             )
         return splits
 
