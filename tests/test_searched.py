@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from kt_grid.errors import PredictionError
 from kt_grid.searched import Searched
@@ -21,9 +20,7 @@ def searched(store, trials=()):
 
 
 def trial(score, **values):
-    return SimpleNamespace(
-        score=np.float32(score), hyperparameters=SimpleNamespace(values=values)
-    )
+    return SimpleNamespace(score=np.float32(score), hyperparameters=SimpleNamespace(values=values))
 
 
 def test_the_best_trial_gives_score_and_parameters(make_search):

@@ -5,13 +5,12 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kt_grid.arrays import Arrays, as_feed
+from kt_grid.arrays import Arrays
 from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.auto import Auto
 from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
 from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
-from kt_grid.engines.weights import load_weights, save_weights
 from kt_grid.errors import EngineError
 
 L = keras.layers
@@ -183,26 +182,6 @@ def test_text_is_trained_by_model_fit():
     assert set(model.layers[0].get_vocabulary()) <= {
         *("[UNK]", "good", "film", "bad", "fine", "awful", "play")
     }
-
-
-@pytest.mark.parametrize(
-    ("layers", "x"),
-    [
-        pytest.param([L.Normalization], X, id="Normalization"),
-        pytest.param(
-            [lambda: L.Discretization(num_bins=3, output_mode="multi_hot")], X, id="Discretization"
-        ),
-        pytest.param([text_input, vectorized], WORDS, id="TextVectorization"),
-    ],
-)
-def test_a_folds_weights_bring_back_what_it_was_adapted_to(tmp_path, layers, x):
-    model = hypermodel(*layers, run_eagerly=True)
-    (_, _, one), (_, _, other) = run(KerasFit(), model, x)
-    expected = one.predict(as_feed(x), verbose=0)
-    path = tmp_path / "fold.weights.h5"
-    save_weights(one, path)
-    load_weights(other, path)
-    np.testing.assert_allclose(other.predict(as_feed(x), verbose=0), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("setting", ["dropout", "bound"])
