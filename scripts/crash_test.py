@@ -33,10 +33,8 @@ from pathlib import Path
 from typing import Any
 
 EXPERIMENT = "learning_rate"
-WORDS = [
-    "run", EXPERIMENT, "--engine", "fused", "--folds", "2", "--grid", "epochs=2",
-    "--grid", "learn_rate=0.1,0.3", "--grid", "momentum=0.0,0.9", "--quiet",
-]  # fmt: skip
+WORDS = ["run", EXPERIMENT, "--engine", "fused", "--folds", "2", "--quiet"]
+GRID = ["epochs=2", "learn_rate=0.1,0.3", "momentum=0.0,0.9"]
 ROOT = Path("runs") / EXPERIMENT
 LOG = Path("trained.log")
 PATIENCE = 300
@@ -90,8 +88,14 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=12, help="how many (12)")
     parser.add_argument("--seed", type=int, default=1, help="which points and times (1)")
+    parser.add_argument(
+        "--grid", action="append", default=[], help="an axis instead of one of " + " ".join(GRID)
+    )
     parser.add_argument("--points", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    axes = dict(word.split("=", 1) for word in (*GRID, *arguments.grid))
+    for name, values in axes.items():
+        WORDS.extend(("--grid", f"{name}={values}"))
     if arguments.points:
         search(Kill(), arguments.points)
     print(flush=True, end="")
@@ -138,7 +142,7 @@ def reference() -> tuple[dict[str, Any], int, float]:
     counted = Path("points.txt").resolve()
     prepare()
     done = subprocess.run(
-        [sys.executable, __file__, "--points", str(counted)],
+        [sys.executable, __file__, *sys.argv[1:], "--points", str(counted)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

@@ -98,20 +98,9 @@ def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch)
     assert not moved.oracle.suspended
 
 
-def test_a_local_cluster_gives_the_same_bytes(tmp_path):
-    alone = searched(tmp_path / "a", Cheap([2, 3, RAISES]))
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-        units = [2, 3, RAISES]
-        spread = searched(tmp_path / "b", Cheap(units), scheduler=cluster.scheduler_address)
-        assert text(spread) == text(alone)
-        assert ids(spread) == ids(alone)
-
-
 @pytest.fixture
 def programs():
-    """A scheduler and two workers as programs of their own."""
+    """A scheduler and a worker with two threads, as programs of their own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -124,17 +113,21 @@ def programs():
         )  # fmt: skip
 
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2])
-    workers = [start("worker", address, "--nthreads", "1") for _ in range(2)]
+    worker = start("worker", address, "--nthreads", "2")
     with distributed.Client(address, timeout=60) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(1, timeout=60)
     yield address, scheduler
-    for program in (*workers, scheduler):
+    for program in (worker, scheduler):
         program.kill()
         program.wait()
 
 
-def test_a_lost_scheduler_is_told_and_the_search_goes_on_elsewhere(tmp_path, programs, raises):
+def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs, raises):
     address, scheduler = programs
+    alone = searched(tmp_path / "alone", Cheap([2, 3, RAISES]))
+    spread = searched(tmp_path / "spread", Cheap([2, 3, RAISES]), scheduler=address)
+    assert text(spread) == text(alone)
+    assert ids(spread) == ids(alone)
 
     class Lose(kt_grid.observer.Silent):
         def trial(self, parameters, score, best):

@@ -13,7 +13,6 @@ from kt_grid.errors import StoreError
 from kt_grid.files import read_sealed, write_sealed
 from kt_grid.results import read_results
 from kt_grid.store import SearchStore
-from kt_grid.trials import summarise
 
 GRID = {"units": [5, 10], "rate": [0.1, 0.2]}
 SCORES = [[0.5, 0.75, 1.0], [0.25, 0.25, 0.25], [1.0, 0.75, 0.5], [0.0, 0.5, 0.25]]
@@ -281,15 +280,6 @@ def test_a_write_between_two_looks_is_no_damage(make_search, monkeypatch):
 
     monkeypatch.setattr(SearchStore, "read_fold", late)
     assert read_results(store).damage == ()
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
-def test_summarise_is_numpys_and_does_not_depend_on_order(scores):
-    by_split = dict(enumerate(scores))
-    mean, std = summarise(by_split)
-    assert mean == np.mean(scores)
-    assert std == np.std(scores, ddof=0)
-    assert summarise(dict(reversed(by_split.items()))) == (mean, std)
 
 
 OUTCOMES = [[0.5, 0.75, 1.0], (0.25,), "bad", (0.5, 0.25)]

@@ -357,6 +357,7 @@ class Trained(keras_tuner.HyperModel):
         return network(hp)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "model",
     [network, functional, Trained()],
@@ -378,6 +379,7 @@ def test_every_kind_of_model_is_trained_scored_and_loaded(tmp_path, model):
     assert scored["loss"] == pytest.approx(min(losses), rel=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_training_serves_as_a_prefix_of_a_longer_one(tmp_path):
     """A combination's score doesn't depend on which other numbers of epochs are in the grid."""
     both = searched(tmp_path / "a", network, grid={"epochs": [1, 2]})

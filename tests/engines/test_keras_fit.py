@@ -106,6 +106,7 @@ def test_training_equals_a_plain_loop_over_train_on_batch(optimizer):
     build = network(optimizer=optimizer)
     ((_, weights, _),) = train(build, TASKS[:1])
     model = fresh(build, TASKS[0].seed)
+    model.run_eagerly = True
     sizes = []
     for rows in batches(TASKS[0], FIT):
         model.train_on_batch(X[rows], Y[rows])

@@ -32,6 +32,8 @@ class Model(keras_tuner.HyperModel):
 @pytest.fixture(params=[KerasFit, Fused], ids=["keras", "fused"])
 def run(request):
     arrays = as_arrays(X, Y)
+    if request.param is KerasFit:
+        request.getfixturevalue("eagerly")
 
     def run(extras, hypermodel=None, tasks=TASKS):
         engine = with_extras(request.param(), extras)
@@ -98,6 +100,7 @@ def test_a_score_that_gives_no_number(run, raises, function):
         list(run(Extras((Score("odd", function, "max"),))))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_columns_beside_columns_stay():
     shapes = []
 
