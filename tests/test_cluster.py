@@ -134,12 +134,15 @@ def test_leaving_ends_the_processes_of_this_search(met):
 
 
 def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
+    def pid(_):
+        return os.getpid()
+
     parcels = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
     pids = []
     try:
         for parcel in parcels:
             assert cluster._call(parcel, pow, (2,), {}) == 9
-            pids += [cluster._call(parcel, _pid, (), {}) for _ in range(2)]
+            pids += [cluster._call(parcel, pid, (), {}) for _ in range(2)]
             assert [*cluster._open] == [parcel.key]
     finally:
         for parcel in parcels:
@@ -147,7 +150,3 @@ def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
     assert pids[0] == pids[1] != pids[2] == pids[3]
     assert os.getpid() not in pids
     assert cluster._open == {}
-
-
-def _pid(context):
-    return os.getpid()
