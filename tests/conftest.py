@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import signal
 from concurrent.futures import Future
 
 import numpy as np
@@ -17,6 +18,9 @@ from kt_grid.store import FoldRecord, SearchStore
 # What kt-grid itself sets before it imports TensorFlow, which some tests import first.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A script's background jobs ignore Ctrl-C, and so would the searches that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine must not fail a test.
 settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
