@@ -362,18 +362,25 @@ def test_programs_are_shared(makes, programs, rows, tasks):
     ("experiment", "fewer", "programs"),
     [
         pytest.param("init", {}, 1, id="init"),
-        pytest.param("learning_rate", {"learn_rate": [0.001, 0.3]}, 6, id="learning_rate"),
+        pytest.param(
+            "learning_rate",
+            {"learn_rate": [0.001, 0.3], "momentum": [0.0, 0.2, 0.9]},
+            3,
+            id="learning_rate",
+        ),
         pytest.param(
             "dropout",
             {"dropout_rate": [0.0, 0.1, 0.9], "weight_constraint": [1, 5]},
             2,
             id="dropout",
         ),
-        pytest.param("batch_epochs", {"epochs": [10]}, 6, id="batch_epochs"),
+        pytest.param(
+            "batch_epochs", {"batch_size": [10, 20, 100], "epochs": [10]}, 3, id="batch_epochs"
+        ),
     ],
 )
 def test_programs_of_the_tutorials_experiments(experiment, fewer, programs, rows, tasks):
-    """All values of the axes that programs depend on, and the ends of the others."""
+    """Some values of every axis that reaches the model or its batches."""
     engine, loaded = Fused(), REGISTRY[experiment]
     for parameters in combinations(make_axes({**loaded.grid, **fewer})):
         space = keras_tuner.HyperParameters()
