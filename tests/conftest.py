@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import signal
 from concurrent.futures import Future
 
 import numpy as np
@@ -18,6 +19,9 @@ from kt_grid.store import FoldRecord, SearchStore
 # What kt-grid itself sets before it imports TensorFlow, which some tests import first.
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+
+# A script's background jobs ignore Ctrl-C, and so would the searches that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine must not fail a test.
 settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,7 @@
 """Layers see the training rows of their fold before the training, and no others."""
 
+import functools
+
 import keras
 import keras_tuner
 import numpy as np
@@ -54,11 +56,17 @@ def run(engine, model, x=X, fit=FIT, tasks=TASKS):
     ]
 
 
+@functools.cache
+def standardised(kind):
+    """An engine, and what it made of a model with a Normalization; trained but once."""
+    engine = kind()
+    return engine, run(engine, hypermodel(L.Normalization))
+
+
 @pytest.mark.parametrize("engine", [KerasFit, Fused, Auto])
 def test_statistics_are_those_of_the_training_rows_in_every_fold(engine):
-    for (_, _, model), (train, _) in zip(
-        run(engine(), hypermodel(L.Normalization)), FOLDS, strict=True
-    ):
+    _, results = standardised(engine)
+    for (_, _, model), (train, _) in zip(results, FOLDS, strict=True):
         np.testing.assert_allclose(np.ravel(model.layers[0].mean), X[train].mean(0), rtol=1e-6)
         np.testing.assert_allclose(np.ravel(model.layers[0].variance), X[train].var(0), rtol=1e-6)
 
@@ -72,9 +80,8 @@ def test_the_refit_adapts_to_all_rows():
 @pytest.mark.parametrize("engine", [KerasFit, Fused])
 def test_an_adapted_model_is_a_plain_one_on_standardised_rows(engine):
     """The reference is standardised by hand, fold by fold, and trained without the layer."""
-    for task, (scores, weights, _) in zip(
-        TASKS, run(engine(), hypermodel(L.Normalization)), strict=True
-    ):
+    _, results = standardised(engine)
+    for task, (scores, weights, _) in zip(TASKS, results, strict=True):
         mean, std = X[task.train].mean(0), X[task.train].std(0)
         reference = hypermodel(run_eagerly=True)
         ((plain, expected, _),) = run(KerasFit(), reference, (X - mean) / std, tasks=[task])
@@ -84,8 +91,7 @@ def test_an_adapted_model_is_a_plain_one_on_standardised_rows(engine):
 
 
 def test_one_program_serves_all_folds_of_an_adapted_model():
-    engine = Fused()
-    run(engine, hypermodel(L.Normalization))
+    engine, _ = standardised(Fused)
     assert engine.compiled == 1
 
 

@@ -1,5 +1,7 @@
 """Scores beyond the model's own are the same whatever trains, and change no other number."""
 
+import functools
+
 import keras
 import keras_tuner
 import numpy as np
@@ -30,16 +32,24 @@ class Model(keras_tuner.HyperModel):
 
 
 @pytest.fixture(params=[KerasFit, Fused], ids=["keras", "fused"])
-def run(request):
-    arrays = as_arrays(X, Y)
+def kind(request):
     if request.param is KerasFit:
         request.getfixturevalue("eagerly")
+    return request.param
 
-    def run(extras, hypermodel=None, tasks=TASKS):
-        engine = with_extras(request.param(), extras)
+
+ARRAYS = as_arrays(X, Y)
+# One engine of a kind for tests that don't compare trainings, so that it compiles but once.
+shared = functools.cache(lambda kind: kind())
+
+
+@pytest.fixture
+def run(kind):
+    def run(extras, engine=None, tasks=TASKS):
+        engine = with_extras(engine or shared(kind), extras)
         hp = keras_tuner.HyperParameters()
         fit = FitArguments(epochs=2, batch_size=8)
-        return engine.run(Trainings(hypermodel or Model(), hp, arrays, fit, tasks))
+        return engine.run(Trainings(Model(), hp, ARRAYS, fit, tasks))
 
     return run
 
@@ -50,9 +60,9 @@ def test_an_engine_of_which_no_more_is_wanted_is_itself():
     assert with_extras(engine, Extras(train_scores=True)).name == "keras"
 
 
-def test_other_numbers_stay_as_they_are(run):
+def test_other_numbers_stay_as_they_are(run, kind):
     plain, extra = (
-        [(trained.scores, trained.model.get_weights()) for trained in run(extras)]
+        [(trained.scores, trained.model.get_weights()) for trained in run(extras, kind())]
         for extras in (Extras(), Extras((F1,), train_scores=True, predictions=True))
     )
     for (scores, weights), (others, same) in zip(plain, extra, strict=True):
