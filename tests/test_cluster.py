@@ -5,7 +5,6 @@ import sys
 from concurrent.futures import CancelledError, Future
 from types import SimpleNamespace
 
-import cloudpickle
 import pytest
 
 from kt_grid import cluster
@@ -140,15 +139,12 @@ def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
 
     parcels = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
     pids = []
-    # The process can't import this module.
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     try:
         for parcel in parcels:
             assert cluster._call(parcel, pow, (2,), {}) == 9
             pids += [cluster._call(parcel, pid, (), {}) for _ in range(2)]
             assert [*cluster._open] == [parcel.key]
     finally:
-        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
         for parcel in parcels:
             cluster._close(parcel.key)
     assert pids[0] == pids[1] != pids[2] == pids[3]
