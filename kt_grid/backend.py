@@ -12,8 +12,9 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -22,6 +23,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_backend_optimization_level=1",
 }
+# Setting the float type resets the dtype policy, which therefore comes last.
+_SETTINGS = ("floatx", "epsilon", "image_data_format")
 _UNTOLD = {"TF_NUM_INTRAOP_THREADS": "0", "OMP_NUM_THREADS": "1", "XLA_FLAGS": ""}
 
 
@@ -46,14 +49,14 @@ def settle_backend() -> None:
     """
     import tensorflow as tf
 
-    told = os.environ.get("TF_NUM_INTRAOP_THREADS") or _threads()
-    if not told:
+    if not os.environ.get("TF_NUM_INTRAOP_THREADS") and not _threads():
         try:
             tf.config.threading.set_intra_op_parallelism_threads(1)
         except RuntimeError:
             return
-        for name in _UNTOLD:
-            os.environ.setdefault(name, ENVIRONMENT[name])
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", ENVIRONMENT["TF_NUM_INTRAOP_THREADS"])
+    for name in ("OMP_NUM_THREADS", "XLA_FLAGS"):
+        os.environ.setdefault(name, ENVIRONMENT[name])
 
 
 def worker_environment() -> dict[str, str]:
@@ -85,13 +88,22 @@ def precision() -> str:
     return "float32" if keras is None else str(keras.config.dtype_policy().name)
 
 
-def set_precision(name: str) -> None:
-    """Set Keras's dtype policy.
+def keras_settings() -> dict[str, Any]:
+    """Return what of Keras's configuration numbers depend on."""
+    config = importlib.import_module("keras").config
+    named = {name: getattr(config, name)() for name in _SETTINGS}
+    return {**named, "dtype_policy": precision()}
+
+
+def set_keras(settings: Mapping[str, Any]) -> None:
+    """Configure Keras.
 
     Args:
-        name: What `precision` returned.
+        settings: What `keras_settings` returned.
     """
-    importlib.import_module("keras").config.set_dtype_policy(name)
+    config = importlib.import_module("keras").config
+    for name, value in settings.items():
+        getattr(config, f"set_{name}")(value)
 
 
 @contextmanager

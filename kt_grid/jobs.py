@@ -8,18 +8,18 @@ import sys
 import sysconfig
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
 
 from kt_grid.arrays import Arrays
-from kt_grid.backend import load_backend, precision, set_precision
+from kt_grid.backend import keras_settings, load_backend, set_keras
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
 from kt_grid.errors import UsageError
@@ -38,7 +38,7 @@ class Context:
         splits: Which of them train and which are held out.
         engine: Name of the engine.
         extras: What is wanted of each fold beyond the model's own metrics.
-        precision: Keras's dtype policy, which the user may have set for all layers.
+        keras: Keras's own settings, which the user may have changed for all layers.
     """
 
     hypermodel: Any
@@ -46,7 +46,7 @@ class Context:
     splits: list[Split]
     engine: str
     extras: Extras = field(default_factory=Extras)
-    precision: str = field(default_factory=precision)
+    keras: Mapping[str, Any] = field(default_factory=keras_settings)
 
     def pack(self) -> Shared:
         """Make bytes of it for workers, with the user's own modules in them.
@@ -58,7 +58,7 @@ class Context:
             UsageError: If the model can't be sent.
         """
         try:
-            with _sent_whole(_own_modules(self.hypermodel)):
+            with _sent_whole(_own_modules(_parts(self.hypermodel))):
                 return Shared(cloudpickle.dumps(self), open_context)
         except Exception as error:
             raise UsageError(
@@ -176,7 +176,7 @@ def open_context(packed: bytes) -> Trainer:
     from kt_grid.engines.scored import with_extras
 
     context: Context = cloudpickle.loads(packed)
-    set_precision(context.precision)
+    set_keras(context.keras)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
 
@@ -196,7 +196,9 @@ def run_job(trainer: Trainer, packed: bytes) -> Result:
 
 def pack_job(job: Job) -> bytes:
     """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
-    packed: bytes = cloudpickle.dumps(job)
+    parts = [part for callback in job.fit.callbacks for part in _parts(callback)]
+    with _sent_whole(_own_modules(parts)):
+        packed: bytes = cloudpickle.dumps(job)
     return packed
 
 
@@ -227,14 +229,20 @@ def _sent_whole(modules: list[ModuleType]) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _own_modules(hypermodel: Any) -> list[ModuleType]:
-    """The modules that a model is defined in and those beside them, unless they are installed."""
-    build = vars(hypermodel).get("build")
-    parts = (type(hypermodel), getattr(build, "func", build))
+def _parts(thing: Any) -> list[Any]:
+    """An object's class, and the functions that it holds."""
+    held = (getattr(value, "func", value) for value in vars(thing).values())
+    return [type(thing), *(value for value in held if isinstance(value, FunctionType))]
+
+
+def _own_modules(parts: Iterable[Any]) -> list[ModuleType]:
+    """The modules that things are defined in and those beside them, unless they are installed."""
     homes = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
     folders = {_folder(home) for home in homes if home} - {None}
     own = {folder for folder in folders if folder and not _is_installed(folder)}
-    return [module for module in list(sys.modules.values()) if _lies_in(module, own)]
+    # A module that mustn't be imported is None.
+    known = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    return [module for module in known if own and _lies_in(module, own)]
 
 
 def _lies_in(module: ModuleType, folders: set[Path]) -> bool:

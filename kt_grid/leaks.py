@@ -33,9 +33,17 @@ def find_leaks(arrays: Arrays, fit: FitArguments, hypermodel: Any) -> Iterator[s
         if part.ndim == 2 and part.dtype.kind == "f" and len(part) >= _ROWS:
             yield from _scaled(part)
     own = overrides_fit(hypermodel)
-    for callback in () if fit.validation_split else fit.callbacks:
+    for callback in fit.callbacks:
         if str(getattr(callback, "monitor", "")).startswith("val_"):
-            yield _watching(type(callback).__name__, callback.monitor, own)
+            if not fit.validation_split:
+                yield _watching(type(callback).__name__, callback.monitor, own)
+            elif not isinstance(callback, keras.callbacks.EarlyStopping):
+                yield _left_out(type(callback).__name__, callback.monitor)
+    if fit.validation_split and not fit.may_stop:
+        yield (
+            f"validation_split holds {fit.validation_split:.0%} of the training rows back, but "
+            "nothing watches them"
+        )
     if own:
         yield from (_watching(name, "val_…", own) for name in _named_in(fit_tree(hypermodel)))
 
@@ -71,6 +79,10 @@ def _watching(name: str, monitor: str, own: bool) -> str:
         "nothing. Let it watch the training, such as loss, or hold back rows for it with "
         "validation_split"
     )
+
+
+def _left_out(name: str, monitor: str) -> str:
+    return f"{name} watches {monitor}, for which a refit has no rows: it is left out there"
 
 
 def _named_in(tree: ast.AST) -> list[str]:

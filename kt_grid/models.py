@@ -12,7 +12,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import as_feed
 from kt_grid.engines.weights import load_weights
-from kt_grid.errors import DamageError, PredictionError
+from kt_grid.errors import DamageError, PredictionError, UsageError
 from kt_grid.objective import Objective
 from kt_grid.runner import TrialRunner
 from kt_grid.space import FIT_AXES
@@ -134,8 +134,18 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     if runner is not None:
         return runner.fit.given()
     fit = store.peek_identity().get("fit", {})
-    names = (*FIT_AXES, "validation_split", "early_stopping")
-    return {name: fit[name] for name in names if name in fit}
+    names = (*FIT_AXES, "validation_split", "early_stopping", "class_weight")
+    lost = [name for name in fit if name not in names]
+    if lost:
+        raise UsageError(
+            f"Expected the search's {', '.join(lost)} to be given again, since no file can hold "
+            "them. Received: none"
+        )
+    given = {name: fit[name] for name in names if name in fit}
+    if "class_weight" in given:
+        # Keys of JSON are words.
+        given["class_weight"] = {int(label): w for label, w in given["class_weight"].items()}
+    return given
 
 
 def load_refit(store: SearchStore) -> Any:

@@ -30,7 +30,7 @@ _VARIABLES = {
 }
 
 METHOD = (
-    "A score is the model's on rows that it wasn't trained on, after its last epoch. "
+    "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
     "“Can't be told from the best” means that the corrected resampled t-test (Nadeau and Bengio "
     "2003) finds no difference at the 5 % level over all comparisons together; the correction is "
     "Holm's, and counts every pair of combinations, because the same scores also chose the best. "

@@ -95,6 +95,8 @@ class Plan:
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
+        if self.store.exists() and not self.options.overwrite:
+            self.store.check_identity(self.identity)
         trials = read_trials(self.store, self.splits, self.objective.name)
         there = {key(t.parameters or {}) for t in trials if t.status == COMPLETED}
         return sum(key(parameters) in there for parameters in self.trials())
@@ -194,6 +196,10 @@ def _check_words(experiment: Experiment, options: Options) -> None:
     check_keep(options.keep)
     check_engine(options.engine)
     check_environment()
+    if options.validation_split is not None and not 0 < options.validation_split < 1:
+        raise UsageError(
+            f"Expected --validation-split in (0, 1). Received: {options.validation_split:g}"
+        )
     if options.sample_weight and options.class_weight:
         raise UsageError(
             "Expected --sample-weight or --class-weight, as Keras takes one. Received: both"

@@ -12,7 +12,7 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import without_watching
+from kt_grid.engines.stopping import check_hold_back, without_watching
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.held_out import write_predictions
@@ -24,6 +24,7 @@ from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Axis, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 from kt_grid.trials import trial_metrics
+from kt_grid.weighting import check_weighted
 
 _REFIT = "refit"
 
@@ -80,6 +81,10 @@ class TrialRunner:
         seed: The search's seed.
         objective: What is optimised.
         observer: Is told of every fold.
+
+    Raises:
+        SplitError: If rows are to be held back of a single one, or of a single group.
+        UsageError: If all weights of what a split trains on or holds out are 0.
     """
 
     hypermodel: Any
@@ -94,6 +99,10 @@ class TrialRunner:
     seed: int
     objective: Objective
     observer: Observer
+
+    def __post_init__(self) -> None:
+        check_hold_back(self.splits, self.fit, self.arrays.groups)
+        check_weighted(self.arrays.sample_weight, self.splits)
 
     def run(
         self, trial: Any, following: Parameters | None = None, judge: Judge | None = None

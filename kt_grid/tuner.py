@@ -48,8 +48,8 @@ _LOOKAHEAD = 1000
 class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
     """Tries every combination of a grid, each trained and scored on k folds.
 
-    A fold's score is the model's after its last epoch, on the rows held out. Everything is kept
-    in `directory/project_name`; a search that was interrupted goes on from there, and its
+    A fold's score is that of the model it ends with, on the rows held out. Everything is kept in
+    `directory/project_name`; a search that was interrupted goes on from there, and its
     results are those of an uninterrupted one.
 
     Args:
@@ -162,7 +162,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
             y: Targets, likewise.
             groups: Group of each row, for a splitter that keeps groups together.
-            sample_weight: Weights of shape `(rows,)`, for training and scoring.
+            sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
                 `model.fit` takes them; `early_stopping` and `validation_split` as in
                 `FitArguments`. A HyperModel with a `fit` of its own gets all others too.

@@ -16,6 +16,7 @@ Kind: TypeAlias = Literal["winner", "tied", "unknown"]
 
 _LISTED = 5
 _ENOUGH = 10
+_ROUNDING = 1e-6  # of single precision
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
         return
     folds = _count(analysis.units, "fold")
     text = f"The standard error of this mean, over {folds}, is {short(best.error)}"
-    if analysis.optimism and len(analysis.trials) > 1:
+    # Those that were given up were candidates too, but no estimate can count them.
+    if analysis.optimism and len(analysis.trials) > 1 and not analysis.results.given_up:
         text += (
             f"; being picked as the best of {len(analysis.trials)} flatters it by about "
             f"{short(analysis.optimism)}"
@@ -242,7 +244,7 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
     rival = f"always answering the most frequent class ({short(baseline.mean)})"
     if baseline.is_beaten:
         yield f"It beats {rival}."
-    elif best.trial.mean > baseline.mean:
+    elif best.trial.mean > baseline.mean + _ROUNDING:
         yield f"It is above {rival}, but noise could explain that."
     else:
         yield f"It is no better than {rival}."

@@ -1,6 +1,7 @@
-"""Weights of rows and of classes, as the command line states them."""
+"""Weights of rows and of classes, as they are stated and as Keras takes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,13 @@ def row_weights(words: Iterable[str], column: str) -> npt.NDArray[np.float32]:
         >>> row_weights(["1", "0.5"], "weight").tolist()
         [1.0, 0.5]
     """
-    weights = np.array([_weight(word, f"column {column!r}") for word in words], np.float32)
+    stated = np.array([_weight(word, f"column {column!r}") for word in words])
+    if stated.max(initial=0) > np.finfo(np.float32).max:
+        raise UsageError(
+            f"Expected weights in column {column!r} that fit single precision. "
+            f"Received: {stated.max():g}"
+        )
+    weights = stated.astype(np.float32)
     if not weights.any():
         raise UsageError(f"Expected weights above 0 in column {column!r}. Received: only 0")
     return weights
@@ -63,7 +70,7 @@ def class_weights(words: Sequence[str], labels: Sequence[str]) -> dict[int, floa
 def _class(label: str, labels: Sequence[str]) -> int:
     if label in labels:
         return labels.index(label)
-    if labels or not label.isdecimal():
+    if labels or not label.isdecimal() or label != str(int(label)):
         known = ", ".join(labels) or "0, 1, …"
         raise UsageError(f"Expected a class out of {known} in --class-weight. Received: {label!r}")
     return int(label)
@@ -77,3 +84,61 @@ def _weight(word: str, place: str) -> float:
     if not 0 <= weight < float("inf"):
         raise UsageError(f"Expected a weight of 0 or more in {place}. Received: {str(word)!r}")
     return weight
+
+
+def settle_class_weight(
+    weights: Mapping[Any, float], y: Any, labels: Sequence[str]
+) -> dict[int, float]:
+    """Let weights by class be as Keras takes them.
+
+    Args:
+        weights: By class: its name in the data if it has one, else its number.
+        y: Targets; numbers of classes of shape `(rows,)`, or anything else, which isn't checked.
+        labels: Names of the classes 0, 1, … where the data has names.
+
+    Returns:
+        Weights by number.
+
+    Raises:
+        UsageError: If a class isn't there, or all weights are 0.
+
+    Example:
+        >>> settle_class_weight({"yes": 2.0}, np.array([0, 1]), ["no", "yes"])
+        {1: 2.0}
+    """
+    named = {_number(name, labels): weight for name, weight in weights.items()}
+    numbers = np.asarray(y) if isinstance(y, np.ndarray) and y.size == len(y) else None
+    most = len(labels) - 1 if labels else None if numbers is None else int(numbers.max())
+    for name, number in zip(weights, named, strict=True):
+        whole = isinstance(number, int | np.integer)
+        if not whole or number < 0 or (most is not None and number > most):
+            known = ", ".join(labels) or f"0 to {most}"
+            raise UsageError(
+                f"Expected class_weight for classes out of {known}. Received: {name!r}"
+            )
+    if not any(named.values()):
+        raise UsageError(f"Expected a class_weight above 0. Received: {dict(weights)}")
+    return named
+
+
+def _number(name: Any, labels: Sequence[str]) -> Any:
+    return labels.index(str(name)) if str(name) in labels else name
+
+
+def check_weighted(weights: Any, splits: Iterable[Any]) -> None:
+    """Refuse weights that let nothing count of what a split trains on or holds out.
+
+    Args:
+        weights: Of all rows, or None.
+        splits: Pairs of integer arrays.
+
+    Raises:
+        UsageError: If all weights of a side are 0.
+    """
+    for number, sides in enumerate(splits if weights is not None else ()):
+        for side, rows in zip(("train on", "hold out"), sides, strict=True):
+            if not np.asarray(weights)[rows].any():
+                raise UsageError(
+                    f"Expected weights above 0 among the rows that split {number} has to {side}. "
+                    "Received: only 0"
+                )

@@ -17,7 +17,7 @@ PACKAGE = Path(kt_grid.__file__).parent
 # A module may import those of the lines above its own; a package counts as one module.
 LAYERS = (
     "errors",
-    "objective seeds space backend serving statistics targets",
+    "objective seeds space backend serving statistics targets weighting",
     "data layers observer schedule executors files splitters",
     "lock records stamps",
     "contents",
@@ -32,7 +32,7 @@ LAYERS = (
     "dispatch models rivals",
     "searched",
     "tuner",
-    "effects experiments weighting",
+    "effects experiments",
     "analysis scales settings",
     "zoom",
     "plans",

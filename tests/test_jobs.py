@@ -145,13 +145,36 @@ for name in ("function", "subclass"):
     assert (done.returncode, done.stdout) == (0, "function 18\nsubclass 18\n"), done.stderr
 
 
-def test_workers_have_the_precision_of_whoever_sends_them_work():
-    before = keras.config.dtype_policy()
+@pytest.mark.parametrize(
+    ("name", "value", "usual"),
+    [
+        pytest.param("dtype_policy", "mixed_bfloat16", "float32", id="precision"),
+        pytest.param("floatx", "float64", "float32", id="float type"),
+        pytest.param("epsilon", 1e-3, 1e-7, id="epsilon"),
+    ],
+)
+def test_workers_have_the_settings_of_whoever_sends_them_work(name, value, usual):
+    change, ask = getattr(keras.config, f"set_{name}"), getattr(keras.config, name)
     try:
-        keras.config.set_dtype_policy("mixed_bfloat16")
+        change(value)
         packed = context(Scored()).pack().packed
-        keras.config.set_dtype_policy("float32")
+        change(usual)
         open_context(packed)
-        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        assert getattr(ask(), "name", ask()) == value
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+        change(usual)
+
+
+def test_a_callback_of_ones_own_reaches_workers_that_lack_its_module(tmp_path, monkeypatch):
+    text = "import keras\nclass Mine(keras.callbacks.Callback):\n    pass\n"
+    (tmp_path / "my_callbacks.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "nothing_to_import", None)
+    mine = importlib.import_module("my_callbacks").Mine()
+    packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}))
+    monkeypatch.delitem(sys.modules, "my_callbacks")
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
+    (callback,) = cloudpickle.loads(packed).fit.callbacks
+    assert type(callback).__name__ == "Mine"

@@ -104,3 +104,12 @@ def test_a_search_tells_it_once_and_goes_on(tmp_path):
 def test_callbacks_may_watch_rows_that_are_held_back_for_them():
     fit = FitArguments(callbacks=(keras.callbacks.EarlyStopping(),), validation_split=0.2)
     assert [*find_leaks(Arrays(RAW, Y), fit, Plain())] == []
+
+
+def test_what_holding_back_does_not_serve_is_told():
+    reducing = keras.callbacks.ReduceLROnPlateau()
+    fit = FitArguments(callbacks=(reducing,), validation_split=0.2)
+    (told,) = find_leaks(Arrays(RAW, Y), fit, Plain())
+    assert "ReduceLROnPlateau watches val_loss, for which a refit has no rows" in told
+    (told,) = find_leaks(Arrays(RAW, Y), FitArguments(validation_split=0.3), Plain())
+    assert "holds 30% of the training rows back, but nothing watches them" in told

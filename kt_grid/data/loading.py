@@ -79,7 +79,10 @@ def read_data(
 
 
 def _find_aside(path: Path, names: Sequence[str], aside: Sequence[str]) -> list[int]:
-    return [find_column(path, names, name, "a column aside") for name in aside]
+    return [
+        find_column(path, names, name, "--groups, --folds-from or --sample-weight")
+        for name in aside
+    ]
 
 
 def _find_target(

@@ -3,13 +3,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Any, Protocol
 
 from kt_grid.arrays import Arrays, as_feed
 from kt_grid.errors import EngineError, UsageError
 from kt_grid.folds import Indices
+from kt_grid.identity import source_digest
 
 _SHARE = 0.2
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class FitArguments:
         own: Further arguments, for a HyperModel with a `fit` of its own.
         longest: The most epochs that any trial of the search trains.
         validation_split: Share of the training rows that is held back from every training, for
-            callbacks to watch, drawn at random; 0.2 where `early_stopping` needs some.
+            callbacks to watch: drawn at random, whole groups if there are any, or else the last
+            rows of a time series; 0.2 where `early_stopping` needs some.
         early_stopping: Epochs without a better loss on those rows after which a training ends,
             with the weights of its best epoch; None to train all epochs.
         in_time: Whether rows follow time, so that the last ones are held back.
@@ -61,12 +68,14 @@ class FitArguments:
 
     def __post_init__(self) -> None:
         patience, share = self.early_stopping, self.validation_split
-        if patience is not None and (not isinstance(patience, int) or patience < 1):
+        if patience is not None and not (_is_whole(patience) and patience >= 1):
             raise UsageError(
-                f"Expected early stopping after 1 or more epochs. Received: {patience}"
+                f"Expected early_stopping after 1 or more epochs. Received: {patience!r}"
             )
-        if not 0 <= share < 1:
-            raise UsageError(f"Expected a validation split in [0, 1). Received: {share}")
+        if not isinstance(share, int | float) or not 0 <= share < 1:
+            raise UsageError(f"Expected a validation_split in [0, 1). Received: {share!r}")
+        if not isinstance(self.class_weight, Mapping | None):
+            raise UsageError(f"Expected class_weight to be a dict. Received: {self.class_weight!r}")
         if patience is not None and not share:
             object.__setattr__(self, "validation_split", _SHARE)
 
@@ -98,18 +107,27 @@ class FitArguments:
             described["callbacks"] = [_describe(callback) for callback in self.callbacks]
         return {
             **described,
-            **{name: repr(v) for name, v in self.own.items() if name not in described},
+            **{name: _told(v) for name, v in self.own.items() if name not in described},
         }
+
+
+def _told(value: Any) -> str:
+    """An argument in words; a function by its source, as its name holds an address."""
+    return source_digest(value) if isinstance(value, FunctionType) else repr(value)
 
 
 def _describe(callback: Any) -> str:
     """A callback's class and settings; two that are made alike are described alike."""
-    plain = {
-        name: value
-        for name, value in sorted(vars(callback).items())
-        if value is not None and isinstance(value, bool | int | float | str) and name[0] != "_"
-    }
-    return f"{type(callback).__name__}({', '.join(f'{n}={v!r}' for n, v in plain.items())})"
+    kind = type(callback)
+    shown = []
+    for name, value in sorted(vars(callback).items()):
+        if isinstance(value, FunctionType):
+            shown.append(f"{name}={source_digest(value)}")
+        elif isinstance(value, bool | int | float | str) and not name.startswith("_"):
+            shown.append(f"{name}={value!r}")
+    if not kind.__module__.startswith("keras."):
+        shown.append(f"source={source_digest(kind)}")
+    return f"{kind.__name__}({', '.join(shown)})"
 
 
 @dataclass(frozen=True)

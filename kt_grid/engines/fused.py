@@ -158,8 +158,7 @@ class Fused:
         with Worker() as worker:
             job = self._begin(worker, trial, tasks[0], self._first_model(trial, tasks[0]))
             if (upcoming := trainings.upcoming) is not None:
-                first = hold_back(upcoming.task, upcoming.fit, arrays.groups)
-                self._prepare(_make_trial(trainings, upcoming), first)
+                self._prepare(_make_trial(trainings, upcoming), upcoming.task)
             for following in [*tasks[1:], None]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
@@ -179,6 +178,7 @@ class Fused:
     def _prepare(self, trial: _Trial, task: Task) -> None:
         """Build the first model of a trial to come, and compile its program meanwhile."""
         try:
+            task = hold_back(task, trial.fit, trial.arrays.groups)
             fresh = trial.model(task)
             program = self._program(fresh, trial, len(task.train))
         except Exception:  # its own turn will tell

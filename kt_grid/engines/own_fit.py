@@ -16,6 +16,8 @@ from kt_grid.arrays import Arrays, as_feed
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
+from kt_grid.targets import strata
+from kt_grid.weighting import settle_class_weight
 
 _WATCHING = ("validation_split", "early_stopping")
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks", *_WATCHING)
@@ -59,10 +61,22 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
         epochs=given.get("epochs", FitArguments.epochs),
         batch_size=given.get("batch_size", FitArguments.batch_size),
         class_weight=given.get("class_weight"),
-        callbacks=tuple(given.get("callbacks") or ()),
+        callbacks=_callbacks(given.get("callbacks")),
         own=own,
-        **({} if overrides_fit(hypermodel) else {n: given[n] for n in _WATCHING if n in given}),
+        **({} if overrides_fit(hypermodel) else _watching(given)),
     )
+
+
+def _watching(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: given[name] for name in _WATCHING if given.get(name) is not None}
+
+
+def _callbacks(given: Any) -> tuple[Any, ...]:
+    listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    strange = [one for one in listed if not isinstance(one, keras.callbacks.Callback)]
+    if strange:
+        raise UsageError(f"Expected a list of Keras callbacks. Received: {strange[0]!r} in it")
+    return tuple(listed)
 
 
 def settle_fit(
@@ -84,10 +98,13 @@ def settle_fit(
         UsageError: If an argument has no meaning here.
     """
     fit = fit_arguments(hypermodel, given)
-    if fit.class_weight and arrays.sample_weight is not None:
-        raise UsageError(
-            "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
-        )
+    if fit.class_weight:
+        if arrays.sample_weight is not None:
+            raise UsageError(
+                "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
+            )
+        weights = settle_class_weight(fit.class_weight, strata(arrays.y), arrays.labels)
+        fit = replace(fit, class_weight=weights)
     if not overrides_fit(hypermodel):
         return fit, ()
     space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)

@@ -16,13 +16,14 @@ import numpy as np
 
 from kt_grid.engines.base import FitArguments, Task
 from kt_grid.errors import SplitError
+from kt_grid.folds import Indices, Split
 
 
 def hold_back(task: Task, fit: FitArguments, groups: Any) -> Task:
     """Hold back some of a task's training rows, if `fit` asks for it.
 
-    The rows are drawn by the task's seed, whole groups if there are groups; where the splits
-    follow time, they are the last ones.
+    The rows are drawn by the task's seed. If there are groups, they stay together; else, where
+    the splits follow time, the last rows are held back.
 
     Args:
         task: A training.
@@ -33,31 +34,57 @@ def hold_back(task: Task, fit: FitArguments, groups: Any) -> Task:
         The task with fewer rows to train on, and the others to watch.
 
     Raises:
-        SplitError: If no row would be left on one of the sides.
+        SplitError: If there is but one row or one group to train on.
     """
     if not fit.validation_split or task.test is None:
         return task
+    _check(task.train, groups)
     rows = task.train
-    wanted = max(1, round(fit.validation_split * len(rows)))
-    if fit.in_time:
-        held = np.arange(len(rows)) >= len(rows) - wanted
+    wanted = min(max(1, round(fit.validation_split * len(rows))), len(rows) - 1)
+    random = np.random.RandomState(task.seed)
+    if groups is not None:
+        held = _draw_groups(np.asarray(groups)[rows], wanted, random)
+    elif fit.in_time:
+        held = np.isin(rows, np.sort(rows)[-wanted:])
     else:
-        members = np.arange(len(rows)) if groups is None else np.asarray(groups)[rows]
-        held = _draw(members, wanted, np.random.RandomState(task.seed))
-    if held.all():
-        raise SplitError(
-            f"Expected rows to train on beside a validation split of {fit.validation_split:g}. "
-            f"Received: {len(rows)} rows"
-        )
+        held = np.isin(np.arange(len(rows)), random.permutation(len(rows))[:wanted])
     return replace(task, train=rows[~held], watch=rows[held])
 
 
-def _draw(members: Any, wanted: int, random: np.random.RandomState) -> Any:
-    """Which rows to hold back: those of random groups, until they are as many as wanted."""
+def check_hold_back(splits: Iterable[Split], fit: FitArguments, groups: Any) -> None:
+    """See whether some of each split's training rows can be held back, if that is asked for.
+
+    Args:
+        splits: Pairs of integer arrays.
+        fit: How to train.
+        groups: Group of each row of the search, or None.
+
+    Raises:
+        SplitError: If there is but one row or one group to train on.
+    """
+    for train, _ in splits if fit.validation_split else ():
+        _check(train, groups)
+
+
+def _check(train: Indices, groups: Any) -> None:
+    members = train if groups is None else np.unique(np.asarray(groups)[train])
+    if len(members) < 2:
+        kind = "rows" if groups is None else "groups of rows"
+        raise SplitError(
+            f"Expected 2 or more {kind} to train on, so that one can be held back. Received: "
+            f"{len(members)} in a split"
+        )
+
+
+def _draw_groups(members: Any, wanted: int, random: np.random.RandomState) -> Any:
+    """Which rows to hold back: random groups that together are no more than wanted, or one."""
     _, codes, sizes = np.unique(members, return_inverse=True, return_counts=True)
     order = random.permutation(len(sizes))
-    count = int(np.searchsorted(np.cumsum(sizes[order]), wanted)) + 1
-    return np.isin(codes, order[:count])
+    held: list[int] = []
+    for group in order:
+        if sizes[held].sum() + sizes[group] <= wanted:
+            held.append(int(group))
+    return np.isin(codes, held or [order[np.argmin(sizes[order])]])
 
 
 def make_callbacks(fit: FitArguments) -> list[Any]:
@@ -90,7 +117,8 @@ def kept_epochs(callbacks: Iterable[Any], trained: int) -> int:
         Number of epochs; less than `trained` if early stopping went back to the best ones.
     """
     for callback in callbacks:
-        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
+        stops = isinstance(callback, keras.callbacks.EarlyStopping)
+        if stops and callback.restore_best_weights and callback.best_weights is not None:
             return min(trained, int(callback.best_epoch) + 1)
     return trained
 

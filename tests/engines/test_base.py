@@ -11,10 +11,19 @@ from kt_grid.arrays import Arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import FitArguments, build_model, check_scores
 from kt_grid.errors import EngineError, UsageError
+from kt_grid.identity import source_digest
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 Y = np.arange(6)
 ROWS = np.array([4, 1])
+
+
+def slow(epoch):
+    return 0.001
+
+
+def fast(epoch):
+    return 0.9
 
 
 class Counting(keras.callbacks.Callback):
@@ -59,7 +68,11 @@ def test_the_training_tuple_has_weights_only_if_there_are_any():
         ),
         pytest.param(
             FitArguments(callbacks=(Counting(3, print),)),
-            {"epochs": 1, "batch_size": 32, "callbacks": ["Counting(most=3)"]},
+            {
+                "epochs": 1,
+                "batch_size": 32,
+                "callbacks": [f"Counting(most=3, source={source_digest(Counting)})"],
+            },
             id="callbacks",
         ),
         pytest.param(
@@ -150,12 +163,18 @@ def test_a_precision_that_is_set_for_all_layers_stays():
     [
         pytest.param({"patience": 2}, {"patience": 2}, True, id="alike"),
         pytest.param({"patience": 2}, {"patience": 3}, False, id="another patience"),
+        pytest.param({"schedule": slow}, {"schedule": slow}, True, id="one function"),
+        pytest.param({"schedule": slow}, {"schedule": fast}, False, id="another function"),
     ],
 )
 def test_callbacks_are_described_by_their_settings(one, other, same):
+    kinds = keras.callbacks
+    kind = kinds.LearningRateScheduler if "schedule" in one else kinds.EarlyStopping
     described = [
-        FitArguments(callbacks=(keras.callbacks.EarlyStopping(**settings),)).to_json()
+        FitArguments(callbacks=(kind(**settings),), own={"f": next(iter(settings.values()))})
         for settings in (one, other)
     ]
-    assert (described[0] == described[1]) is same
-    assert "EarlyStopping(" in described[0]["callbacks"][0]
+    told = [fit.to_json() for fit in described]
+    assert (told[0] == told[1]) is same
+    assert f"{kind.__name__}(" in told[0]["callbacks"][0]
+    assert " at 0x" not in str(told)

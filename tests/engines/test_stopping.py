@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from kt_grid.engines.base import FitArguments, Task
-from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks, without_watching
+from kt_grid.engines.stopping import (
+    check_hold_back,
+    hold_back,
+    kept_epochs,
+    make_callbacks,
+    without_watching,
+)
 from kt_grid.errors import SplitError, UsageError
 
 ROWS = np.arange(100, 140)
@@ -34,9 +40,21 @@ def test_groups_stay_together():
     assert 10 <= len(held.watch) < 15
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_one_large_group_does_not_take_all_rows(seed):
+    groups = np.where(np.arange(200) < 136, 0, 1)
+    held = hold_back(Task(0, ROWS, TASK.test, seed), STOPPING, groups)
+    assert held.watch.tolist() == ROWS[-4:].tolist()
+
+
 def test_the_last_rows_of_a_time_series_are_held_back():
-    held = hold_back(TASK, FitArguments(early_stopping=2, in_time=True), None)
-    assert held.watch.tolist() == ROWS[-8:].tolist()
+    fit = FitArguments(early_stopping=2, in_time=True)
+    assert hold_back(TASK, fit, None).watch.tolist() == ROWS[-8:].tolist()
+    turned = Task(0, ROWS[::-1], TASK.test, 5)
+    assert sorted(hold_back(turned, fit, None).watch) == ROWS[-8:].tolist()
+    groups = np.arange(200) // 16
+    held = hold_back(TASK, fit, groups)
+    assert not {*groups[held.train]} & {*groups[held.watch]}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +70,13 @@ def test_nothing_is_held_back(task, fit):
 
 def test_something_is_left_to_train_on():
     one_group = np.zeros(200)
-    with pytest.raises(SplitError, match=r"Expected rows to train on .* 0\.25\. Received: 40 rows"):
+    with pytest.raises(SplitError, match=r"Expected 2 or more groups of rows .* Received: 1 in"):
         hold_back(TASK, STOPPING, one_group)
+    with pytest.raises(SplitError, match=r"Expected 2 or more rows .* Received: 1 in a split"):
+        check_hold_back([(np.array([3]), np.array([1]))], STOPPING, None)
+    check_hold_back([(np.array([3]), np.array([1]))], FitArguments(), None)
+    greedy = FitArguments(validation_split=0.99)
+    assert len(hold_back(Task(0, ROWS[:3], TASK.test, 5), greedy, None).train) == 1
 
 
 def test_callbacks_are_fresh_and_early_stopping_goes_back_to_the_best():
@@ -75,8 +98,14 @@ def test_callbacks_are_fresh_and_early_stopping_goes_back_to_the_best():
     ],
 )
 def test_epochs_are_those_of_the_weights_that_are_kept(callback, kept):
-    callback.best_epoch = 2
+    callback.best_epoch, callback.best_weights = 2, []
     assert kept_epochs([callback], 7) == kept
+
+
+def test_early_stopping_that_never_got_to_choose_keeps_the_last_epoch():
+    never = keras.callbacks.EarlyStopping(restore_best_weights=True, start_from_epoch=9)
+    never.on_train_begin()
+    assert kept_epochs([never], 7) == 7
 
 
 @pytest.mark.parametrize(
@@ -97,8 +126,15 @@ def test_a_refit_after_whole_trainings_is_one():
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"early_stopping": 0}, {"early_stopping": 1.5}, {"validation_split": 1.0}],
-    ids=["no epoch", "no number of epochs", "all rows"],
+    [
+        {"early_stopping": 0},
+        {"early_stopping": 1.5},
+        {"early_stopping": True},
+        {"validation_split": 1.0},
+        {"validation_split": "0.2"},
+        {"class_weight": "balanced"},
+    ],
+    ids=["no epoch", "no number of epochs", "yes", "all rows", "word", "no weights"],
 )
 def test_what_cannot_be_meant_is_refused(arguments):
     with pytest.raises(UsageError, match=r"Expected .*\. Received: "):

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings
+from kt_grid.engines.base import FitArguments, Task, Trainings, Upcoming
 from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.engines.scored import with_extras
+from kt_grid.engines.stopping import hold_back
 from kt_grid.folds import KFold, make_splits
+from kt_grid.objective import Extras
 
 RANDOM = np.random.RandomState(2)
 X = RANDOM.normal(size=(60, 4)).astype(np.float32)
@@ -66,6 +69,25 @@ def test_both_engines_stop_at_the_same_epoch_with_the_same_weights(rows, changes
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-3 * np.abs(other).max())
     epochs = {reference.epochs for reference, _ in theirs}
     assert changes.get("early_stopping", 3) is None or min(epochs) < 30
+
+
+def test_rows_held_back_are_no_training_rows_for_scores():
+    fit = dataclasses.replace(FIT, epochs=2)
+    engine = with_extras(Fused(), Extras(train_scores=True))
+    results = engine.run(Trainings(Network(), keras_tuner.HyperParameters(), ROWS, fit, TASKS))
+    for one, task in zip(results, TASKS, strict=True):
+        rows = hold_back(task, fit, None).train
+        loss, accuracy = one.model.evaluate(X[rows], Y[rows], verbose=0)
+        assert one.scores["train_loss"] == pytest.approx(loss, rel=1e-5)
+        assert one.scores["train_accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_trial_to_come_that_cannot_be_split_is_no_fault_of_this_one():
+    rows = Arrays(X, Y, groups=np.zeros(60))
+    later = Upcoming(keras_tuner.HyperParameters(), FIT, TASKS[0])
+    hp, plain = keras_tuner.HyperParameters(), FitArguments(epochs=1, batch_size=8)
+    (one, _) = Fused().run(Trainings(Network(), hp, rows, plain, TASKS, later))
+    assert one.scores["val_loss"] > 0
 
 
 def test_a_longer_search_does_not_go_on_from_a_training_that_stopped():
