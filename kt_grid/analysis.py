@@ -176,7 +176,8 @@ def _trials(results: SearchResults, scores: Floats, units: Floats) -> tuple[Tria
     p: Sequence[float | None] = [None] * len(completed)
     if units.shape[1] > 1:
         errors = standard_error(units).tolist()
-        p = compare_with_best(signed, results.test_ratio, _resolution(results)).tolist()
+        given_up = len(results.given_up)
+        p = compare_with_best(signed, results.test_ratio, _resolution(results), given_up).tolist()
     parts = _parts(results, scores)
     best = results.best
     return tuple(
@@ -194,7 +195,7 @@ def _trials(results: SearchResults, scores: Floats, units: Floats) -> tuple[Tria
 
 def _told_apart(results: SearchResults, units: Floats) -> float | None:
     signed = results.objective.sign * units
-    return smallest_told_apart(signed, results.test_ratio, LEVEL)
+    return smallest_told_apart(signed, results.test_ratio, LEVEL, len(results.given_up))
 
 
 def _parts(results: SearchResults, scores: Floats) -> VarianceParts | None:
@@ -241,4 +242,5 @@ def _baseline(results: SearchResults, units: Floats) -> BaselineAnalysis | None:
         return BaselineAnalysis(mean, std, None)
     test = corrected_t_test(differences, results.test_ratio, _resolution(results))
     one_sided = test.p[0] / 2 if test.t[0] > 0 else 1 - test.p[0] / 2
-    return BaselineAnalysis(mean, std, float(min(one_sided * len(units), 1.0)))
+    chances = len(units) + len(results.given_up)
+    return BaselineAnalysis(mean, std, float(min(one_sided * chances, 1.0)))

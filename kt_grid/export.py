@@ -42,7 +42,7 @@ def _row(
 ) -> dict[str, Any]:
     results = analysis.results
     seconds = trial.fit_seconds
-    scores = trial.scores or (None,) * results.splits
+    scores = trial.fold_scores(results.splits)
     row: dict[str, Any] = {
         "trial_id": trial.trial_id,
         "status": trial.status,
@@ -153,6 +153,8 @@ def _entry(
         "steps": trial.steps,
         **_analysis(known, analysis),
     }
+    if trial.partial_scores:
+        entry["partial_scores"] = list(trial.partial_scores)
     if trial.reason:
         entry["reason"] = trial.reason
     theirs = published.get(key(trial.parameters))

@@ -28,6 +28,7 @@ __all__ = [
     "Splitter",
     "check_cv",
     "count_repeats",
+    "follow_time",
     "make_splits",
     "splits_digest",
 ]
@@ -210,6 +211,18 @@ def _indices(side: Any, rows: int, number: int) -> Indices:
             f"Received: {array.min()} to {array.max()}"
         )
     return array.astype(np.intp)
+
+
+def follow_time(splits: Sequence[Split]) -> bool:
+    """Tell whether all that is held out comes after what is trained on.
+
+    Args:
+        splits: Pairs of integer arrays.
+
+    Returns:
+        True for the splits of a time series.
+    """
+    return all(train.max() < test.min() for train, test in splits)
 
 
 def splits_digest(splits: Sequence[Split]) -> str:

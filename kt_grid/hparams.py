@@ -8,7 +8,7 @@ from typing import Any
 from kt_grid.analysis import Analysis, TrialAnalysis
 from kt_grid.errors import StoreError, UsageError
 from kt_grid.files import write_file
-from kt_grid.results import COMPLETED, FAILED, TrialResult
+from kt_grid.results import COMPLETED, FAILED, STOPPED, TrialResult
 from kt_grid.scales import scale_of
 from kt_grid.space import Axis, Value
 
@@ -134,11 +134,14 @@ def _session(analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None
     for tag, number in zip(_metrics(analysis), _values(trial, known), strict=True):
         if number is not None:
             yield _scalar(tag, number)
-    for split, score in enumerate(trial.scores):
-        yield split, _scalar(f"{analysis.results.objective.name}_by_fold", score)
+    for split, score in enumerate(trial.fold_scores(0)):
+        if score is not None:
+            yield split, _scalar(f"{analysis.results.objective.name}_by_fold", score)
     statuses: Mapping[str, Any] = {
         COMPLETED: api_pb2.STATUS_SUCCESS,
         FAILED: api_pb2.STATUS_FAILURE,
+        # TensorBoard has no word for what was given up.
+        STOPPED: api_pb2.STATUS_UNKNOWN,
     }
     end = plugin_data_pb2.SessionEndInfo(
         status=statuses.get(trial.status, api_pb2.STATUS_RUNNING),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kt_grid.backend import precision
 from kt_grid.data import digest
 from kt_grid.folds import Split, Splitter, count_repeats, splits_digest
 from kt_grid.objective import Extras, Objective
@@ -62,11 +63,18 @@ def make_identity(
             for number, split in enumerate(splits)
         ],
         **_describe(extras or Extras()),
+        **_precision(),
         "seed": seed,
         "fit": dict(fit),
         "model source": model_source,
         "engine": engine,
     }
+
+
+def _precision() -> dict[str, str]:
+    """Keras's dtype policy, if it isn't the usual one."""
+    name = precision()
+    return {} if name == "float32" else {"precision": name}
 
 
 def _describe(extras: Extras) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import cloudpickle
 
 from kt_grid.arrays import Arrays
-from kt_grid.backend import load_backend
+from kt_grid.backend import load_backend, precision, set_precision
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
 from kt_grid.errors import UsageError
@@ -38,6 +38,7 @@ class Context:
         splits: Which of them train and which are held out.
         engine: Name of the engine.
         extras: What is wanted of each fold beyond the model's own metrics.
+        precision: Keras's dtype policy, which the user may have set for all layers.
     """
 
     hypermodel: Any
@@ -45,6 +46,7 @@ class Context:
     splits: list[Split]
     engine: str
     extras: Extras = field(default_factory=Extras)
+    precision: str = field(default_factory=precision)
 
     def pack(self) -> Shared:
         """Make bytes of it for workers, with the user's own modules in them.
@@ -174,6 +176,7 @@ def open_context(packed: bytes) -> Trainer:
     from kt_grid.engines.scored import with_extras
 
     context: Context = cloudpickle.loads(packed)
+    set_precision(context.precision)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
 

@@ -33,7 +33,7 @@ def find_leaks(arrays: Arrays, fit: FitArguments, hypermodel: Any) -> Iterator[s
         if part.ndim == 2 and part.dtype.kind == "f" and len(part) >= _ROWS:
             yield from _scaled(part)
     own = overrides_fit(hypermodel)
-    for callback in fit.callbacks:
+    for callback in () if fit.validation_split else fit.callbacks:
         if str(getattr(callback, "monitor", "")).startswith("val_"):
             yield _watching(type(callback).__name__, callback.monitor, own)
     if own:
@@ -68,7 +68,8 @@ def _watching(name: str, monitor: str, own: bool) -> str:
         )
     return (
         f"{name} watches {monitor}, but a fold is trained without validation data, so it does "
-        "nothing. Let it watch the training, such as loss"
+        "nothing. Let it watch the training, such as loss, or hold back rows for it with "
+        "validation_split"
     )
 
 

@@ -73,12 +73,15 @@ class KeptModels:
         return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
-        kept = self.store.keeps_weights(trial.trial_id)
         splits = list(range(self.store.peek_identity().get("folds", 0)))
+        # Folds that were trained before the trial was the best one may have none.
+        none = [r for r in self.store.read_folds(trial.trial_id) if not r.weights]
+        kept = self.store.keeps_weights(trial.trial_id) and not none
         if trial.status != TrialStatus.COMPLETED or not splits or not kept:
             raise PredictionError(
-                f"Expected the weights of trial {trial.trial_id} in {self.store.root}. Received: "
-                "none. Search with keep='all' to keep those of every trial"
+                f"Expected the weights of all folds of trial {trial.trial_id} in "
+                f"{self.store.root}. Received: none, or not of all. Search with keep='all' to keep "
+                "those of every trial"
             )
         return splits
 
@@ -131,7 +134,8 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     if runner is not None:
         return runner.fit.given()
     fit = store.peek_identity().get("fit", {})
-    return {name: fit[name] for name in FIT_AXES if name in fit}
+    names = (*FIT_AXES, "validation_split", "early_stopping")
+    return {name: fit[name] for name in names if name in fit}
 
 
 def load_refit(store: SearchStore) -> Any:

@@ -29,7 +29,7 @@ class Observer(Protocol):
 
         Args:
             parameters: Its parameters.
-            score: Its mean score; None if it failed.
+            score: Its mean score; None if it failed or was given up.
             best: The best mean score so far; None if there is none.
         """
 

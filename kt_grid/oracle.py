@@ -29,7 +29,7 @@ from kt_grid.space import (
 from kt_grid.store import SearchStore
 from kt_grid.trials import TrialFiles, read_trials, tell
 
-FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.STOPPED)
 
 
 class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # keras-tuner is untyped
@@ -193,7 +193,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """Take a trial's result and write it.
 
         Args:
-            trial: The trial, COMPLETED with the objective among its metrics, or else failed.
+            trial: The trial, COMPLETED with the objective among its metrics, STOPPED if it was
+                given up, or else failed.
         """
         with self._lock:
             own = self.trials[trial.trial_id]
@@ -206,10 +207,10 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 own.hyperparameters = for_combination(own.hyperparameters, kept, left_out)
             own.status = trial.status
             own.message = trial.message
-            if own.status != TrialStatus.COMPLETED or not own.metrics.exists(self.objective.name):
-                own.status = TrialStatus.FAILED
-            else:
+            if own.status == TrialStatus.COMPLETED and own.metrics.exists(self.objective.name):
                 self.score_trial(own)
+            elif own.status != TrialStatus.STOPPED:
+                own.status = TrialStatus.FAILED
             self.update_space(own.hyperparameters)
             # An axis met only while training adds its value to the trial's own.
             self._schedule.mark_tried(own.hyperparameters.values)
@@ -222,7 +223,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             }
 
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
-        """Return the best completed trials of the grid; never a failed one.
+        """Return the best completed trials of the grid; never one that failed or was given up.
 
         Args:
             num_trials: How many at the most.
@@ -240,7 +241,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         return self.total_trials() - len(self.finished_trials())
 
     def finished_trials(self) -> list[Any]:
-        """List the grid's trials that are completed or failed, in grid order."""
+        """List the grid's trials that are completed, failed or given up, in grid order."""
         ended = {
             key(trial.hyperparameters.values): trial
             for trial in self.trials.values()

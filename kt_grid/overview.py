@@ -119,7 +119,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     compared = best is not None and entry.verdict.kind != "unknown"
     return {
         "experiment": results.experiment,
-        "finished": len(results.completed) + len(results.failed),
+        "finished": results.finished,
         "combinations": results.total,
         "best": None if best is None else name(best.trial.parameters),
         "mean": None if best is None else best.trial.mean,

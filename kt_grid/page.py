@@ -13,7 +13,7 @@ from kt_grid.facts import run_facts
 from kt_grid.picture import Picture
 from kt_grid.plots import draw
 from kt_grid.published import Published
-from kt_grid.results import SearchResults, TrialResult
+from kt_grid.results import STOPPED, SearchResults, TrialResult
 from kt_grid.space import Value, key
 from kt_grid.verdict import Verdict, chance, judge, name, short
 
@@ -190,11 +190,10 @@ def _section(title: str, content: str) -> str:
 
 
 def _header(results: SearchResults) -> str:
-    finished = len(results.completed) + len(results.failed)
     state = "finished" if results.complete else "not finished"
     return (
         f"<header><strong>{escape(results.experiment)}</strong>"
-        f"<span>{finished} of {results.total} combinations, {state}; "
+        f"<span>{results.finished} of {results.total} combinations, {state}; "
         f"{results.folds} folds{_times(results)}</span></header>"
     )
 
@@ -211,7 +210,8 @@ def _tiles(analysis: Analysis) -> str:
     tiles = [("best mean", f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
     if analysis.units > 1 and len(analysis.trials) > 1:
         tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
-        tiles.append(("can't be told from it", f"{tied} of {others}", "others"))
+        whom = "complete others" if analysis.results.given_up else "others"
+        tiles.append(("can't be told from it", f"{tied} of {others}", whom))
     simplest = analysis.simplest
     if simplest is not None:
         mean = short(simplest.trial.mean or 0.0)
@@ -238,7 +238,7 @@ def _trials(analysis: Analysis, published: Published) -> str:
         *(_heads("fold variance", "seed variance") if repeated else []),
         *_heads("weights", "steps", "seconds"),
         *(_heads("published", "published std") if published else []),
-        *(_words("reason") if results.failed else []),
+        *(_words("reason") if _has_reasons(results) else []),
     ]
     rows = []
     for trial in results.trials:
@@ -248,6 +248,9 @@ def _trials(analysis: Analysis, published: Published) -> str:
 
 
 def _kind(analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None) -> str:
+    if trial.status == STOPPED:
+        # As faint as those that are surely worse.
+        return "worse"
     return trial.status.lower() if known is None else analysis.standing(known) or "tied"
 
 
@@ -255,22 +258,29 @@ def _row(
     analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None, published: Published
 ) -> list[Cell]:
     results = analysis.results
-    scores = trial.scores or (None,) * results.splits
     theirs = published.get(key(trial.parameters), (None, None))
-    standing = trial.status.lower() if known is None else analysis.standing(known) or ""
+    standing = trial.standing if known is None else analysis.standing(known) or ""
     return [
         _number(trial.rank, "d", "word"),
         *(_value(trial.parameters.get(axis.name, "")) for axis in results.axes),
         Cell(standing, standing, "word"),
         *(_number(value, ".6f") for value in (trial.mean, trial.std)),
         *_certainty(known),
-        *(_number(score, ".6f") for score in scores),
+        *(_number(score, ".6f") for score in trial.fold_scores(results.splits)),
         *(_variances(known) if results.repeats > 1 else []),
         *(_number(value, ",d") for value in (trial.weights, trial.steps)),
         _number(trial.fit_seconds, ".1f"),
         *([_number(value, ".6f") for value in theirs] if published else []),
-        *([Cell(trial.reason or "", trial.reason or "", "reason")] if results.failed else []),
+        *(
+            [Cell(trial.reason or "", trial.reason or "", "reason")]
+            if _has_reasons(results)
+            else []
+        ),
     ]
+
+
+def _has_reasons(results: SearchResults) -> bool:
+    return bool(results.failed or results.given_up)
 
 
 def _certainty(known: TrialAnalysis | None) -> list[Cell]:

@@ -28,6 +28,8 @@ class Placement:
             expected to be about as fast, and then as many as the machine has cores.
         scheduler: Address of a Dask scheduler, such as `tcp://host:8786`.
         timeout: Seconds that a trial may take.
+        racing: Whether a trial may be given up for one before it, so that each has to wait for
+            the one before.
 
     Raises:
         UsageError: If these can't be meant.
@@ -36,6 +38,7 @@ class Placement:
     workers: int | str = 1
     scheduler: str | None = None
     timeout: float | None = None
+    racing: bool = False
     _start: float = field(default_factory=time.monotonic)
     _trials: int = 0
     _moved: bool = False
@@ -49,11 +52,22 @@ class Placement:
                 f"Expected workers or a scheduler. Received: both, {self.workers} workers and "
                 f"{self.scheduler}. A scheduler brings workers of its own"
             )
+        if self.racing and not self.begins_here:
+            raise UsageError(
+                "Expected one process with --racing, where a trial is compared with those before "
+                f"it. Received: {self._elsewhere()}. Run without it"
+            )
 
     @property
     def begins_here(self) -> bool:
         """Whether trials run in this process at first."""
         return self.workers in (1, AUTO) and not self.scheduler and self.timeout is None
+
+    def _elsewhere(self) -> str:
+        """What calls for other processes."""
+        if self.timeout is not None:
+            return f"a trial timeout of {self.timeout:g} s"
+        return f"the scheduler {self.scheduler}" if self.scheduler else f"{self.workers} workers"
 
     def begin(self) -> None:
         """Note that the search begins now."""
@@ -72,7 +86,7 @@ class Placement:
             used.
         """
         self._trials += 1
-        if not self._moved and left:
+        if not self._moved and left and not self.racing:
             seconds = (time.monotonic() - self._start) / self._trials * left
             slow = self._count(left) > 1 and seconds > _SECONDS_WORTH_MOVING
             self._moved = slow or compiled >= _PROGRAMS_WORTH_MOVING

@@ -50,7 +50,7 @@ class TerminalProgress:
         """Count one more trial."""
         self._finished += 1
         shown = "" if best is None else f"best {best:.4f}"
-        # A trial that failed has fewer folds than the others.
+        # A trial that failed or was given up has fewer folds than the others.
         folds = (self._finished - self._before) * self._folds
         self._progress.update(self._task, completed=folds, trials=self._count(), best=shown)
 

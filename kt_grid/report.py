@@ -1,13 +1,13 @@
 """Results become text, a table, Markdown, CSV, JSON or a page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from kt_grid.analysis import Analysis, TrialAnalysis, analyse
 from kt_grid.errors import UsageError
 from kt_grid.export import as_csv, as_json
 from kt_grid.observer import printable
 from kt_grid.published import Published
-from kt_grid.results import COMPLETED, FAILED, SearchResults, TrialResult
+from kt_grid.results import COMPLETED, FAILED, STOPPED, SearchResults, TrialResult
 from kt_grid.space import axis_names, key
 from kt_grid.tables import aligned, escaped, figure, markdown
 from kt_grid.verdict import chance, judge
@@ -37,7 +37,7 @@ def render(results: SearchResults, style: str = "text", published: Published | N
 
 
 def render_text(results: SearchResults, published: Published | None = None) -> str:
-    """Render the tutorial's own lines; a failed trial shows as nan, as in scikit-learn.
+    """Render the tutorial's own lines; a trial without a mean shows as nan, as in scikit-learn.
 
     Args:
         results: The results, finished or not.
@@ -49,12 +49,17 @@ def render_text(results: SearchResults, published: Published | None = None) -> s
     lines = []
     if results.best is not None:
         lines.append(f"Best: {results.best.mean:f} using {results.best.parameters}")
-    for trial in [t for t in results.trials if t.status in (COMPLETED, FAILED)]:
+    for trial in [t for t in results.trials if t.status in (COMPLETED, FAILED, STOPPED)]:
         mean, std = (_NAN, _NAN) if trial.mean is None else (trial.mean, trial.std)
         theirs = (published or {}).get(key(trial.parameters))
         beside = f"  published: {theirs[0]:f} ({theirs[1]:f})" if theirs else ""
-        lines.append(f"{mean:f} ({std:f}) with: {trial.parameters!r}{beside}")
+        lines.append(f"{mean:f} ({std:f}) with: {trial.parameters!r}{beside}{_given_up(trial)}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _given_up(trial: TrialResult) -> str:
+    folds = [score is not None for score in trial.partial_scores]
+    return f"  given up after {sum(folds)} of {len(folds)} folds" if folds else ""
 
 
 def render_verdict(results: SearchResults) -> str:
@@ -84,10 +89,10 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
         theirs = published.get(key(trial.parameters), (None, None))
         rows.append(
             [
-                trial.status.lower() if trial.rank is None else str(trial.rank),
+                trial.standing if trial.rank is None else str(trial.rank),
                 *(str(trial.parameters.get(name, "")) for name in names),
                 *(figure(value) for value in (trial.mean, trial.std)),
-                *(figure(score) for score in _scores(trial, results.splits)),
+                *(figure(score) for score in trial.fold_scores(results.splits)),
                 *_certainty(known.get(trial.trial_id), analysis),
                 *([figure(value) for value in theirs] if published else []),
             ]
@@ -111,10 +116,6 @@ def _markdown(analysis: Analysis, published: Published) -> str:
     verdict = [f"**{headline}**", "", *(f"- {line}" for line in rest)]
     lines = [*markdown(_cells(analysis, published)), "", *verdict]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _scores(trial: TrialResult, splits: int) -> Sequence[float | None]:
-    return trial.scores or (None,) * splits
 
 
 def _html(analysis: Analysis, published: Published) -> str:

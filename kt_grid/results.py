@@ -14,6 +14,7 @@ from kt_grid.space import Axis, Parameters, axis_names, combinations, key
 from kt_grid.store import SearchStore
 from kt_grid.trials import COMPLETED as COMPLETED
 from kt_grid.trials import FAILED as FAILED
+from kt_grid.trials import STOPPED as STOPPED
 from kt_grid.trials import TrialFiles, read_trials, summarise, tell
 
 if TYPE_CHECKING:
@@ -29,16 +30,18 @@ class TrialResult:
     Attributes:
         trial_id: The trial's id.
         parameters: Its parameters, in grid order.
-        status: keras-tuner's word: COMPLETED, FAILED or RUNNING.
+        status: keras-tuner's word: COMPLETED, FAILED, RUNNING, or STOPPED if it was given up.
         scores: The objective by split; empty unless completed.
         mean: Mean of the scores; None unless completed.
         std: Their standard deviation, ddof=0; None unless completed.
         rank: 1 is best, equal means share a rank; None unless completed.
         train_scores: The objective on the training rows by split, where that was wanted.
         fit_seconds: Wall time of all trainings; None where a record is missing.
-        reason: Why it failed.
+        reason: Why it failed or was given up.
         weights: Numbers that the model consists of; None where a record doesn't say it.
         steps: Optimizer steps of all trainings; None where a record doesn't say it.
+        partial_scores: Of a trial that was given up, the objective by split, None where it wasn't
+            trained; empty otherwise.
     """
 
     trial_id: str
@@ -53,6 +56,29 @@ class TrialResult:
     reason: str | None = None
     weights: int | None = None
     steps: int | None = None
+    partial_scores: tuple[float | None, ...] = ()
+
+    @property
+    def standing(self) -> str:
+        """The status in plain words."""
+        return "given up" if self.status == STOPPED else self.status.lower()
+
+    @property
+    def first_scores(self) -> list[float]:
+        """The scores of a trial that was given up, before the first that is missing."""
+        known = itertools.takewhile(lambda score: score is not None, self.partial_scores)
+        return [score for score in known if score is not None]
+
+    def fold_scores(self, splits: int) -> tuple[float | None, ...]:
+        """Return what is known of the scores.
+
+        Args:
+            splits: Trainings per trial.
+
+        Returns:
+            One item per split.
+        """
+        return self.scores or self.partial_scores or (None,) * splits
 
 
 @dataclass(frozen=True)
@@ -131,9 +157,19 @@ class SearchResults:
         return [trial for trial in self.trials if trial.status == FAILED]
 
     @property
+    def given_up(self) -> list[TrialResult]:
+        """The trials that weren't trained on all folds, because they could hardly win."""
+        return [trial for trial in self.trials if trial.status == STOPPED]
+
+    @property
+    def finished(self) -> int:
+        """Number of trials that are completed, failed or given up."""
+        return len(self.completed) + len(self.failed) + len(self.given_up)
+
+    @property
     def complete(self) -> bool:
-        """Whether every combination of the grid is completed or failed."""
-        return len(self.completed) + len(self.failed) == self.total
+        """Whether every combination of the grid is completed, failed or given up."""
+        return self.finished == self.total
 
     @property
     def best(self) -> TrialResult | None:
@@ -149,7 +185,7 @@ class SearchResults:
 
     def _row(self, trial: TrialResult) -> dict[str, Any]:
         nothing = float("nan")
-        scores = trial.scores or (nothing,) * self.splits
+        scores = (nothing if s is None else s for s in trial.fold_scores(self.splits))
         seconds = nothing if trial.fit_seconds is None else trial.fit_seconds / self.splits
         return {
             "trial_id": trial.trial_id,
@@ -246,6 +282,8 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
         steps=_total(files, lambda record: record.steps),
         reason=files.message.partition("\n")[0] or None,
     )
+    if files.status == STOPPED:
+        return replace(result, partial_scores=_partial_scores(files, objective))
     if files.status != COMPLETED:
         return result
     scores = files.scores(objective.name)
@@ -255,6 +293,10 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
 
 def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> TrialResult:
     """A trial by another metric of its folds' records."""
+    if trial.status == STOPPED:
+        trained = _train_scores(files, objective)
+        partial = _partial_scores(files, objective)
+        return replace(trial, train_scores=trained, partial_scores=partial)
     if trial.status != COMPLETED:
         return trial
     records = [files.records[split] for split in sorted(files.records)]
@@ -268,6 +310,12 @@ def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> Tr
     mean, std = summarise(dict(enumerate(scores)))
     trained = _train_scores(files, objective)
     return replace(trial, scores=scores, train_scores=trained, mean=mean, std=std)
+
+
+def _partial_scores(files: TrialFiles, objective: Objective) -> tuple[float | None, ...]:
+    """The objective by split, as far as it is there."""
+    scores = {split: record.scores.get(objective.name) for split, record in files.records.items()}
+    return tuple(scores.get(split) for split in range(files.splits))
 
 
 def _train_scores(files: TrialFiles, objective: Objective) -> tuple[float, ...]:

@@ -93,6 +93,19 @@ def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
                 oracle.reopen(trial_id)
 
 
+def reopen_given_up(oracle: GridOracle) -> None:
+    """Hand out again what was given up: the grid, the splits or the race may be others now.
+
+    A trial that still can't win is given up again before anything is trained.
+
+    Args:
+        oracle: Knows the trials.
+    """
+    for trial_id, trial in list(oracle.trials.items()):
+        if trial.status == TrialStatus.STOPPED:
+            oracle.reopen(trial_id)
+
+
 def _settle_weights(store: SearchStore) -> None:
     """Note of trials whose weights were dropped that they keep none, before they get new folds."""
     for trial_id in store.trial_ids():

@@ -19,13 +19,13 @@ def revive(files: TrialFiles, hyperparameters: Any, objective: Any) -> Any:
         objective: A `keras_tuner.Objective`.
 
     Returns:
-        A `Trial`, COMPLETED only if all that belongs to it is whole or can be worked out; None
-        if no file tells which trial it was.
+        A `Trial`, COMPLETED or STOPPED only if all that belongs to it is whole or can be worked
+        out; None if no file tells which trial it was.
     """
     trial = None if files.state is None else _from_state(files.state)
     if trial is None and files.records:
         return _from_records(files, hyperparameters.copy(), objective)
-    if trial is not None and files.damaged and trial.status == TrialStatus.COMPLETED:
+    if trial is not None and files.damaged and trial.status != TrialStatus.FAILED:
         trial.status = TrialStatus.RUNNING
     return trial
 

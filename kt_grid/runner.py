@@ -1,8 +1,10 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras_tuner
 import numpy as np
@@ -10,18 +12,23 @@ import numpy as np
 from kt_grid.arrays import Arrays
 from kt_grid.baseline import describe_splits
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
+from kt_grid.engines.stopping import without_watching
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.folds import Split
 from kt_grid.held_out import write_predictions
 from kt_grid.jobs import describe
 from kt_grid.objective import Objective
 from kt_grid.observer import Observer
+from kt_grid.racing import GivenUp
 from kt_grid.seeds import derive_seed
 from kt_grid.space import FIT_AXES, Axis, Parameters
 from kt_grid.store import FoldRecord, SearchStore
 from kt_grid.trials import trial_metrics
 
 _REFIT = "refit"
+
+# Says why a trial with these scores, of its first splits, needn't be trained any further.
+Judge: TypeAlias = Callable[[Sequence[float]], str]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,15 @@ class TrialWork:
     def missing(self) -> list[Task]:
         """The trainings that are left to do."""
         return [task for split, task in self.tasks.items() if split not in self.done]
+
+    def first_scores(self, metric: str) -> list[float]:
+        """Return the scores of the splits before the first that is missing.
+
+        Args:
+            metric: The metric's name.
+        """
+        first = itertools.takewhile(self.done.__contains__, self.tasks)
+        return [self.done[split].scores[metric] for split in first]
 
 
 @dataclass(frozen=True)
@@ -79,24 +95,43 @@ class TrialRunner:
     objective: Objective
     observer: Observer
 
-    def run(self, trial: Any, following: Parameters | None = None) -> dict[str, float]:
+    def run(
+        self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
+    ) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet, in this process.
 
         Args:
             trial: A keras-tuner trial.
             following: The parameters of the trial that is likely to be next.
+            judge: Is asked before anything is trained, and after each fold.
 
         Returns:
             As `metrics`.
 
         Raises:
+            GivenUp: If `judge` has a reason.
             FailedTrialError: If a training raises or its result isn't finite.
             FatalRuntimeError: If a record can't be written, from the StoreError.
         """
         work = self.begin(trial)
-        for trained in self._train(trial, work.fit, work.missing, self._upcoming(trial, following)):
-            self.keep(work, trained)
+        self._consult(judge, work)
+        upcoming = self._upcoming(trial, following)
+        with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
+            for trained in trainings:
+                self.keep(work, trained)
+                self._consult(judge, work)
         return self.metrics(work)
+
+    def _consult(self, judge: Judge | None, work: TrialWork) -> None:
+        """End a trial that needn't be trained any further."""
+        try:
+            reason = judge(work.first_scores(self.objective.name)) if judge else ""
+        except KtGridError as error:
+            # keras-tuner would take anything but a FatalError for a failure of the trial.
+            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        if reason:
+            done, folds = len(work.done), len(work.tasks)
+            raise GivenUp(f"given up after {done} of {folds} folds: {reason}")
 
     def begin(self, trial: Any) -> TrialWork:
         """Find out what is left to do for a trial.
@@ -128,11 +163,18 @@ class TrialRunner:
         rows = np.arange(self.arrays.rows)
         task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
         try:
-            fit = self._fit_of(trial.hyperparameters.values)
+            fit = without_watching(
+                self._fit_of(trial.hyperparameters.values), self._kept_epochs(trial)
+            )
             (trained,) = self._train(trial, fit, [task])
         except keras_tuner.errors.FailedTrialError as error:
             raise EngineError(f"Expected the refit to succeed. Received: {error}") from error
         return trained.model
+
+    def _kept_epochs(self, trial: Any) -> list[int]:
+        """The epochs that a trial's folds were trained for."""
+        records = (self.store.read_fold(trial.trial_id, n) for n in range(len(self.splits)))
+        return [record.epochs for record in records if record is not None]
 
     def refit_seed(self, trial: Any) -> int:
         """Return the seed of a trial's refit."""
@@ -179,7 +221,9 @@ class TrialRunner:
         another trial was better.
         """
         record = self.store.read_fold(trial.trial_id, task.split)
-        if record is None or (record.seed, record.epochs) != (task.seed, fit.epochs):
+        if record is None or record.seed != task.seed:
+            return None
+        if record.epochs > fit.epochs or (record.epochs < fit.epochs and not fit.may_stop):
             return None
         whole = self.store.has_weights(trial.trial_id, record)
         return record if whole or not self.store.keeps_weights(trial.trial_id) else None
@@ -190,7 +234,7 @@ class TrialRunner:
         fit: FitArguments,
         tasks: list[Task],
         upcoming: Upcoming | None = None,
-    ) -> Iterator[Trained]:
+    ) -> Generator[Trained, None, None]:
         """Let the engine train; whatever it raises makes the trial failed, with the reason."""
         if not tasks:
             return

@@ -1,10 +1,15 @@
 """What a search can be asked once it has trials: results, the best one, trained models."""
 
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kt_grid.arrays import as_inputs
+from kt_grid.engines.weights import save_weights
 from kt_grid.errors import PredictionError
+from kt_grid.files import write_file
 from kt_grid.models import KeptModels, load_refit
+from kt_grid.observer import Observer
 from kt_grid.oracle import GridOracle
 from kt_grid.results import SearchResults, read_results
 from kt_grid.runner import TrialRunner
@@ -21,12 +26,18 @@ class Searched:
     Attributes:
         store: The search's directory.
         oracle: Knows the trials.
+        observer: Is told how the search goes on.
     """
 
     store: SearchStore
     oracle: GridOracle
+    observer: Observer
     _models: KeptModels
     _runner: TrialRunner | None
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others from training in the search's directory while a `with` block runs."""
+        return self.store.lock.held(self.observer.note)
 
     def results(self, objective: str | None = None) -> "pd.DataFrame":
         """Return one row per trial, with scikit-learn's column names.
@@ -54,6 +65,11 @@ class Searched:
         """The parameters of the best trial."""
         return dict(self._best_trial().hyperparameters.values)
 
+    def _searched(self) -> TrialRunner:
+        if self._runner is None:
+            raise PredictionError("Expected search(x, y) first. Received: no data yet")
+        return self._runner
+
     def _best_trial(self) -> Any:
         best = self.oracle.get_best_trials(1)
         if not best:
@@ -75,6 +91,10 @@ class Searched:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
         """
         return self._models.best_fold(trial, self._runner)
+
+    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
+        """Write a model's weights as those of a trial's fold, whose number is `step`."""
+        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
         """Load the models of all folds of a trial.

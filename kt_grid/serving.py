@@ -51,8 +51,12 @@ def serve() -> None:
     context = _attempt(shared.unpack, shared.packed)
     _send(answers, context if isinstance(context, Raised) else None)
     while True:
-        fn, args, kwargs = cloudpickle.loads(messages.get())
-        _send(answers, _attempt(fn, context, *args, **kwargs))
+        # What can't be read here is an answer too, such as a function that isn't installed.
+        call = _attempt(cloudpickle.loads, messages.get())
+        if not isinstance(call, Raised):
+            fn, args, kwargs = call
+            call = _attempt(fn, context, *args, **kwargs)
+        _send(answers, call)
 
 
 def _listen(calls: BinaryIO, messages: "queue.SimpleQueue[bytes]") -> None:

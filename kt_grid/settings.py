@@ -12,7 +12,7 @@ from kt_grid.space import Grids, Value, check_grid
 # Options that a line says otherwise, or that change nothing in a search's numbers.
 _NOT_REPEATED = (
     *("grid", "words", "reading", "directory", "overwrite", "keep", "refit"),
-    *("workers", "scheduler", "trial_timeout"),
+    *("workers", "scheduler", "trial_timeout", "class_weight"),
 )
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -34,6 +34,11 @@ class Options:
         test_size: Share or number of the rows held out in a split, where the splitter heeds it.
         gap: Rows left out between the sides of a time series' split.
         seed: The search's seed.
+        sample_weight: Column of the rows' weights; no feature then.
+        class_weight: Weights of classes, as `class_weights` reads them.
+        early_stopping: Epochs without a better loss on rows held back from the training rows
+            after which a training ends; None to train all epochs.
+        validation_split: Share of the training rows to hold back.
         data: A CSV, Parquet or .npz file; the Pima data by default.
         target: Its target column; the last by default.
         reading: How to read the file.
@@ -49,6 +54,7 @@ class Options:
         refit: Whether the best combination is trained once more on all rows.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        racing: "bound" or "test": when a trial is given up for a better one; never by default.
     """
 
     grid: Grids = field(default_factory=dict)
@@ -62,6 +68,10 @@ class Options:
     test_size: float | None = None
     gap: int | None = None
     seed: int = 7
+    sample_weight: str | None = None
+    class_weight: tuple[str, ...] = ()
+    early_stopping: int | None = None
+    validation_split: float | None = None
     data: Path | None = None
     target: str | None = None
     reading: Reading = field(default_factory=Reading)
@@ -77,6 +87,7 @@ class Options:
     refit: bool = True
     train_scores: bool = False
     keep_predictions: bool = False
+    racing: str | None = None
 
 
 def command(experiment: Experiment, options: Options) -> str:
@@ -99,6 +110,8 @@ def command(experiment: Experiment, options: Options) -> str:
         if value != getattr(usual, option):
             word = f"--{option.replace('_', '-')}"
             words += [word] if value is True else [word, str(value)]
+    for word in options.class_weight:
+        words += ["--class-weight", word]
     words += _reading_words(options.reading)
     return shlex.join(["kt-grid", "run", *words])
 

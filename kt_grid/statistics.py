@@ -80,7 +80,7 @@ def corrected_t_test(differences: Floats, ratio: float, resolution: float = 0.0)
     return TTest(t, 2 * stdtr(count - 1, -np.abs(t)))
 
 
-def correct_for_choice(p: Floats) -> Floats:
+def correct_for_choice(p: Floats, further: int = 0) -> Floats:
     """Correct p-values of comparisons with the best trial, which the same scores chose.
 
     Holm's step-down correction takes the smallest p-value times the number of comparisons, the
@@ -91,6 +91,7 @@ def correct_for_choice(p: Floats) -> Floats:
 
     Args:
         p: P-values of all trials but the best against the best, shape `(trials - 1,)`.
+        further: Trials without a p-value that could have been the best too.
 
     Returns:
         Corrected p-values, in the same order, at most 1.
@@ -100,20 +101,23 @@ def correct_for_choice(p: Floats) -> Floats:
         [0.04, 0.03]
     """
     order = np.argsort(p, kind="stable")
-    left = np.arange(len(p) + 1, 1, -1)
+    left = np.arange(len(p) + 1, 1, -1) + further
     raised = np.maximum.accumulate(p[order] * left * (left - 1) / 2)
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(raised, 1.0)
     return corrected
 
 
-def compare_with_best(units: Floats, ratio: float, resolution: float = 0.0) -> Floats:
+def compare_with_best(
+    units: Floats, ratio: float, resolution: float = 0.0, further: int = 0
+) -> Floats:
     """Compare every trial with the one of the best mean.
 
     Args:
         units: Scores, more is better, shape `(trials, units)`, at least two units.
         ratio: `n_test / n_train`.
         resolution: The step in which scores come.
+        further: Trials besides that could have been the best, and have no scores to compare.
 
     Returns:
         P-values, corrected for the number of trials and for the choice of the best; 1 for the
@@ -124,17 +128,20 @@ def compare_with_best(units: Floats, ratio: float, resolution: float = 0.0) -> F
     result = np.ones(len(units))
     if others.any():
         test = corrected_t_test(units[best] - units[others], ratio, resolution)
-        result[others] = correct_for_choice(test.p)
+        result[others] = correct_for_choice(test.p, further)
     return result
 
 
-def smallest_told_apart(units: Floats, ratio: float, level: float) -> float | None:
+def smallest_told_apart(
+    units: Floats, ratio: float, level: float, further: int = 0
+) -> float | None:
     """Estimate how far behind the best a trial must be to be told from it.
 
     Args:
         units: Scores, more is better, shape `(trials, units)`, at least two units.
         ratio: `n_test / n_train`.
         level: The level of the comparisons.
+        further: Trials besides that could have been the best.
 
     Returns:
         The distance at which the first comparison just reaches the level, for the median spread
@@ -148,7 +155,7 @@ def smallest_told_apart(units: Floats, ratio: float, level: float) -> float | No
     best = int(np.argmax(units.mean(axis=1)))
     differences = np.delete(units[best] - units, best, axis=0)
     spread = float(np.median(differences.std(axis=1, ddof=1)))
-    pairs = trials * (trials - 1) / 2
+    pairs = (trials + further) * (trials + further - 1) / 2
     needed = -float(stdtrit(count - 1, level / pairs / 2))
     return needed * spread * float(np.sqrt(1 / count + ratio)) or None
 

@@ -17,6 +17,7 @@ from kt_grid.store import FoldRecord, SearchStore
 COMPLETED = "COMPLETED"
 FAILED = "FAILED"
 RUNNING = "RUNNING"
+STOPPED = "STOPPED"
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ class TrialFiles:
 
     @property
     def status(self) -> str:
-        """keras-tuner's word: COMPLETED, FAILED or RUNNING."""
+        """keras-tuner's word: COMPLETED, FAILED, RUNNING, or STOPPED if it was given up."""
         if self.state is not None:
             return str(self.state["status"])
         return COMPLETED if self.has_all_folds else RUNNING
 
     @property
     def message(self) -> str:
-        """Why it failed, if it did."""
+        """Why it failed or was given up, if it did or was."""
         return str((self.state or {}).get("message") or "")
 
     def scores(self, metric: str) -> tuple[float, ...]:

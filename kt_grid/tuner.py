@@ -5,8 +5,7 @@ import os
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,15 +13,15 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import Arrays, as_arrays
+from kt_grid.backend import settle_backend
 from kt_grid.compiled import default_objective, suit_arrays
 from kt_grid.dispatch import Dispatcher
 from kt_grid.engines import make_engine
 from kt_grid.engines.own_fit import settle_fit
 from kt_grid.engines.scored import with_extras
-from kt_grid.engines.weights import save_weights
-from kt_grid.errors import KtGridError, PredictionError
-from kt_grid.files import write_file, write_sealed
-from kt_grid.folds import Splitter, check_cv, count_repeats, make_splits
+from kt_grid.errors import KtGridError
+from kt_grid.files import write_sealed
+from kt_grid.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
 from kt_grid.identity import make_identity, source_digest
 from kt_grid.jobs import Context
 from kt_grid.keeping import WeightKeeper
@@ -32,8 +31,10 @@ from kt_grid.objective import Extras, Score, as_objective, check_scores
 from kt_grid.observer import Observer, Silent
 from kt_grid.oracle import make_oracle
 from kt_grid.placement import Placement, check_environment
+from kt_grid.racing import GivenUp, check_racing, make_race
 from kt_grid.records import check_keep
-from kt_grid.resuming import take_up, write_down
+from kt_grid.resuming import reopen_given_up, take_up, write_down
+from kt_grid.rivals import Rivals
 from kt_grid.runner import TrialRunner, longest_training
 from kt_grid.searched import Searched
 from kt_grid.seeds import check_seed
@@ -77,6 +78,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
+            a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
 
     Example:
         ```python
@@ -108,19 +111,23 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         scores: Sequence[Score] = (),
         train_scores: bool = False,
         keep_predictions: bool = False,
+        racing: str | None = None,
     ) -> None:
         check_keep(keep)
         check_environment()
-        self.placement = Placement(workers, scheduler, trial_timeout)
+        settle_backend()
+        self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid(grid or {})
         chosen = objective or default_objective(hypermodel, self.grid)
         self.target = as_objective(chosen, self.extras.scores)
+        check_racing(racing, self.target, self.extras.scores)
+        self.racing = racing
         self.cv = check_cv(cv)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
-        self.about = dict(about or {})
+        self.about = {**(about or {}), **({"racing": racing} if racing else {})}
         self.observer = observer or Silent()
         self.store = SearchStore(directory, project_name)
         if overwrite:
@@ -142,7 +149,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         # Taken before anything runs, because an object's attributes may change by that.
         self._model_source = source_digest(hypermodel)
         self._runner: TrialRunner | None = None
-        self._failure = ""
+        self._rivals = Rivals(self.oracle)
+        self._ending: tuple[str, str] | None = None
         self._left = 0
 
     def search(
@@ -156,7 +164,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for training and scoring.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
-                `model.fit` takes them. A HyperModel with a `fit` of its own gets all others too.
+                `model.fit` takes them; `early_stopping` and `validation_split` as in
+                `FitArguments`. A HyperModel with a `fit` of its own gets all others too.
 
         Raises:
             MismatchError: If the directory holds another search.
@@ -166,22 +175,20 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """
         with self.locked():
             fit_arguments.pop("verbose", None)
-            given = as_arrays(x, y, sample_weight, groups)
-            self._search(self._suited(given), fit_arguments)
+            self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep others from training in the search's directory while a `with` block runs."""
-        return self.store.lock.held(self.observer.note)
-
-    def _search(self, arrays: Arrays, fit_arguments: dict[str, Any]) -> None:
-        self._runner = self._make_runner(arrays, fit_arguments)
+    def _search(self, given: Arrays, fit_arguments: dict[str, Any]) -> None:
+        self._runner = self._make_runner(given, fit_arguments)
         notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
-        notes |= {"labels": list(arrays.labels), **self._runner.notes(), **self.about}
+        notes |= {"labels": list(self._runner.arrays.labels), **self._runner.notes(), **self.about}
+        race = make_race(self.racing, self.target, self._runner.repeats, notes)
+        self._rivals = Rivals(self.oracle, race)
         identity = self._identity(self._runner)
         take_up(self.oracle, self.store, identity, notes, self.observer.note)
-        for leak in find_leaks(arrays, self._runner.fit, self.hypermodel):
+        for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
             self.observer.note(leak)
         self.keeper.settle()
+        reopen_given_up(self.oracle)
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
         self._left = total - finished
@@ -200,9 +207,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             raise
         finally:
             self.observer.end()
-
-    def _suited(self, arrays: Arrays) -> Arrays:
-        return suit_arrays(self.hypermodel, self.oracle.get_space(), arrays)
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left, here or wherever they had better run."""
@@ -228,22 +232,24 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:
         """Take the end of a trial that ran in a worker."""
         if metrics is None:
-            self._failure = reason
+            self._ending = (TrialStatus.FAILED, reason)
         else:
             self.oracle.update_trial(trial.trial_id, metrics)
             trial.status = TrialStatus.COMPLETED
         self.on_trial_end(trial)
 
-    def _make_runner(self, arrays: Arrays, given: Mapping[str, Any]) -> TrialRunner:
-        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, given, self.grid)
+    def _make_runner(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> TrialRunner:
+        arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
+        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, fit_arguments, self.grid)
+        splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
             store=self.store,
             arrays=arrays,
-            splits=make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x),
+            splits=splits,
             repeats=count_repeats(self.cv),
-            fit=fit,
+            fit=replace(fit, in_time=follow_time(splits)),
             passed_axes=passed,
             longest=longest_training(self.oracle.axes),
             seed=self.seed,
@@ -273,24 +279,22 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             **kwargs: Unused.
 
         Returns:
-            What `TrialRunner.run` gives for trial.json; NaN for the objective if that failed.
+            What `TrialRunner.run` gives for trial.json; NaN for the objective if it gives none.
         """
+        judge = self._rivals.judge_of(trial)
         try:
-            return self._searched().run(trial, self.oracle.peek())
+            return self._searched().run(trial, self.oracle.peek(), judge)
+        except GivenUp as reason:
+            self._ending = (TrialStatus.STOPPED, str(reason))
         except keras_tuner.errors.FailedTrialError as error:
             # Raised any further, keras-tuner would print the traceback.
-            self._failure = f"{error}\n\n{traceback.format_exc()}"
-            return {self.target.name: math.nan}
-
-    def _searched(self) -> TrialRunner:
-        if self._runner is None:
-            raise PredictionError("Expected search(x, y) first. Received: no data yet")
-        return self._runner
+            self._ending = (TrialStatus.FAILED, f"{error}\n\n{traceback.format_exc()}")
+        return {self.target.name: math.nan}
 
     def on_trial_end(self, trial: Any) -> None:
         """Take the trial's end to the oracle, and drop weights that nobody asked to keep."""
-        if self._failure:
-            trial.status, trial.message, self._failure = TrialStatus.FAILED, self._failure, ""
+        if self._ending:
+            (trial.status, trial.message), self._ending = self._ending, None
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
@@ -309,10 +313,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
         self.oracle.save()
         write_sealed(self.store.tuner_file, self.get_state())
-
-    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
-        """Write a model's weights as those of a trial's fold, whose number is `step`."""
-        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def refit(
         self,
@@ -342,7 +342,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = self._suited(as_arrays(x, y, sample_weight, groups))
+            arrays = as_arrays(x, y, sample_weight, groups)
             runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
         runner = runner or self._searched()
         with self.locked():

@@ -24,7 +24,7 @@ class Verdict:
 
     Attributes:
         kind: "winner" if every other combination is worse than noise explains, "tied" if some
-            aren't, "unknown" if nothing can be said.
+            aren't or were given up, "unknown" if nothing can be said.
         headline: One sentence.
         findings: Further sentences.
         advice: What to do next.
@@ -119,16 +119,16 @@ def _all(count: int, total: int) -> str:
 
 
 def _progress(results: SearchResults) -> str:
-    finished = len(results.completed) + len(results.failed)
     if results.complete:
         return ""
-    return f"So far ({finished} of {results.total} combinations finished): "
+    return f"So far ({results.finished} of {results.total} combinations finished): "
 
 
 def _kind(analysis: Analysis) -> Kind:
     if len(analysis.trials) == 1 or analysis.units < 2:
         return "unknown"
-    return "winner" if len(analysis.contenders) == 1 else "tied"
+    alone = len(analysis.contenders) == 1 and not analysis.results.given_up
+    return "winner" if alone else "tied"
 
 
 def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
@@ -136,7 +136,7 @@ def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     others = len(analysis.trials) - 1
     tied = len(analysis.contenders) - 1
     if others == 0:
-        return f"Nothing to compare: {called} is the only result, {mean}."
+        return f"Nothing to compare: {called} is the only {_complete(analysis)}result, {mean}."
     if kind == "unknown":
         return (
             f"No winner can be named: {called} has the best score, {mean}, but a single fold "
@@ -144,14 +144,20 @@ def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
         )
     if kind == "winner":
         return f"The winner is {called} with {mean}: noise doesn't explain any other's distance."
+    if tied == 0:
+        return (
+            f"No winner can be named: {called} has the best mean, {mean}, and noise doesn't "
+            f"explain any complete other's distance, but {_given_up(analysis.results)} given up."
+        )
     if tied == others:
-        whom = "the other one" if others == 1 else f"any of the {others} others"
+        whom = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
+        whom = whom.format(_complete(analysis))
         return (
             f"No clear winner: {called} has the best mean, {mean}, but can't be told from {whom}."
         )
     return (
-        f"No single winner: {called} has the best mean, {mean}, but {tied} of the {others} others "
-        "can't be told from it."
+        f"No single winner: {called} has the best mean, {mean}, but {tied} of the {others} "
+        f"{_complete(analysis)}others can't be told from it."
     )
 
 
@@ -163,9 +169,21 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     yield from _baseline(analysis)
     yield from _axes(analysis)
     yield from _variance(analysis)
+    yield from _racing(analysis.results)
     failed = analysis.results.failed
     if failed:
         yield f"{_count(len(failed), 'combination')} failed and {_are(len(failed))} left out."
+
+
+def _racing(results: SearchResults) -> Iterator[str]:
+    if not results.given_up:
+        return
+    kind, objective = results.about.get("racing"), results.about.get("objective")
+    how = f", by --racing {kind}" if kind else ""
+    how += f" on {objective}" if objective != str(results.objective) else ""
+    how += ", which may drop the best one" if kind == "test" else ""
+    verb = _are(len(results.given_up))
+    yield f"{_given_up(results)} given up early{how}, and {verb}n't compared."
 
 
 def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
@@ -194,7 +212,8 @@ def _ties(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
 def _power(analysis: Analysis) -> Iterator[str]:
     if analysis.told_apart is None or _kind(analysis) != "tied":
         return
-    setting = f"With {_count(analysis.units, 'fold')} and {len(analysis.trials)} combinations"
+    tried = len(analysis.trials) + len(analysis.results.given_up)
+    setting = f"With {_count(analysis.units, 'fold')} and {tried} combinations"
     if is_accuracy(analysis.results.objective) and analysis.told_apart >= 1:
         yield f"{setting}, no difference at all can be told from noise."
     else:
@@ -260,7 +279,9 @@ def _advice(analysis: Analysis) -> Iterator[str]:
         yield "the same line goes on where it stopped."
     if analysis.best is None:
         return
-    if _kind(analysis) == "tied" or analysis.units < 2:
+    if results.given_up and len(analysis.contenders) == 1:
+        yield "to compare all combinations, run the same line without --racing."
+    elif _kind(analysis) == "tied" or analysis.units < 2:
         yield _better_measurement(results)
     yield from _closer_look(analysis)
     yield from _extensions(analysis)
@@ -291,10 +312,10 @@ def _extensions(analysis: Analysis) -> Iterator[str]:
         if analysis.best is None or analysis.noise is None or effect.share <= analysis.noise:
             continue
         chosen = analysis.best.trial.parameters.get(effect.axis.name)
-        numbers = numbers_of(effect.values)
-        if len(numbers) < max(3, len(effect.values)) or chosen != _best_value(
-            effect, analysis.results
-        ):
+        lost = [t.parameters.get(effect.axis.name) for t in analysis.results.given_up]
+        seen = [value for value in effect.axis.values if value in (*effect.values, *lost)]
+        numbers = numbers_of(seen)
+        if len(numbers) < max(3, len(seen)) or chosen != _best_value(effect, analysis.results):
             continue
         least = 1 if isinstance(chosen, int) else 0
         if chosen == max(numbers):
@@ -310,6 +331,17 @@ def _best_value(effect: AxisEffect, results: SearchResults) -> object:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _complete(analysis: Analysis) -> str:
+    """Before what is compared, where some aren't."""
+    return "complete " if analysis.results.given_up else ""
+
+
+def _given_up(results: SearchResults) -> str:
+    count = len(results.given_up)
+    verb = "was" if count == 1 else "were"
+    return f"{count} of {_count(results.total, 'combination')} {verb}"
 
 
 def _are(number: int) -> str:

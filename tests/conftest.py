@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kt_grid import data, space
+from kt_grid.backend import ENVIRONMENT
 from kt_grid.engines.base import Trained
 from kt_grid.executors import Workers
 from kt_grid.store import FoldRecord, SearchStore
 
 # What kt-grid itself sets before it imports TensorFlow, which some tests import first.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for name, value in ENVIRONMENT.items():
+    os.environ.setdefault(name, value)
 
 # A script's background jobs ignore Ctrl-C, and so would the searches that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -78,8 +79,9 @@ def eagerly(monkeypatch):
 def make_search(tmp_path):
     """Write a search's directory by hand, as keras-tuner and kt-grid do.
 
-    `outcomes` has one item per combination, in grid order: the scores of the splits, the reason
-    of a failure, None for a trial that runs, or no item for one that isn't begun. `unmet` are
+    `outcomes` has one item per combination, in grid order: the scores of the splits, a tuple of
+    those before it was given up, the reason of a failure, None for a trial that runs, or no item
+    for one that isn't begun. `unmet` are
     axes whose conditions no combination meets, as search.json has them.
     """
 
@@ -106,7 +108,8 @@ def make_search(tmp_path):
 
 def _write_trial(store, trial_id, values, outcome, objective):
     failed, completed = isinstance(outcome, str), isinstance(outcome, list)
-    scores = outcome if completed else []
+    given_up = isinstance(outcome, tuple)
+    scores = outcome if completed or given_up else []
     for split, score in enumerate(scores):
         record = FoldRecord(split, values, 1, {objective: score}, 10, 0.5 * split, "keras")
         store.write_fold(trial_id, record, None)
@@ -120,7 +123,7 @@ def _write_trial(store, trial_id, values, outcome, objective):
                     "direction": "max",
                     "observations": [{"value": [score], "step": 0}],
                 }
-                for split, score in enumerate(scores)
+                for split, score in enumerate(scores if completed else [])
             }
         },
         "score": float(np.mean(scores)) if completed else None,
@@ -128,6 +131,8 @@ def _write_trial(store, trial_id, values, outcome, objective):
         "status": "COMPLETED" if completed else "FAILED" if failed else "RUNNING",
         "message": f"{outcome}\n\nTraceback" if failed else None,
     }
+    if given_up:
+        state |= {"status": "STOPPED", "message": "given up: too far behind"}
     store.write_trial(trial_id, state)
 
 

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 from kt_grid import backend
+from kt_grid.backend import settle_backend, worker_environment
 
 QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 THREADS = ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]
+NAMES = (*THREADS, "XLA_FLAGS")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def imported(monkeypatch):
         return SimpleNamespace(config=SimpleNamespace(list_logical_devices=list))
 
     monkeypatch.setattr(importlib, "import_module", noisy)
-    for name in (*QUIET, *THREADS):
+    for name in (*QUIET, *NAMES):
         # Set first, so that what is set in the test is taken back after it.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -57,20 +59,54 @@ def test_stderr_is_back_after_an_import_that_fails(monkeypatch, capfd):
     assert capfd.readouterr().err == "after\n"
 
 
-@pytest.mark.parametrize(
-    ("here", "told", "expected"),
-    [
-        pytest.param(3, None, ["3", "3"], id="as set in TensorFlow"),
-        pytest.param(0, "2", ["2", "2"], id="as the environment says"),
-        pytest.param(0, None, ["1", "1"], id="one if nothing was said"),
-    ],
-)
-def test_workers_use_as_many_threads_as_this_process(monkeypatch, here, told, expected):
-    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: here)
-    for name in THREADS:
-        monkeypatch.delenv(name, raising=False)
-        if told:
-            monkeypatch.setenv(name, told)
-    chosen = backend.worker_environment()
-    assert [chosen[name] for name in THREADS] == expected
-    assert {name: chosen[name] for name in QUIET} == QUIET
+@pytest.fixture
+def threads(monkeypatch):
+    """TensorFlow's threads, as they are in a process that hasn't used it yet."""
+    told = {"threads": 0, "used": False}
+
+    def change(number):
+        if told["used"]:
+            raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+        told["threads"] = number
+
+    for name in NAMES:
+        # Set first, so that whatever a test sets is undone.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: told["threads"])
+    monkeypatch.setattr(threading, "set_intra_op_parallelism_threads", change)
+    return told
+
+
+def test_a_training_uses_one_thread_here_and_in_workers(threads):
+    settle_backend()
+    assert threads["threads"] == 1
+    there = worker_environment()
+    assert [there[name] for name in NAMES] == ["1", "1", "--xla_backend_optimization_level=1"]
+
+
+def test_a_number_of_threads_that_was_told_holds_everywhere(threads, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    settle_backend()
+    assert threads["threads"] == 0
+    assert worker_environment()["TF_NUM_INTRAOP_THREADS"] == "3"
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    threads["threads"] = 5
+    settle_backend()
+    assert worker_environment()["TF_NUM_INTRAOP_THREADS"] == "5"
+
+
+def test_workers_do_as_a_process_that_used_tensorflow_before(threads):
+    threads["used"] = True
+    settle_backend()
+    there = worker_environment()
+    assert (there["TF_NUM_INTRAOP_THREADS"], there["XLA_FLAGS"]) == ("0", "")
+
+
+def test_tensorflow_says_so_once_it_is_used():
+    """What the tests above rely on."""
+    tf.constant(1)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    with pytest.raises(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads + 1)

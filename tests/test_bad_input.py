@@ -200,12 +200,16 @@ OPTIONS = (
     "objective",
     "engine",
     "keep",
+    "racing",
     "target",
     "data",
 )
 numbers = st.integers(-5, 12).map(str) | st.sampled_from(
     ["0.5", "1.0", "1e9", "nan", "inf", "-inf", "99999999999999999999", "1" * 5000, "0x10", "٣"]
 )
+
+
+COUNTS = {"folds": "3", "repeats": "1"}
 
 
 @settings(max_examples=2 * EXAMPLES)
@@ -219,10 +223,9 @@ def test_any_option(options):
     words = [f"--{name}={value}" for name, value in options.items()]
     ended = call("run", "neurons", "--dry-run", *words)
     if ended.status == 0:
-        folds, repeats = (
-            Decimal(options.get(name, n)) for name, n in (("folds", 3), ("repeats", 1))
-        )
-        fits = 7 * int(folds * repeats)
+        # typer takes 1.0 for a whole number too.
+        passes = [int(Decimal(options.get(name, usual))) for name, usual in COUNTS.items()]
+        fits = 7 * math.prod(passes)
         assert ended.stdout.endswith(f"7 trials, {fits} fits\n")
 
 

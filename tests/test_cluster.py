@@ -5,7 +5,6 @@ import sys
 from concurrent.futures import CancelledError, Future
 from types import SimpleNamespace
 
-import cloudpickle
 import pytest
 
 from kt_grid import cluster
@@ -135,23 +134,19 @@ def test_leaving_ends_the_processes_of_this_search(met):
 
 
 def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
+    def pid(_):
+        return os.getpid()
+
     parcels = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
     pids = []
-    # The process can't import this module.
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     try:
         for parcel in parcels:
             assert cluster._call(parcel, pow, (2,), {}) == 9
-            pids += [cluster._call(parcel, _pid, (), {}) for _ in range(2)]
+            pids += [cluster._call(parcel, pid, (), {}) for _ in range(2)]
             assert [*cluster._open] == [parcel.key]
     finally:
-        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
         for parcel in parcels:
             cluster._close(parcel.key)
     assert pids[0] == pids[1] != pids[2] == pids[3]
     assert os.getpid() not in pids
     assert cluster._open == {}
-
-
-def _pid(context):
-    return os.getpid()

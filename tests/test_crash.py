@@ -112,6 +112,34 @@ def test_a_search_survives_a_kill_at_every_moment(search, tmp_path, options, eve
     assert len({tuple(files) for files in folders.values()}) == 1
 
 
+def test_a_race_survives_a_kill_at_every_moment(search, tmp_path):
+    race = {
+        "keep": "best",
+        "racing": "bound",
+        "objective": "val_accuracy",
+        "cv": 4,
+        "grid": {"units": [6, 9, 11, 13]},
+    }
+    tuner, whole, moments = search(name="whole", **race)
+    assert len(tuner.search_results().given_up) > 1
+    left = _contents(tuner.store.root)
+    for last in range(1, moments + 1, 3):
+        name = f"parts{last}"
+        _, first, _ = search(last, name, **race)
+        tuner, rest, _ = search(None, name, **race)
+        assert _contents(tuner.store.root) == left, last
+        assert len(first.trained) + len(rest.trained) <= len(whole.trained) + 1, last
+
+
+def _contents(folder):
+    """Everything but keras-tuner's own order of trials."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("oracle.json", "lock.json")
+    }
+
+
 def test_overwriting_survives_a_kill_at_every_moment(search, tmp_path):
     tuner, _, _ = search(name="whole", seed=8)
     whole = tuner.search_results()

@@ -23,9 +23,10 @@ OPTIONS = {
     "run": (
         "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
         "--seed --data --target --objective --sample --engine "
+        "--sample-weight --class-weight --early-stopping --validation-split "
         "--separator --header --no-header --encoding --encode --missing "
         "--workers --scheduler --trial-timeout --directory --overwrite --keep --no-refit --zoom "
-        "--train-scores --keep-predictions "
+        "--train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
     "report": "--format --output --objective --pooled --published --directory",

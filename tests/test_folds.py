@@ -299,3 +299,14 @@ class TestRepeated:
         assert folds.count_repeats(folds.Repeated(folds.KFold(3), 2)) == 2
         assert folds.count_repeats(repeated) == 4
         assert folds.count_repeats(folds.KFold(3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("cv", "follows"),
+    [
+        pytest.param(splitters.KFold(3), False, id="folds"),
+        pytest.param(splitters.TimeSeriesSplit(3), True, id="time series"),
+    ],
+)
+def test_splits_follow_time_where_all_that_is_held_out_comes_after(cv, follows):
+    assert folds.follow_time(folds.make_splits(cv, 12)) is follows

@@ -10,7 +10,7 @@ from kt_grid.hparams import write_hparams
 from kt_grid.results import read_results
 
 GRID = {"on": [False, True], "kind": ["a", "b"], "rate": [0.1, 1]}
-SCORES = [[0.5, 0.6, 0.7], [0.4, 0.5, 0.6], "bad", None]
+SCORES = [[0.5, 0.6, 0.7], [0.4, 0.5, 0.6], "bad", None, (0.25, 0.125)]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_every_trial_is_a_session(analysis, tmp_path):
         assert start.hparams["rate"].number_value == chosen["rate"]
     assert [*found.values()] == [
         *(api_pb2.STATUS_SUCCESS, api_pb2.STATUS_SUCCESS),
-        *(api_pb2.STATUS_FAILURE, api_pb2.STATUS_RUNNING),
+        *(api_pb2.STATUS_FAILURE, api_pb2.STATUS_RUNNING, api_pb2.STATUS_UNKNOWN),
     ]
 
 
@@ -91,7 +91,7 @@ def test_the_same_search_gives_the_same_bytes(analysis, tmp_path):
         for name in ("one", "two")
     )
     assert one == two
-    assert len(one) == 5
+    assert len(one) == 6
 
 
 def test_what_was_there_before_goes_but_nothing_else(analysis, make_search, tmp_path):

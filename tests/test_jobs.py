@@ -8,6 +8,7 @@ import threading
 from types import SimpleNamespace
 
 import cloudpickle
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -142,3 +143,15 @@ for name in ("function", "subclass"):
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "function 18\nsubclass 18\n"), done.stderr
+
+
+def test_workers_have_the_precision_of_whoever_sends_them_work():
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        packed = context(Scored()).pack().packed
+        keras.config.set_dtype_policy("float32")
+        open_context(packed)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -99,3 +99,8 @@ def test_a_search_tells_it_once_and_goes_on(tmp_path):
     tuner.search(STANDARD, Y)
     assert len(told.notes) == 1
     assert [t.status for t in tuner.search_results().trials] == ["COMPLETED"]
+
+
+def test_callbacks_may_watch_rows_that_are_held_back_for_them():
+    fit = FitArguments(callbacks=(keras.callbacks.EarlyStopping(),), validation_split=0.2)
+    assert [*find_leaks(Arrays(RAW, Y), fit, Plain())] == []

@@ -1,5 +1,7 @@
 """The models that a search keeps."""
 
+import dataclasses
+
 import keras
 import keras_tuner
 import numpy as np
@@ -63,3 +65,14 @@ def test_unbuilt_models_need_rows_to_be_loaded(tuner, raises):
     assert isinstance(again.hypermodel, keras_tuner.HyperModel)
     with raises(PredictionError, "keras.Input"):
         again.get_best_models(1)
+
+
+def test_a_trial_that_was_not_the_best_of_fewer_folds_has_not_all_weights(tuner, raises):
+    trial = tuner.oracle.get_best_trials(1)[0]
+    whole = tuner.store.read_fold(trial.trial_id, 0)
+    tuner.store.write_fold(trial.trial_id, dataclasses.replace(whole, weights=""), None)
+    try:
+        with raises(PredictionError, "of all folds", "keep='all'"):
+            tuner.load_fold_models(trial)
+    finally:
+        tuner.store.write_fold(trial.trial_id, whole, None)

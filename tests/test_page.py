@@ -226,3 +226,13 @@ def test_in_a_browser(page_of, browse, width):
     assert (told["sorts"], told["fits"], told["seen"]) == ("descending", True, True)
     assert told["fetched"] == []
     assert logged == []
+
+
+def test_what_was_given_up_shows_its_folds_and_why(make_search):
+    store = make_search({"n": [1, 2]}, [[0.5, 0.5, 0.75], (0.25, 0.125)], racing="bound")
+    shown = render(read_results(store), "html")
+    (row,) = re.findall(r'<tr class="worse">.*?</tr>', shown)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+    told = [cell for cell in cells if cell.startswith(("given", "0."))]
+    assert told == ["given up", "0.250000", "0.125000", "given up: too far behind"]
+    assert "2 of 2 combinations, finished" in shown

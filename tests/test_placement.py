@@ -39,6 +39,9 @@ def test_trials_begin_here_unless_told_otherwise(options, here):
         ({"timeout": 0.0}, ["timeout", "0"]),
         ({"timeout": float("nan")}, ["timeout", "nan"]),
         ({"workers": 2, "scheduler": "tcp://h:1"}, ["both", "tcp://h:1"]),
+        ({"workers": 2, "racing": True}, ["one process with --racing", "2 workers"]),
+        ({"scheduler": "tcp://h:1", "racing": True}, ["--racing", "the scheduler tcp://h:1"]),
+        ({"timeout": 5.0, "racing": True}, ["--racing", "a trial timeout of 5 s"]),
     ],
     ids=str,
 )
@@ -63,6 +66,15 @@ def test_trials_move_when_it_is_worth_while(clock, seconds, left, compiled, move
     clock[0] += seconds
     assert place.should_move(left, compiled) is moves
     assert not moves or not place.should_move(left, compiled)
+
+
+@pytest.mark.parametrize("workers", [1, "auto"])
+def test_a_race_never_moves(clock, workers):
+    place = Placement(workers, racing=True)
+    assert place.begins_here
+    place.begin()
+    clock[0] += 1000
+    assert not place.should_move(1000, 200)
 
 
 def test_one_worker_moves_for_memory_only(clock):

@@ -333,3 +333,33 @@ def test_axes_that_do_not_count_are_empty(make_search):
 def test_unknown_format(read, raises):
     with raises(UsageError, "--format", "text, table, markdown, csv, json", "xml"):
         report.render(read(), "xml")
+
+
+def test_what_was_given_up_is_marked_in_every_form(read):
+    grid = {"units": [1, 2, 3]}
+    results = read(grid, [[0.25, 0.5, 0.75], (0.125, 0.25), (0.25,)], racing="bound")
+    assert report.render(results) == (
+        "Best: 0.500000 using {'units': 1}\n"
+        "0.500000 (0.204124) with: {'units': 1}\n"
+        "nan (nan) with: {'units': 2}  given up after 2 of 3 folds\n"
+        "nan (nan) with: {'units': 3}  given up after 1 of 3 folds\n"
+    )
+    table = report.render(results, "table")
+    assert re.search(r"^given up +2 +0\.125000  0\.250000 +$", table, re.MULTILINE)
+    assert (
+        "2 of 3 combinations were given up early, by --racing bound, and aren't compared.\n"
+        in table
+    )
+    _, _, third = csv.DictReader(io.StringIO(report.render(results, "csv")))
+    shown = [third[f"split{i}_test_score"] for i in range(3)]
+    assert (third["status"], third["mean_test_score"], shown) == ("STOPPED", "", ["0.25", "", ""])
+    _, second, _ = json.loads(report.render(results, "json"))["trials"]
+    assert (second["status"], second["scores"], second["rank"]) == ("STOPPED", [], None)
+    assert second["partial_scores"] == [0.125, 0.25, None]
+    assert second["reason"] == "given up: too far behind"
+
+
+def test_nothing_is_said_of_a_race_where_there_was_none(read):
+    for style in ("text", "table", "markdown", "csv", "json", "html"):
+        shown = report.render(read(), style)
+        assert not [word for word in ("given up", "partial_scores", "racing") if word in shown]

@@ -1,6 +1,7 @@
 """A directory becomes results: scores, means, ranks and what is missing."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -279,3 +280,51 @@ def test_a_write_between_two_looks_is_no_damage(make_search, monkeypatch):
 
     monkeypatch.setattr(SearchStore, "read_fold", late)
     assert read_results(store).damage == ()
+
+
+OUTCOMES = [[0.5, 0.75, 1.0], (0.25,), "bad", (0.5, 0.25)]
+
+
+def test_what_was_given_up_shows_its_scores_without_a_mean_or_a_rank(make_search):
+    results = read_results(make_search(GRID, OUTCOMES))
+    _, first, _, second = results.trials
+    assert results.given_up == [first, second]
+    assert (results.finished, results.complete) == (4, True)
+    assert (first.status, first.standing, first.reason) == (
+        *("STOPPED", "given up"),
+        "given up: too far behind",
+    )
+    for trial, partial in ((first, (0.25, None, None)), (second, (0.5, 0.25, None))):
+        assert trial.partial_scores == trial.fold_scores(3) == partial
+        assert trial.first_scores == [score for score in partial if score is not None]
+        assert (trial.scores, trial.mean, trial.std, trial.rank) == ((), None, None, None)
+        assert (trial.fit_seconds, trial.steps) == (None, None)
+    assert [trial.rank for trial in results.trials] == [1, None, None, None]
+    frame = results.to_frame()
+    shown = frame[[f"split{i}_test_score" for i in range(3)]].to_numpy()
+    np.testing.assert_array_equal(
+        shown[[1, 3]], [[0.25, math.nan, math.nan], [0.5, 0.25, math.nan]]
+    )
+    assert frame["mean_test_score"].isna().tolist() == [False, True, True, True]
+
+
+def test_what_was_given_up_shows_another_metric_too(make_search):
+    store = make_search(GRID, OUTCOMES)
+    for trial_id in store.trial_ids():
+        for record in store.read_folds(trial_id):
+            scores = {**record.scores, "val_loss": 1 - record.scores["val_accuracy"]}
+            store.write_fold(trial_id, replace(record, scores=scores), None)
+    results = read_results(store, "val_loss")
+    assert [trial.partial_scores for trial in results.given_up] == [
+        (0.75, None, None),
+        (0.5, 0.75, None),
+    ]
+
+
+def test_a_damaged_record_of_what_was_given_up_is_named(make_search):
+    store = make_search(GRID, OUTCOMES)
+    store.fold_file("0003", 0).write_text("{")
+    results = read_results(store)
+    assert results.damage == ("trial_0003/fold_0.json is damaged",)
+    assert results.given_up[1].partial_scores == (None, 0.25, None)
+    assert results.given_up[1].first_scores == []

@@ -9,10 +9,11 @@ from keras_tuner.engine.trial import Trial
 
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Trained
-from kt_grid.errors import EngineError, StoreError
+from kt_grid.errors import EngineError, StoreError, UsageError
 from kt_grid.folds import KFold, make_splits
 from kt_grid.objective import Objective
 from kt_grid.observer import Silent
+from kt_grid.racing import GivenUp
 from kt_grid.runner import TrialRunner
 from kt_grid.seeds import derive_seed
 from kt_grid.store import SearchStore
@@ -281,3 +282,80 @@ def test_notes_describe_the_splits(make_runner):
         "fresh_folds": True,
         "baseline": pytest.approx([1 / 3, 1 / 3, 1 / 2]),
     }
+
+
+def judge(*reasons):
+    """Gives one reason after the other, and notes the scores that it is asked about."""
+    left, asked = list(reasons), []
+
+    def says(scores):
+        asked.append(scores)
+        return left.pop(0)
+
+    return says, asked
+
+
+def test_a_trial_is_given_up_after_a_fold_and_the_engine_ends(make_runner, trial):
+    class Closing(FakeEngine):
+        closed = False
+
+        def run(self, trainings):
+            try:
+                yield from super().run(trainings)
+            finally:
+                self.closed = True
+
+    engine = Closing()
+    says, asked = judge("", "", "too far behind")
+    with pytest.raises(GivenUp, match=r"^given up after 2 of 3 folds: too far behind$") as caught:
+        make_runner(engine).run(trial, judge=says)
+    # The traceback still holds the loop, so that nobody else can have closed it.
+    assert caught.tb is not None
+    assert engine.closed
+    assert engine.trained == [0, 1]
+    assert asked == [[], SCORES[:1], SCORES[:2]]
+
+
+def test_a_trial_is_judged_by_its_records_before_anything_is_trained(make_runner, trial):
+    with pytest.raises(GivenUp):
+        make_runner(FakeEngine()).run(trial, judge=judge("", "", "too far behind")[0])
+    again = FakeEngine()
+    says, asked = judge("still too far behind")
+    with pytest.raises(GivenUp, match="after 2 of 3 folds: still too far behind"):
+        make_runner(again).run(trial, judge=says)
+    assert (again.trained, asked) == ([], [SCORES[:2]])
+    assert make_runner(again).run(trial)["val_accuracy"] == pytest.approx(np.mean(SCORES))
+    assert again.trained == [2]
+
+
+def test_a_trial_is_judged_by_the_folds_before_the_first_gap(make_runner, trial, tmp_path):
+    make_runner(FakeEngine()).run(trial)
+    (tmp_path / "search" / "trial_0000" / "fold_1.json").unlink()
+    says, asked = judge("", "")
+    make_runner(FakeEngine()).run(trial, judge=says)
+    assert asked == [SCORES[:1], SCORES]
+
+
+def test_a_fault_of_the_race_ends_the_search_and_not_only_the_trial(make_runner, trial):
+    def says(scores):
+        raise UsageError("Expected a bound. Received: 87.5")
+
+    with pytest.raises(keras_tuner.errors.FatalRuntimeError, match=r"87\.5") as caught:
+        make_runner(FakeEngine()).run(trial, judge=says)
+    assert isinstance(caught.value.__cause__, UsageError)
+
+
+def test_a_refit_trains_the_median_of_the_epochs_that_the_folds_kept(make_runner, trial):
+    class Stopping(FakeEngine):
+        def run(self, trainings):
+            for trained in super().run(trainings):
+                yield dataclasses.replace(trained, epochs=[2, 5, 3, 4][trained.split])
+
+    engine = Stopping()
+    runner = make_runner(engine, fit=FitArguments(epochs=2, early_stopping=1))
+    runner.run(trial)
+    runner.refit(trial)
+    assert (engine.fits[-1].epochs, engine.fits[-1].watching) == (3, {})
+    again = Stopping()
+    make_runner(again, fit=runner.fit).run(trial)
+    assert again.trained == []

@@ -10,13 +10,17 @@ import pytest
 
 from kt_grid.errors import DataError, GridError, MismatchError, ObjectiveError, UsageError
 from kt_grid.experiments import REGISTRY, Experiment
+from kt_grid.files import read_sealed, write_sealed
 from kt_grid.folds import make_splits, splits_digest
 from kt_grid.held_out import read_predictions
 from kt_grid.objective import Score
 from kt_grid.observer import Silent
+from kt_grid.plans import plan
 from kt_grid.report import render
 from kt_grid.results import read_results
-from kt_grid.search import Options, plan, run
+from kt_grid.search import run
+from kt_grid.settings import Options
+from kt_grid.space import make_axes
 from kt_grid.tuner import CrossValidationTuner
 
 
@@ -31,6 +35,9 @@ class Cheap(keras_tuner.HyperModel):
     def fit(self, hp, model, x, y, **kwargs):
         model.optimizer.build(model.trainable_variables)
         return float(abs(model.get_weights()[0]).mean())
+
+
+WEIGHTS = np.tile([0.5, 2.0, 1.0], 10).astype(np.float32)
 
 
 class Counted(Silent):
@@ -554,3 +561,139 @@ def test_predictions_are_kept_for_every_held_out_row(judged):
         (same,) = [t for t in scores.trials if t.trial_id == trial.trial_id]
         spreads = [np.ptp(kept.y_pred[i : i + 8]) for i in (0, 8, 16)]
         assert same.scores == pytest.approx(spreads)
+
+
+UNITS = {"units": (2, 3, 5, 6, 7, 8, 9, 10)}
+RACED = {"objective": "max:val_accuracy", "grid": UNITS, "folds": 4, "refit": False}
+
+
+class Fair(Cheap):
+    """Scores that lie between 0 and 1, one of its own for every combination and fold."""
+
+    def fit(self, hp, model, x, y, **kwargs):
+        model.optimizer.build(model.trainable_variables)
+        return {"val_accuracy": abs(float(model.get_weights()[0][0, 0])) % 1}
+
+
+def test_a_raced_search_is_finished_as_long_as_its_race_is_the_same(planned):
+    def make(**options):
+        return planned(Fair(), **{**RACED, "racing": "bound", **options})
+
+    results = run(make())
+    assert results.complete
+    assert results.given_up
+    assert make().finished() == results
+    assert make(racing=None).finished() is None
+    assert make(racing="test").finished() is None
+    assert results.about["command"].endswith("--racing bound")
+    counted = Counted()
+    whole = run(make(racing=None), counted)
+    assert counted.folds == sum(t.partial_scores.count(None) for t in results.given_up)
+    assert not whole.given_up
+    assert whole.best.parameters == results.best.parameters
+    assert make().finished() == whole
+
+
+def test_a_raced_search_is_not_finished_where_a_rival_is_missing(planned):
+    """As where a search for a smaller grid was killed before it looked at its trials."""
+    made = planned(Fair(), **RACED, racing="bound")
+    results = run(made)
+    entry = read_sealed(made.store.root / "search.json")
+    kept = [t for t in results.trials if t.status == "STOPPED"]
+    units = tuple(trial.parameters["units"] for trial in kept)
+    smaller = planned(Fair(), **{**RACED, "grid": {"units": units}}, racing="bound")
+    entry |= {"asked": {"units": list(units)}}
+    entry["grid"] = [axis.to_json() for axis in make_axes({"units": units})]
+    write_sealed(made.store.root / "search.json", entry)
+    assert read_results(made.store).complete
+    assert smaller.finished() is None
+    assert run(smaller).completed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"racing": "fast"}, ["bound or test", "'fast'"], id="word"),
+        pytest.param({"racing": "bound"}, ["bounded objective", "val_score"], id="unbounded"),
+        pytest.param({"racing": "test", "workers": 2}, ["one process", "2 workers"], id="workers"),
+    ],
+)
+def test_a_race_that_cannot_be_meant_is_refused_by_the_plan(planned, raises, options, words):
+    with raises(UsageError, "--racing", *words):
+        planned(objective="max:val_score", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        pytest.param({"sample_weight": "weight"}, {"sample_weight": WEIGHTS}, id="rows"),
+        pytest.param({"class_weight": ("yes=3",)}, {"class_weight": {1: 3.0}}, id="classes"),
+    ],
+)
+def test_weights_and_early_stopping_reach_the_training(tmp_path, planned, options, arguments):
+    """The same figures as from Python, with the same arrays."""
+    rows = np.random.RandomState(1).uniform(-1, 1, (30, 3)).round(3)
+    names = np.where(rows[:, 0] > 0, "yes", "no")
+    lines = [f"{a},{w},{b},{n}" for (a, b, _), w, n in zip(rows, WEIGHTS, names, strict=True)]
+    (tmp_path / "w.csv").write_text("\n".join(["a,weight,b,class", *lines, ""]), encoding="utf-8")
+
+    def build(hp):
+        model = keras.Sequential([keras.layers.Dense(1, "sigmoid")])
+        model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+        hp.Choice("nothing", [1])
+        return model
+
+    made = planned(
+        build,
+        data=tmp_path / "w.csv",
+        target="class",
+        early_stopping=2,
+        validation_split=0.3,
+        grid={"epochs": (30,)},
+        **options,
+    )
+    ours = run(made)
+    tuner = CrossValidationTuner(
+        build, made.objective, grid={"epochs": (30,)}, directory=tmp_path / "py", engine="keras"
+    )
+    columns = {"a": rows[:, 0], "weight": WEIGHTS, "b": rows[:, 1]}
+    assert {*columns} - {*made.dataset.features} == {*options.values()} & {"weight"}
+    tuner.search(
+        np.column_stack([columns[name] for name in made.dataset.features]).astype(np.float32),
+        (names == "yes").astype(np.float32),
+        batch_size=10,
+        early_stopping=2,
+        validation_split=0.3,
+        **arguments,
+    )
+    assert ours.complete
+    assert not ours.failed
+    (theirs,) = tuner.search_results().trials
+    assert ours.trials[0].scores == theirs.scores
+    records = [json.loads(made.store.fold_file("0000", n).read_text()) for n in range(3)]
+    assert any(record["epochs"] < 30 for record in records)
+    assert run(made).trials == ours.trials
+
+
+def test_an_experiment_says_how_it_trains(planned):
+    stopping = keras.callbacks.EarlyStopping(monitor="loss", patience=1)
+    fit = {"class_weight": {0: 2.0}, "callbacks": [stopping]}
+    made = plan(Experiment("own", build_nothing, fit=fit), planned().options)
+    assert made.fit.class_weight == {0: 2.0}
+    assert made.fit.callbacks == (stopping,)
+
+
+def build_nothing(hp):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(hp.Choice("units", [1]))])
+    model.compile(loss="mse")
+    return model
+
+
+def test_weights_of_rows_and_of_classes_exclude_each_other(planned, raises):
+    with raises(UsageError, "--sample-weight or --class-weight"):
+        planned(sample_weight="a", class_weight=("1=2",))
+
+
+def test_a_fit_of_ones_own_stops_by_itself(planned, raises):
+    with raises(UsageError, "early_stopping=3", "inside fit"):
+        planned(early_stopping=3)

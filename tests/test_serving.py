@@ -1,5 +1,6 @@
 """A worker process at the other end of its pipes."""
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -9,6 +10,13 @@ import cloudpickle
 import pytest
 
 from kt_grid.serving import Raised, Shared
+
+
+class Unreadable:
+    """Can be sent, but not read: it refers to a module that isn't there."""
+
+    def __reduce__(self):
+        return importlib.import_module, ("nowhere",)
 
 
 class Line:
@@ -52,6 +60,7 @@ def test_what_fails_is_an_answer_and_the_next_call_is_heard(line):
     assert line.send((divmod, (0,), {})).message.startswith("ZeroDivisionError: ")
     locked = line.send((lambda _: threading.Lock(), (), {}))
     assert "cannot pickle" in locked.message
+    assert "nowhere" in line.send((Unreadable(), (), {})).message
     assert line.send((max, (1,), {})) == 4
 
 

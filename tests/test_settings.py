@@ -25,6 +25,15 @@ from kt_grid.settings import Options, command
             id="quoted",
         ),
         pytest.param(
+            {"racing": "bound"}, "kt-grid run neurons --racing bound", id="which folds are trained"
+        ),
+        pytest.param(
+            {"sample_weight": "w", "class_weight": ("yes=2", "no=1"), "early_stopping": 5},
+            "kt-grid run neurons --sample-weight w --early-stopping 5 --class-weight yes=2 "
+            "--class-weight no=1",
+            id="training",
+        ),
+        pytest.param(
             {
                 "reading": Reading(
                     "\t", False, "latin-1", {"sex": "one-hot", "": "drop"}, missing="keep"

@@ -88,6 +88,16 @@ def test_correction_for_the_choice(p, corrected):
     assert correct_for_choice(np.array(p)) == pytest.approx(corrected)
 
 
+def test_those_that_were_given_up_could_have_been_the_best_too():
+    """Two more trials that are never told apart: pairs of six trials, then of five, of four."""
+    p = np.array([0.001, 0.004, 0.002])
+    assert correct_for_choice(p, further=2) == pytest.approx([0.015, 0.024, 0.020])
+    assert correct_for_choice(p, 2) == pytest.approx(correct_for_choice(np.append(p, [1, 1]))[:3])
+    units = np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 1.0]])
+    (single,) = corrected_t_test((units[1] - units[0])[None], 0.5).p
+    assert compare_with_best(units, 0.5, further=1) == pytest.approx([min(1, 3 * single), 1.0])
+
+
 def test_comparison_with_the_best():
     units = np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 1.0], [0.9, 0.8, 1.0], [0.8, 0.85, 0.9]])
     p = compare_with_best(units, ratio=0.5)

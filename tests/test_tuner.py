@@ -244,7 +244,7 @@ def test_a_failed_trial_is_never_among_the_best(tmp_path, capsys):
     shown = capsys.readouterr().out
     for trial in tuner.search_results().trials:
         assert (f"Trial {trial.trial_id} summary" in shown) == (trial.status == "COMPLETED")
-    with pytest.raises(PredictionError, match="Expected the weights of trial 0000"):
+    with pytest.raises(PredictionError, match="Expected the weights of all folds of trial 0000"):
         tuner.load_model(tuner.oracle.trials["0000"])
 
 

@@ -1,5 +1,8 @@
 """The words: what is said of searches of every kind, and never more than noise allows."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -220,3 +223,65 @@ def test_a_closer_look_once_the_choice_is_narrow(verdict_on):
     assert advice == ("look closer, with --zoom: n=7,9,11.",)
     tied = [around(0.9, seed=i) for i in range(5)]
     assert "--zoom" not in " ".join(verdict_on(tied, {"n": [1, 5, 9, 13, 17]}, **TEN).advice)
+
+
+def test_no_winner_is_named_beside_what_was_given_up(verdict_on):
+    scores = [around(0.5), around(0.9, seed=1), (0.6, 0.6)]
+    assert verdict_on([*scores[:2], around(0.6, seed=2)], **TEN).kind == "winner"
+    verdict = verdict_on(scores, **TEN, racing="bound")
+    assert verdict.kind == "tied"
+    assert verdict.headline == (
+        "No winner can be named: n=2 has the best mean, 0.8990, and noise doesn't explain any "
+        "complete other's distance, but 1 of 3 combinations was given up."
+    )
+    assert verdict.advice == ("to compare all combinations, run the same line without --racing.",)
+
+
+@pytest.mark.parametrize(
+    ("about", "finding"),
+    [
+        pytest.param({"racing": "bound"}, ", by --racing bound, and aren't compared.", id="bound"),
+        pytest.param(
+            {"racing": "test"},
+            ", by --racing test, which may drop the best one, and aren't compared.",
+            id="test",
+        ),
+        pytest.param({}, ", and aren't compared.", id="a later run has no race"),
+    ],
+)
+def test_what_was_given_up_is_told(verdict_on, about, finding):
+    scores = [around(0.9), around(0.9, seed=1), (0.6, 0.6), (0.1,)]
+    verdict = verdict_on(scores, **TEN, **about)
+    assert f"2 of 4 combinations were given up early{finding}" in verdict.findings
+    assert verdict.headline.endswith("but can't be told from the other complete one.")
+
+
+def test_what_was_given_up_counts_among_those_that_were_tried(verdict_on):
+    scores = [around(0.9, 10, 0.05), around(0.85, 10, 0.05, seed=1)]
+    few, many = (verdict_on([*scores, *[(0.1,)] * n], **TEN) for n in (1, 8))
+    needed = [
+        float(re.search(r"With 10 folds and \d+ combinations, .*? about ([\d.]+)", " ".join(f))[1])
+        for f in (few.findings, many.findings)
+    ]
+    assert needed[0] < needed[1]
+
+
+def test_another_metric_than_that_of_the_race(make_search):
+    store = make_search({"n": [1, 2, 3]}, [around(0.9), (0.5,), around(0.9, seed=1)], **TEN)
+    for trial_id in store.trial_ids():
+        for record in store.read_folds(trial_id):
+            scores = {**record.scores, "val_loss": 1 - record.scores["val_accuracy"]}
+            store.write_fold(trial_id, replace(record, scores=scores), None)
+    findings = judge(analyse(read_results(store, "val_loss"))).findings
+    assert (
+        "1 of 3 combinations was given up early on max:val_accuracy, and isn't compared."
+        in findings
+    )
+
+
+def test_the_end_of_an_axis_is_not_where_the_rest_was_given_up(verdict_on):
+    rising = [around(0.2 + 0.1 * n, spread=0.001, seed=n) for n in range(4)]
+    advice = "the best is at the end of n; try values above 4."
+    assert advice in verdict_on(rising, **TEN).advice
+    assert advice in verdict_on([(0.1,), *rising], {"n": [0, 1, 2, 3, 4]}, **TEN).advice
+    assert advice not in verdict_on([*rising, (0.1,)], {"n": [1, 2, 3, 4, 5]}, **TEN).advice

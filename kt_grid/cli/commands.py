@@ -20,12 +20,12 @@ from kt_grid.files import write_output
 from kt_grid.hparams import write_hparams
 from kt_grid.observer import Observer, Silent
 from kt_grid.overview import render_several
+from kt_grid.plans import Plan, plan
 from kt_grid.pooled import pooled_report
 from kt_grid.prediction import predict_file
 from kt_grid.published import Published, published_results
 from kt_grid.report import render, render_verdict
 from kt_grid.results import SearchResults, read_results
-from kt_grid.search import Plan, plan
 from kt_grid.search import run as run_search
 from kt_grid.search import zoom as zoom_into
 from kt_grid.settings import Options
@@ -107,6 +107,10 @@ def run(
     missing: opt.Missing = "refuse",
     objective: opt.ObjectiveWord = None,
     sample: opt.Sample = 1.0,
+    sample_weight: opt.SampleWeight = None,
+    class_weight: opt.ClassWeight = None,
+    early_stopping: opt.EarlyStopping = None,
+    validation_split: opt.ValidationSplit = None,
     engine: opt.EngineName = "auto",
     workers: opt.Workers = "auto",
     scheduler: opt.Scheduler = None,
@@ -118,6 +122,7 @@ def run(
     zoom: opt.Zoom = False,
     train_scores: opt.TrainScores = False,
     keep_predictions: opt.KeepPredictions = False,
+    racing: opt.Racing = None,
     dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -141,6 +146,10 @@ def run(
             parse_separator(separator), header, encoding, parse_encode(encode or []), missing
         ),
         sample=sample,
+        sample_weight=sample_weight,
+        class_weight=tuple(class_weight or ()),
+        early_stopping=early_stopping,
+        validation_split=validation_split,
         objective=objective,
         engine=engine,
         workers=workers,
@@ -152,6 +161,7 @@ def run(
         refit=not no_refit,
         train_scores=train_scores,
         keep_predictions=keep_predictions,
+        racing=racing,
         words=tuple(grid or ()),
     )
     plans = [
@@ -270,8 +280,7 @@ def _write_hparams(searches: list[SearchResults], output: Path | None) -> None:
 
 def _tell_unfinished(results: SearchResults) -> None:
     if not results.complete:
-        done = len(results.completed) + len(results.failed)
-        complain(f"{results.experiment}: {done} of {results.total} trials are finished")
+        complain(f"{results.experiment}: {results.finished} of {results.total} trials are finished")
     for damage in results.damage:
         complain(damage)
     if results.damage:

@@ -141,6 +141,41 @@ KeepPredictions = Annotated[
     bool,
     typer.Option("--keep-predictions", help="Keep every fold's predictions for its held-out rows."),
 ]
+Racing = Annotated[
+    str | None,
+    typer.Option(
+        "--racing",
+        metavar="bound|test",
+        help="Give up a trial after some folds: bound, once it can't reach the best mean; or "
+        "test, once it is worse by a test after each fold (p < 0.05, uncorrected: it may drop "
+        "the best one). What is given up isn't ranked.",
+    ),
+]
+SampleWeight = Annotated[
+    str | None,
+    typer.Option("--sample-weight", metavar="COLUMN", help="Weights of the rows; no feature then."),
+]
+ClassWeight = Annotated[
+    list[str] | None,
+    typer.Option("--class-weight", metavar="LABEL=WEIGHT", help="Weight of a class; repeatable."),
+]
+EarlyStopping = Annotated[
+    int | None,
+    typer.Option(
+        "--early-stopping",
+        metavar="N",
+        help="End a training N epochs after its loss on rows held back from the training rows "
+        "was best.",
+    ),
+]
+ValidationSplit = Annotated[
+    float | None,
+    typer.Option(
+        "--validation-split",
+        metavar="SHARE",
+        help="Share of the training rows to hold back; 0.2 with --early-stopping.",
+    ),
+]
 Sample = Annotated[
     float, typer.Option("--sample", metavar="FRACTION", help="Search on a share of the rows.")
 ]

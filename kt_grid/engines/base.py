@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kt_grid.arrays import Arrays, as_feed
-from kt_grid.errors import EngineError
+from kt_grid.errors import EngineError, UsageError
 from kt_grid.folds import Indices
+
+_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Task:
         train: Rows to train on.
         test: Rows to score on; none for the refit.
         seed: Seed of the initial weights, the batch order and the dropout.
+        watch: Rows held back from the training rows to decide when to stop; None for none.
     """
 
     split: int
     train: Indices
     test: Indices | None
     seed: int
+    watch: Indices | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class FitArguments:
         callbacks: Keras callbacks; each training gets copies.
         own: Further arguments, for a HyperModel with a `fit` of its own.
         longest: The most epochs that any trial of the search trains.
+        validation_split: Share of the training rows that is held back from every training, for
+            callbacks to watch, drawn at random; 0.2 where `early_stopping` needs some.
+        early_stopping: Epochs without a better loss on those rows after which a training ends,
+            with the weights of its best epoch; None to train all epochs.
+        in_time: Whether rows follow time, so that the last ones are held back.
     """
 
     epochs: int = 1
@@ -46,24 +55,61 @@ class FitArguments:
     callbacks: tuple[Any, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
     longest: int = 0
+    validation_split: float = 0.0
+    early_stopping: int | None = None
+    in_time: bool = False
+
+    def __post_init__(self) -> None:
+        patience, share = self.early_stopping, self.validation_split
+        if patience is not None and (not isinstance(patience, int) or patience < 1):
+            raise UsageError(
+                f"Expected early stopping after 1 or more epochs. Received: {patience}"
+            )
+        if not 0 <= share < 1:
+            raise UsageError(f"Expected a validation split in [0, 1). Received: {share}")
+        if patience is not None and not share:
+            object.__setattr__(self, "validation_split", _SHARE)
+
+    @property
+    def watching(self) -> dict[str, Any]:
+        """What is held back and why, by argument; nothing if nothing is."""
+        stopping = {"early_stopping": self.early_stopping} if self.early_stopping else {}
+        share = {"validation_split": self.validation_split} if self.validation_split else {}
+        return {**share, **stopping}
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether a training may end before its last epoch."""
+        return self.early_stopping is not None or bool(self.callbacks)
 
     def given(self) -> dict[str, Any]:
         """Return the arguments as `search` takes them."""
-        named = {"epochs": self.epochs, "batch_size": self.batch_size}
+        named = {"epochs": self.epochs, "batch_size": self.batch_size, **self.watching}
         weighted = {"class_weight": self.class_weight} if self.class_weight else {}
         return {**named, **weighted, **self.own, "callbacks": list(self.callbacks)}
 
     def to_json(self) -> dict[str, Any]:
         """Describe the arguments by plain JSON values, those that are not the default."""
         described: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size}
+        described |= self.watching
         if self.class_weight:
             described["class_weight"] = {str(k): v for k, v in self.class_weight.items()}
         if self.callbacks:
-            described["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
+            described["callbacks"] = [_describe(callback) for callback in self.callbacks]
         return {
             **described,
             **{name: repr(v) for name, v in self.own.items() if name not in described},
         }
+
+
+def _describe(callback: Any) -> str:
+    """A callback's class and settings; two that are made alike are described alike."""
+    plain = {
+        name: value
+        for name, value in sorted(vars(callback).items())
+        if value is not None and isinstance(value, bool | int | float | str) and name[0] != "_"
+    }
+    return f"{type(callback).__name__}({', '.join(f'{n}={v!r}' for n, v in plain.items())})"
 
 
 @dataclass(frozen=True)
@@ -74,7 +120,7 @@ class Trained:
         split: The task's split.
         scores: Metrics on the task's test rows, named with `val_`; empty for the refit. Those on
             its training rows, named with `train_`, where they are wanted.
-        epochs: Epochs trained.
+        epochs: Epochs trained, or those after which the weights were best, if it stopped early.
         seconds: Wall time.
         model: The trained model. Good until the engine trains the next task with it.
         engine: What trained it.
@@ -184,8 +230,11 @@ def build_model(
     """
     import keras
 
-    # Names begin anew with each model, so that two builds of one architecture are equal.
+    # Names begin anew with each model, so that two builds of one architecture are equal. The
+    # user's precision would begin anew too.
+    policy = keras.config.dtype_policy()
     keras.utils.clear_session(free_memory=False)
+    keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):

@@ -30,6 +30,8 @@ from kt_grid.engines.design import copy_state, copy_weights, design, generalise,
 from kt_grid.engines.knobs import normalizations, share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
+from kt_grid.engines.stopping import hold_back
+from kt_grid.engines.watching import Best, advance_watching
 from kt_grid.engines.worker import Worker
 from kt_grid.errors import EngineError
 from kt_grid.space import key
@@ -79,6 +81,11 @@ class _Trial:
     fit: FitArguments
     values: str
 
+    @property
+    def weighted(self) -> bool:
+        """Whether the rows' weights count in scores; weights by class don't."""
+        return self.arrays.sample_weight is not None
+
     def model(self, task: Task) -> Any:
         """Build the model that a task trains, adapted to the task's rows."""
         fresh = self.build(task.seed)
@@ -97,7 +104,7 @@ class _Job:
     program: TrainingProgram
     place: str
     start: float
-    course: Future[Course]
+    course: Future[tuple[Course, Best | None]]
 
 
 class Fused:
@@ -138,7 +145,8 @@ class Fused:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
         """
-        hypermodel, arrays, tasks = trainings.hypermodel, trainings.arrays, trainings.tasks
+        hypermodel, arrays, fit = trainings.hypermodel, trainings.arrays, trainings.fit
+        tasks = [hold_back(task, fit, arrays.groups) for task in trainings.tasks]
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         if adapts_itself(hypermodel):
@@ -150,7 +158,8 @@ class Fused:
         with Worker() as worker:
             job = self._begin(worker, trial, tasks[0], self._first_model(trial, tasks[0]))
             if (upcoming := trainings.upcoming) is not None:
-                self._prepare(_make_trial(trainings, upcoming), upcoming.task)
+                first = hold_back(upcoming.task, upcoming.fit, arrays.groups)
+                self._prepare(_make_trial(trainings, upcoming), first)
             for following in [*tasks[1:], None]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
@@ -181,32 +190,35 @@ class Fused:
         """Let the worker train a task; `fresh` is the model that will hold the result."""
         start = time.perf_counter()
         place = f"{task.split} {task.seed} {trial.values}"
-        paused = self._take_up(place, trial.fit)
+        paused = None if trial.fit.watching else self._take_up(place, trial.fit)
         program = paused.program if paused else self._program(fresh, trial, len(task.train))
 
-        def train() -> Course:
+        def train() -> tuple[Course, Best | None]:
             if paused is None:
                 course = program.load(fresh, task.seed, len(task.train))
             else:
                 course = paused.course
                 program.restore(paused.state, fresh)
-            program.advance(course, trial.fit.epochs, task.train, worker.stopped)
-            return course
+            best = advance_watching(
+                program, course, task, trial.fit, weighted=trial.weighted, stopped=worker.stopped
+            )
+            return course, best
 
         return _Job(trial, task, fresh, program, place, start, worker.submit(train))
 
     def _end(self, job: _Job) -> Trained:
         """Wait for a training, score it, and copy its weights out of the program."""
         with _as_unsuitable():
-            course = job.course.result()
+            course, best = job.course.result()
         task, fit, program = job.task, job.trial.fit, job.program
-        if task.test is not None and fit.epochs < fit.longest:
+        if task.test is not None and fit.epochs < fit.longest and not fit.watching:
             self._pause(job.place, _Paused(program, course, program.state()))
         program.finish()
+        if best is not None:
+            best.restore(program.model)
         scores = {}
         if task.test is not None:
-            weighted = job.trial.arrays.sample_weight is not None
-            scores = program.score(task.test, weighted=weighted)
+            scores = program.score(task.test, weighted=job.trial.weighted)
             check_scores(scores)
         if task.test is None:
             # The refit is a model to go on with, so its optimizer's state is kept too.
@@ -214,8 +226,9 @@ class Fused:
         else:
             copy_weights(program.model, job.fresh)
         seconds = time.perf_counter() - job.start
-        taken = fit.epochs * count_steps(len(task.train), fit)
-        return Trained(task.split, scores, fit.epochs, seconds, job.fresh, self.name, steps=taken)
+        taken = course.epochs * count_steps(len(task.train), fit)
+        epochs = best.epochs if best else course.epochs
+        return Trained(task.split, scores, epochs, seconds, job.fresh, self.name, steps=taken)
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
         """Keep the rows in memory as tensors, for as long as they are the same."""

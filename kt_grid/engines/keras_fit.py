@@ -1,6 +1,5 @@
 """The reference engine: plain `model.fit`, fold after fold."""
 
-import copy
 import itertools
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from kt_grid.engines.base import (
 )
 from kt_grid.engines.design import copy_state, is_same_design
 from kt_grid.engines.own_fit import fit_own, overrides_fit
+from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks
 from kt_grid.seeds import epoch_orders
 
 _SCORING_BATCH = 4096
@@ -54,8 +54,9 @@ class KerasFit:
         traced: Any = None
         traced_steps = 0
         own_fit = overrides_fit(hypermodel)
-        for task in trainings.tasks:
+        for given in trainings.tasks:
             start = time.perf_counter()
+            task = given if own_fit else hold_back(given, fit, arrays.groups)
             fresh = build_model(
                 hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
             )
@@ -71,11 +72,12 @@ class KerasFit:
                 model = traced
                 copy_state(fresh, model)
             test = None if task.test is None else arrays.take(task.test)
+            scores, epochs = {}, fit.epochs
             if own_fit:
                 scores = fit_own(hypermodel, hyperparameters, model, train, test, fit)
             else:
-                fit_ordered(model, train, fit, task.seed)
-                scores = {}
+                watched = None if task.watch is None else arrays.take(task.watch)
+                epochs = fit_ordered(model, train, fit, task.seed, watched)
             if test is not None:
                 scores = scores or evaluate(model, test)
                 check_scores(scores)
@@ -85,11 +87,13 @@ class KerasFit:
             optimizer = getattr(model, "optimizer", None)
             taken = 0 if optimizer is None else int(optimizer.iterations)
             yield Trained(
-                task.split, scores, fit.epochs, seconds, model, self.name, steps=taken or None
+                task.split, scores, epochs, seconds, model, self.name, steps=taken or None
             )
 
 
-def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None:
+def fit_ordered(
+    model: Any, train: Arrays, fit: FitArguments, seed: int, watched: Arrays | None = None
+) -> int:
     """Train with `model.fit`, on batches in the order that the seed gives.
 
     Args:
@@ -97,20 +101,28 @@ def fit_ordered(model: Any, train: Arrays, fit: FitArguments, seed: int) -> None
         train: Rows to train on.
         fit: How to train.
         seed: Seed of the batch order.
+        watched: Rows that callbacks may watch.
+
+    Returns:
+        Number of epochs whose weights the model has.
     """
     steps = count_steps(train.rows, fit)
-    if not fit.callbacks:
+    callbacks = make_callbacks(fit)
+    if not callbacks:
         # One call into the graph per epoch: the same steps, without Python between them.
         model.steps_per_execution = steps
-    model.fit(
+    history = model.fit(
         ordered_batches(train, fit, seed),
         epochs=fit.epochs,
         steps_per_epoch=steps,
         class_weight=fit.class_weight,
-        callbacks=copy.deepcopy(list(fit.callbacks)),
+        callbacks=callbacks,
+        validation_data=None if watched is None else as_feed(watched.training_tuple()),
+        validation_batch_size=_SCORING_BATCH,
         shuffle=False,
         verbose=0,
     )
+    return kept_epochs(callbacks, len(history.epoch))
 
 
 def ordered_batches(train: Arrays, fit: FitArguments, seed: int) -> Any:

@@ -17,12 +17,14 @@ from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
 
-_FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks")
+_WATCHING = ("validation_split", "early_stopping")
+_FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks", *_WATCHING)
 
 
 def overrides_fit(hypermodel: Any) -> bool:
     """Tell whether a HyperModel has a `fit` of its own."""
-    return type(hypermodel).fit is not keras_tuner.HyperModel.fit
+    own = getattr(type(hypermodel), "fit", keras_tuner.HyperModel.fit)
+    return own is not keras_tuner.HyperModel.fit
 
 
 def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
@@ -40,7 +42,14 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
     """
     own = {name: value for name, value in given.items() if name not in _FIT_ARGUMENTS}
     if overrides_fit(hypermodel):
-        own |= {name: given[name] for name in FIT_AXES if name in given}
+        passed = (*FIT_AXES, "validation_split")
+        own |= {name: given[name] for name in passed if name in given}
+        if given.get("early_stopping") is not None:
+            raise UsageError(
+                "Expected a HyperModel with a fit of its own to stop early by itself. "
+                f"Received: early_stopping={given['early_stopping']}. Hold out some of the "
+                "training rows inside fit"
+            )
     elif own:
         raise UsageError(
             f"Expected fit arguments out of {', '.join(_FIT_ARGUMENTS)}, sample_weight. "
@@ -52,6 +61,7 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
         class_weight=given.get("class_weight"),
         callbacks=tuple(given.get("callbacks") or ()),
         own=own,
+        **({} if overrides_fit(hypermodel) else {n: given[n] for n in _WATCHING if n in given}),
     )
 
 
@@ -74,6 +84,10 @@ def settle_fit(
         UsageError: If an argument has no meaning here.
     """
     fit = fit_arguments(hypermodel, given)
+    if fit.class_weight and arrays.sample_weight is not None:
+        raise UsageError(
+            "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
+        )
     if not overrides_fit(hypermodel):
         return fit, ()
     space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)

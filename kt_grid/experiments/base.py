@@ -1,6 +1,6 @@
 """What an experiment is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -22,6 +22,8 @@ class Experiment:
         summary: One line that says what is tuned.
         epochs: Epochs, where the grid doesn't say.
         batch_size: Rows per step, where the grid doesn't say.
+        fit: Further arguments of the training: `class_weight`, `callbacks`, `early_stopping`,
+            `validation_split`, and whatever a HyperModel's own `fit` takes.
         objective: What is optimised: a word or a Score; None for what the model compiles,
             accuracy or loss.
         scores: Further scores, computed on the held-out rows of every fold.
@@ -35,6 +37,7 @@ class Experiment:
     summary: str = ""
     epochs: int = 100
     batch_size: int = 10
+    fit: Mapping[str, Any] = field(default_factory=dict)
     objective: str | Score | None = None
     scores: tuple[Score, ...] = ()
     declares: bool = True

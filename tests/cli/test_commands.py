@@ -248,6 +248,22 @@ BAD = {
     "unknown cv": (["run", "neurons", "--cv", "loo"], 2, ["kfold", "'loo'"]),
     "no sample": (["run", "neurons", "--sample", "0"], 2, ["--sample in (0, 1]"]),
     "unknown objective": (["run", "neurons", "--objective", "val_x"], 2, ["max:val_x"]),
+    "race on workers": (
+        ["run", "neurons", "--racing", "bound", "--workers", "2"],
+        2,
+        ["--racing", "2 workers"],
+    ),
+    "race of a loss": (
+        ["run", "neurons", "--racing", "bound", "--objective", "val_loss"],
+        2,
+        ["bounded objective", "val_loss"],
+    ),
+    "race by a test of three folds": (
+        ["run", "neurons", "--racing", "test", "--folds", "3"],
+        2,
+        ["more than 3 folds", "--folds"],
+    ),
+    "unknown race": (["run", "neurons", "--racing", "fast"], 2, ["bound or test", "'fast'"]),
     "unknown engine": (["run", "neurons", "--engine", "warp"], 2, ["warp"]),
     "unknown keep": (["run", "neurons", "--keep", "some"], 2, ["all, best", "'some'"]),
     "unknown keep with overwrite": (
@@ -717,3 +733,23 @@ def test_a_grid_file_is_searched(call, place):
     assert call(*words, "--max-trials", "2").stdout.splitlines()[-1] == "2 trials, 4 fits"
     refused = call(*RUN_OWN, "--grid", "none.toml")
     assert (refused.status, "no such file" in refused.stderr) == (2, True)
+
+
+def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
+    words = (*RUN_OWN, "--grid", "units=2,3,50,60,70", "--folds", "4")
+    raced = call(*words, "--racing", "bound", "--directory", "raced")
+    whole = call(*words)
+    assert raced.status == 0
+    assert raced.stdout.splitlines()[0] == whole.stdout.splitlines()[0]
+    pairs = [*zip(raced.stdout.splitlines(), whole.stdout.splitlines(), strict=True)]
+    marked = [line for line, complete in pairs if line != complete]
+    assert marked
+    assert all(
+        re.fullmatch(r"nan \(nan\) with: \{'units': \d+\}  given up after [123] of 4 folds", line)
+        for line in marked
+    )
+    assert f"{len(marked)} of 5 combinations " in raced.stderr
+    again = call(*words, "--racing", "bound", "--directory", "raced")
+    assert (again.status, again.stdout) == (0, raced.stdout)
+    assert call("report", "own", "--directory", "raced") == Ended(0, raced.stdout, "")
+    assert call(*words, "--directory", "raced") == whole

@@ -17,6 +17,14 @@ Y = np.arange(6)
 ROWS = np.array([4, 1])
 
 
+class Counting(keras.callbacks.Callback):
+    def __init__(self, most, told):
+        super().__init__()
+        self.most = most
+        self.told = told
+        self.begun = None
+
+
 @pytest.mark.parametrize(
     ("x", "taken"),
     [
@@ -50,8 +58,8 @@ def test_the_training_tuple_has_weights_only_if_there_are_any():
             id="class_weight",
         ),
         pytest.param(
-            FitArguments(callbacks=(keras.callbacks.TerminateOnNaN(),)),
-            {"epochs": 1, "batch_size": 32, "callbacks": ["TerminateOnNaN"]},
+            FitArguments(callbacks=(Counting(3, print),)),
+            {"epochs": 1, "batch_size": 32, "callbacks": ["Counting(most=3)"]},
             id="callbacks",
         ),
         pytest.param(
@@ -121,3 +129,33 @@ def test_an_engine_is_made_by_its_name():
     assert make_engine("keras").name == "keras"
     with pytest.raises(UsageError, match=r"one of auto, .*keras.* Received: 'warp'"):
         make_engine("warp")
+
+
+def test_a_precision_that_is_set_for_all_layers_stays():
+    def model(_):
+        made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        made.compile(loss="mse")
+        return made
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert [built(seed, model).layers[0].compute_dtype for seed in (1, 2)] == ["bfloat16"] * 2
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param({"patience": 2}, {"patience": 2}, True, id="alike"),
+        pytest.param({"patience": 2}, {"patience": 3}, False, id="another patience"),
+    ],
+)
+def test_callbacks_are_described_by_their_settings(one, other, same):
+    described = [
+        FitArguments(callbacks=(keras.callbacks.EarlyStopping(**settings),)).to_json()
+        for settings in (one, other)
+    ]
+    assert (described[0] == described[1]) is same
+    assert "EarlyStopping(" in described[0]["callbacks"][0]

@@ -1,5 +1,6 @@
 """The fused engine against plain `model.fit`: same weights, same scores, fewer programs."""
 
+import threading
 from typing import Any
 
 import keras
@@ -456,3 +457,22 @@ def test_a_lack_of_memory_is_no_fault_of_the_model():
         raise fault
     with pytest.raises(UnsuitableError, match="one that XLA refuses"), fused._as_unsuitable():
         raise tf.errors.InvalidArgumentError(None, None, "no such op")
+
+
+def test_a_trial_that_is_given_up_leaves_nothing_behind(rows, tasks):
+    """The fold that was trained ahead stops in the middle, and shows in nothing that follows."""
+    fit = FitArguments(epochs=40, batch_size=8, longest=80)
+    engine, before = Fused(), set(threading.enumerate())
+    asked = Trainings(Builder(dropped(0.3)), keras_tuner.HyperParameters(), rows, fit, tasks)
+    running = engine.run(asked)
+    first = next(running)
+    running.close()
+    assert first.split == 0
+    started = set(threading.enumerate()) - before
+    assert not [thread for thread in started if thread.name.startswith("ThreadPoolExecutor")]
+    after = trained(engine, dropped(0.3), rows, tasks, FitArguments(80, 8, longest=80))
+    alone = trained(Fused(), dropped(0.3), rows, tasks, FitArguments(80, 8, longest=80))
+    for split, (weights, scores) in alone.items():
+        assert after[split][1] == scores
+        for mine, other in zip(after[split][0], weights, strict=True):
+            np.testing.assert_array_equal(mine, other)

@@ -1,5 +1,6 @@
 """The reference engine trains as plain Keras and numpy do, and sharing a trace alters nothing."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
 from kt_grid.engines.keras_fit import KerasFit, copy_state, is_same_design
+from kt_grid.engines.stopping import hold_back
 from kt_grid.errors import EngineError
 
 ROWS = 14
@@ -253,3 +255,33 @@ def test_a_copied_state_is_complete():
     copy_state(source, target)
     assert_same(target.get_weights(), source.get_weights())
     assert int(target.optimizer.iterations) == 0
+
+
+def test_early_stopping_gives_the_weights_of_its_best_epoch():
+    """They are those of a training on the same rows that ends there by itself."""
+    fit = FitArguments(epochs=40, batch_size=4, early_stopping=2, validation_split=0.3)
+    hypermodel = keras_tuner.HyperModel()
+    hypermodel.build = network(optimizer=lambda: keras.optimizers.SGD(2.0))
+    hp = keras_tuner.HyperParameters()
+    stopped = list(KerasFit().run(Trainings(hypermodel, hp, ARRAYS, fit, TASKS[:2])))
+    assert [one.steps for one in stopped] == [2 * (one.epochs + 2) for one in stopped]
+    for one, task in zip(stopped, TASKS, strict=False):
+        assert one.epochs < 38
+        held = dataclasses.replace(hold_back(task, fit, None), watch=None)
+        plain = FitArguments(epochs=one.epochs, batch_size=4)
+        (again,) = KerasFit().run(Trainings(hypermodel, hp, ARRAYS, plain, [held]))
+        assert again.scores == pytest.approx(one.scores, rel=1e-5)
+
+
+def test_half_precision_that_scales_the_loss_is_trained_fold_after_fold():
+    """Keras's optimizer around another one keeps its variables in an order that changes."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        together = train(network(optimizer="adam"), TASKS)
+        (alone,) = train(network(optimizer="adam"), TASKS[1:2])
+        assert together[0][2].layers[0].compute_dtype == "float16"
+        assert together[1][0] == alone[0]
+        assert_same(together[1][1], alone[1])
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,113 @@
+"""What is held back to decide when to stop, and what a refit makes of it."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks, without_watching
+from kt_grid.errors import SplitError, UsageError
+
+ROWS = np.arange(100, 140)
+TASK = Task(0, ROWS, np.arange(10), 5)
+STOPPING = FitArguments(epochs=9, early_stopping=2, validation_split=0.25)
+
+
+def test_rows_are_held_back_at_random_by_the_seed():
+    held = hold_back(TASK, STOPPING, None)
+    assert len(held.watch) == 10
+    assert sorted([*held.train, *held.watch]) == ROWS.tolist()
+    assert np.all(np.diff(held.train) > 0)
+    assert held.watch.max() - held.watch.min() > 20
+    again = hold_back(TASK, STOPPING, None)
+    np.testing.assert_array_equal(again.watch, held.watch)
+    other = hold_back(Task(0, ROWS, TASK.test, 6), STOPPING, None)
+    assert {*other.watch} != {*held.watch}
+
+
+def test_groups_stay_together():
+    groups = np.arange(200) // 5
+    held = hold_back(TASK, STOPPING, groups)
+    assert not {*groups[held.train]} & {*groups[held.watch]}
+    assert 10 <= len(held.watch) < 15
+
+
+def test_the_last_rows_of_a_time_series_are_held_back():
+    held = hold_back(TASK, FitArguments(early_stopping=2, in_time=True), None)
+    assert held.watch.tolist() == ROWS[-8:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("task", "fit"),
+    [
+        pytest.param(TASK, FitArguments(), id="nothing asked for"),
+        pytest.param(Task(-1, ROWS, None, 5), STOPPING, id="refit"),
+    ],
+)
+def test_nothing_is_held_back(task, fit):
+    assert hold_back(task, fit, None) is task
+
+
+def test_something_is_left_to_train_on():
+    one_group = np.zeros(200)
+    with pytest.raises(SplitError, match=r"Expected rows to train on .* 0\.25\. Received: 40 rows"):
+        hold_back(TASK, STOPPING, one_group)
+
+
+def test_callbacks_are_fresh_and_early_stopping_goes_back_to_the_best():
+    own = keras.callbacks.TerminateOnNaN()
+    fit = FitArguments(callbacks=(own,), early_stopping=4)
+    copied, stopping = make_callbacks(fit)
+    assert type(copied) is type(own)
+    assert copied is not own
+    assert (stopping.monitor, stopping.patience) == ("val_loss", 4)
+    assert stopping.restore_best_weights
+
+
+@pytest.mark.parametrize(
+    ("callback", "kept"),
+    [
+        pytest.param(SimpleNamespace(best_epoch=2), 7, id="another callback"),
+        pytest.param(keras.callbacks.EarlyStopping(), 7, id="last weights"),
+        pytest.param(keras.callbacks.EarlyStopping(restore_best_weights=True), 3, id="best"),
+    ],
+)
+def test_epochs_are_those_of_the_weights_that_are_kept(callback, kept):
+    callback.best_epoch = 2
+    assert kept_epochs([callback], 7) == kept
+
+
+@pytest.mark.parametrize(
+    ("epochs", "median"), [([4, 9, 2], 4), ([4, 5], 5), ([3], 3)], ids=["odd", "even", "one"]
+)
+def test_a_refit_trains_the_median_and_watches_nothing(epochs, median):
+    watching = keras.callbacks.ReduceLROnPlateau(monitor="val_loss")
+    other = keras.callbacks.TerminateOnNaN()
+    fit = FitArguments(epochs=50, callbacks=(watching, other), early_stopping=3)
+    refit = without_watching(fit, epochs)
+    assert (refit.epochs, refit.callbacks, refit.watching) == (median, (other,), {})
+
+
+def test_a_refit_after_whole_trainings_is_one():
+    fit = FitArguments(epochs=50, callbacks=(keras.callbacks.EarlyStopping(monitor="loss"),))
+    assert without_watching(fit, [3, 4]) is fit
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"early_stopping": 0}, {"early_stopping": 1.5}, {"validation_split": 1.0}],
+    ids=["no epoch", "no number of epochs", "all rows"],
+)
+def test_what_cannot_be_meant_is_refused(arguments):
+    with pytest.raises(UsageError, match=r"Expected .*\. Received: "):
+        FitArguments(**arguments)
+
+
+def test_a_fifth_is_held_back_unless_it_is_said():
+    assert FitArguments(early_stopping=3).watching == {
+        "validation_split": 0.2,
+        "early_stopping": 3,
+    }
+    assert FitArguments().watching == {}
