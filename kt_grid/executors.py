@@ -106,6 +106,8 @@ class LocalWorkers(Workers):
             cancel_futures: Whether calls that haven't begun are dropped.
         """
         if not wait:
+            # First, or the thread of a call whose process is killed would take the next one.
+            self._threads.shutdown(wait=False, cancel_futures=True)
             self._end_all()
         self._threads.shutdown(wait=True, cancel_futures=cancel_futures or not wait)
         self._end_all()

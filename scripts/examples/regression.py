@@ -27,7 +27,7 @@ def build(hp):
 
 
 # No accuracy is compiled, so the objective is the loss, to be minimised.
-tuner = kt_grid.CrossValidationTuner(build, cv=3, directory="runs", project_name="regression")
+tuner = kt_grid.CrossValidationTuner(build, cv=2, directory="runs", project_name="regression")
 tuner.search(houses.drop(columns="price"), houses["price"], epochs=20, batch_size=20)
 print(tuner.best_score, tuner.best_params)
 tuner.refit()

@@ -26,7 +26,7 @@ def build(hp):
     return model
 
 
-tuner = kt_grid.CrossValidationTuner(build, cv=3, directory="runs", project_name="text")
+tuner = kt_grid.CrossValidationTuner(build, cv=2, directory="runs", project_name="text")
 tuner.search(texts, liked, epochs=5, batch_size=10)
 print(tuner.best_score, tuner.best_params)
 tuner.refit()
