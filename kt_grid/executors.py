@@ -108,9 +108,16 @@ class LocalWorkers(Workers):
         if not wait:
             # First, or the thread of a call whose process is killed would take the next one.
             self._threads.shutdown(wait=False, cancel_futures=True)
-            self._end_all()
+            self._kill_all()
         self._threads.shutdown(wait=True, cancel_futures=cancel_futures or not wait)
         self._end_all()
+
+    def _kill_all(self) -> None:
+        """Kill the processes; their pipes are closed by the threads that read them."""
+        with self._lock:
+            self._closed = True
+            for process in self._alive:
+                process.kill()
 
     def _end_all(self) -> None:
         with self._lock:
@@ -226,9 +233,13 @@ class _Process:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kill the process: it has nothing that isn't here, or on disk."""
         self._process.kill()
+
+    def end(self) -> None:
+        """Kill the process and close its pipes, which nobody may be reading."""
+        self.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
