@@ -49,13 +49,17 @@ def trained(engine, rows, fit, hypermodel):
     ("rows", "changes", "sgd"),
     [
         pytest.param(ROWS, {}, {}, id="plain"),
-        pytest.param(ROWS, {"class_weight": {0: 1.0, 1: 3.0}}, {}, id="weights of classes"),
-        pytest.param(Arrays(X, Y, np.linspace(0, 2, 60, dtype=np.float32)), {}, {}, id="of rows"),
-        pytest.param(Arrays(X, Y, groups=np.arange(60) // 4), {}, {}, id="groups"),
-        pytest.param(ROWS, {"in_time": True}, {}, id="time"),
-        pytest.param(ROWS, {}, {"use_ema": True, "ema_momentum": 0.5}, id="averaged weights"),
-        pytest.param(ROWS, {"early_stopping": 70}, {}, id="never stops"),
-        pytest.param(ROWS, {"early_stopping": None, "epochs": 5}, {}, id="only held back"),
+        pytest.param(
+            ROWS, {"class_weight": {0: 1.0, 1: 3.0}, "in_time": True}, {}, id="classes, time"
+        ),
+        pytest.param(
+            Arrays(X, Y, np.linspace(0, 2, 60, dtype=np.float32), np.arange(60) // 4),
+            {},
+            {"use_ema": True, "ema_momentum": 0.5},
+            id="weights of rows, groups, averaged weights",
+        ),
+        pytest.param(ROWS, {"early_stopping": 9, "epochs": 6}, {}, id="never stops"),
+        pytest.param(ROWS, {"early_stopping": None, "epochs": 4}, {}, id="only held back"),
     ],
 )
 def test_both_engines_stop_at_the_same_epoch_with_the_same_weights(rows, changes, sgd):
