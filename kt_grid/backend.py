@@ -4,8 +4,8 @@ A training uses one thread unless the environment says otherwise. Sums of many n
 by threads, so their number shows in the last bits of a result, which must not depend on how many
 worker processes share a machine. Several trainings side by side use the other cores better.
 
-XLA compiles at its first level of optimisation: a small model's program is compiled in two thirds
-of the time, and models of all sizes that were tried train as fast as at the usual one.
+XLA compiles at its first level of optimisation: models of all sizes that were tried train as fast
+as at the usual one, and a search of small models takes a tenth less processor time.
 """
 
 import importlib
