@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kt_grid import CrossValidationTuner
-from kt_grid.errors import PredictionError
-from kt_grid.models import load_refit
+from kt_grid.errors import PredictionError, UsageError
+from kt_grid.models import load_refit, recorded_fit
 from kt_grid.store import SearchStore
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
@@ -76,3 +76,29 @@ def test_a_trial_that_was_not_the_best_of_fewer_folds_has_not_all_weights(tuner,
             tuner.load_fold_models(trial)
     finally:
         tuner.store.write_fold(trial.trial_id, whole, None)
+
+
+@pytest.mark.parametrize(
+    ("fit", "given"),
+    [
+        pytest.param({"epochs": 5, "batch_size": 8}, {"epochs": 5, "batch_size": 8}, id="plain"),
+        pytest.param(
+            {"epochs": 5, "class_weight": {"0": 1.0, "1": 3.0}, "early_stopping": 2},
+            {"epochs": 5, "class_weight": {0: 1.0, 1: 3.0}, "early_stopping": 2},
+            id="weights of classes",
+        ),
+    ],
+)
+def test_a_search_knows_how_it_trained(tmp_path, fit, given):
+    assert recorded_fit(directory_of(tmp_path, fit), None) == given
+
+
+def test_what_no_file_can_hold_is_asked_for_again(tmp_path, raises):
+    with raises(UsageError, "callbacks", "to be given again"):
+        recorded_fit(directory_of(tmp_path, {"epochs": 5, "callbacks": ["Mine()"]}), None)
+
+
+def directory_of(folder, fit):
+    store = SearchStore(folder, "search")
+    store.write_identity({"fit": fit, "folds": 3}, {})
+    return store

@@ -9,7 +9,7 @@ import pytest
 
 from kt_grid.arrays import Arrays
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments, build_model, check_scores
+from kt_grid.engines.base import FitArguments, Task, Trainings, build_model, check_scores
 from kt_grid.errors import EngineError, UsageError
 from kt_grid.identity import source_digest
 
@@ -178,3 +178,27 @@ def test_callbacks_are_described_by_their_settings(one, other, same):
     assert (told[0] == told[1]) is same
     assert f"{kind.__name__}(" in told[0]["callbacks"][0]
     assert " at 0x" not in str(told)
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_a_training_goes_on_from_weights_that_build_loads(tmp_path, engine):
+    def network():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        return model
+
+    saved = network()
+    saved.save(tmp_path / "saved.keras")
+
+    class Warm(keras_tuner.HyperModel):
+        def build(self, hp):
+            model = network()
+            model.set_weights(keras.saving.load_model(tmp_path / "saved.keras").get_weights())
+            return model
+
+    y = Y.astype(np.float32)
+    task = Task(0, np.arange(2, 6), np.arange(2), 3)
+    hp, fit = keras_tuner.HyperParameters(), FitArguments(epochs=2, batch_size=2)
+    (done,) = make_engine(engine).run(Trainings(Warm(), hp, Arrays(X, y), fit, [task]))
+    for ours, theirs in zip(done.model.get_weights(), saved.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
