@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +37,7 @@ from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore
 from kt_grid.targets import Loss, fit_target, strata
 from kt_grid.trials import COMPLETED, read_trials
-from kt_grid.weighting import class_weights, row_weights
+from kt_grid.weighting import class_weights, row_weights, settle_class_weight
 
 _BINARY = Loss("binary_crossentropy", 1)
 
@@ -264,6 +265,10 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
         **experiment.fit,
         **{name: value for name, value in asked_for.items() if value is not None},
     }
+    if isinstance(given.get("class_weight"), Mapping):
+        # As the search settles it, so that the same line finds the same search.
+        y, labels = strata(dataset.y), dataset.labels
+        given["class_weight"] = settle_class_weight(given["class_weight"], y, labels)
     if not experiment.declares:
         return FitArguments(**given)
     from kt_grid.engines.own_fit import fit_arguments

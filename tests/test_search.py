@@ -689,6 +689,11 @@ def build_nothing(hp):
     return model
 
 
+def test_weights_of_no_class_are_refused_before_anything_is_trained(planned, raises):
+    with raises(UsageError, "class_weight", "7"):
+        planned(class_weight=("7=2",))
+
+
 def test_weights_of_rows_and_of_classes_exclude_each_other(planned, raises):
     with raises(UsageError, "--sample-weight or --class-weight"):
         planned(sample_weight="a", class_weight=("1=2",))
