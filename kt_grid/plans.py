@@ -265,7 +265,7 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
         **experiment.fit,
         **{name: value for name, value in asked_for.items() if value is not None},
     }
-    if isinstance(given.get("class_weight"), Mapping):
+    if given.get("class_weight") and isinstance(given["class_weight"], Mapping):
         # As the search settles it, so that the same line finds the same search.
         y, labels = strata(dataset.y), dataset.labels
         given["class_weight"] = settle_class_weight(given["class_weight"], y, labels)
