@@ -16,6 +16,8 @@ _KERAS_TUNERS_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_
 _BYTES_PER_WORKER = 2 * 2**30
 # A worker imports TensorFlow and compiles every program anew, which takes some seconds.
 _SECONDS_WORTH_MOVING = 60.0
+# The first trial starts what the others use, so it says little of them unless it took longer.
+_SECONDS_TO_START = 10.0
 _PROGRAMS_WORTH_MOVING = 100
 
 
@@ -39,8 +41,8 @@ class Placement:
     scheduler: str | None = None
     timeout: float | None = None
     racing: bool = False
-    _start: float = field(default_factory=time.monotonic)
-    _trials: int = 0
+    _mark: float = field(default_factory=time.monotonic)
+    _paces: list[float] = field(default_factory=list)
     _moved: bool = False
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Placement:
 
     def begin(self) -> None:
         """Note that the search begins now."""
-        self._start, self._trials = time.monotonic(), 0
+        self._mark, self._paces = time.monotonic(), []
         self._moved = not self.begins_here
 
     def should_move(self, left: int, compiled: int) -> bool:
@@ -85,13 +87,19 @@ class Placement:
             True, once, if there is enough left to do, and cores to do it, or too much memory is
             used.
         """
-        self._trials += 1
+        pace = self._pace()
         if not self._moved and left and not self.racing:
-            seconds = (time.monotonic() - self._start) / self._trials * left
-            slow = self._count(left) > 1 and seconds > _SECONDS_WORTH_MOVING
+            slow = self._count(left) > 1 and pace * left > _SECONDS_WORTH_MOVING
             self._moved = slow or compiled >= _PROGRAMS_WORTH_MOVING
             return self._moved
         return False
+
+    def _pace(self) -> float:
+        """Seconds that a trial takes, by the faster one of the last two."""
+        now = time.monotonic()
+        seconds = now - self._mark - (0 if self._paces else _SECONDS_TO_START)
+        self._mark, self._paces = now, [*self._paces[-1:], max(0.0, seconds)]
+        return min(self._paces)
 
     @contextmanager
     def open(self, shared: Shared, left: int) -> Iterator[Workers]:

@@ -20,16 +20,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-EXPERIMENTS = (
-    "batch_epochs", "optimizer", "learning_rate", "init", "activation", "dropout", "neurons",
-)  # fmt: skip
-FOLDS, EPOCHS, BATCH_SIZE, SEED = 3, 100, 10, 7
+from peers import EXPERIMENTS, PEERS
+
+SEED = 7
 
 
 def main() -> None:
@@ -46,7 +45,7 @@ def main() -> None:
     kinds.add_parser("growth", help="how cost grows")
     one = kinds.add_parser("one", help="run one peer in this process")
     one.add_argument("peer", choices=PEERS)
-    one.add_argument("experiment", choices=EXPERIMENTS)
+    one.add_argument("experiment", choices=[*EXPERIMENTS, "all"])
     for each in kinds.choices.values():
         each.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
@@ -68,25 +67,41 @@ def machine() -> dict[str, Any]:
 
 
 def compare_peers(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Time every peer on every experiment, in processes of their own."""
+    """Time every peer on every experiment, in processes of their own, and on the whole study."""
     names = EXPERIMENTS if "all" in arguments.experiments else arguments.experiments
-    rows = []
+    rows: list[dict[str, Any]] = []
     print(f"{'experiment':<14}{'peer':<22}{'seconds':>9}{'ratio':>8}{'peak MB':>9}  best")
     for experiment in names:
-        first = None
-        for peer in arguments.only:
-            row = run_peer(peer, experiment)
-            if row is None:
-                continue
-            first = first or row["seconds"]
-            row["ratio"] = round(row["seconds"] / first, 2)
-            rows.append(row)
-            print(
-                f"{experiment:<14}{peer:<22}{row['seconds']:>9.1f}{row['ratio']:>8.2f}"
-                f"{row['peak_mb']:>9.0f}  {row['best']}",
-                flush=True,
-            )
+        rows += told(run_peer(peer, experiment) for peer in arguments.only)
+    if "all" in arguments.experiments:
+        rows += told(whole_study(peer, rows) for peer in arguments.only)
     return rows
+
+
+def told(results: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """Print the peers' results on an experiment as they come, with ratios to the first."""
+    rows: list[dict[str, Any]] = []
+    for row in results:
+        if row is None:
+            continue
+        rows.append({**row, "ratio": round(row["seconds"] / (rows or [row])[0]["seconds"], 2)})
+        print(
+            f"{row['experiment']:<14}{row['peer']:<22}{row['seconds']:>9.1f}"
+            f"{rows[-1]['ratio']:>8.2f}{row['peak_mb']:>9.0f}  {row['best']}",
+            flush=True,
+        )
+    return rows
+
+
+def whole_study(peer: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Time kt-grid's `run all`; sum up the others' experiments, which they have to run singly."""
+    if peer.startswith("kt-grid"):
+        return run_peer(peer, "all")
+    own = [row for row in rows if row["peer"] == peer]
+    if len(own) < len(EXPERIMENTS):
+        return None
+    seconds, peak = sum(row["seconds"] for row in own), max(row["peak_mb"] for row in own)
+    return {"experiment": "all", "peer": peer, "seconds": seconds, "peak_mb": peak, "best": "-"}
 
 
 def run_peer(peer: str, experiment: str) -> dict[str, Any] | None:
@@ -116,127 +131,21 @@ def run_one(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return []
 
 
-def kt_grid_engine(engine: str) -> Callable[[str], str]:
-    """Make a peer of one of kt-grid's engines: the command line as a user calls it."""
-
-    def run(experiment: str) -> str:
-        words = ["run", experiment, "--engine", engine, "--no-refit", "--quiet"]
-        done = subprocess.run(
-            [sys.executable, "-m", "kt_grid", *words], capture_output=True, text=True, check=True
-        )
-        return done.stdout.splitlines()[0]
-
-    return run
-
-
-def study(experiment: str) -> tuple[Callable[..., Any], dict[str, list[Any]], Any]:
-    """Return a function of the parameters that builds the model, the grid, and the data."""
-    import keras_tuner
-
-    from kt_grid.data import bundled, read_csv
-    from kt_grid.experiments import load_experiment
-
-    loaded, data = load_experiment(experiment), read_csv(bundled())
-
-    def build(**parameters: Any) -> Any:
-        space = keras_tuner.HyperParameters()
-        for name in loaded.grid:
-            if name in parameters:
-                space.Fixed(name, parameters[name])
-        model = loaded.model(space)
-        # SciKeras can't wrap a model that doesn't know its input's shape.
-        model.build((None, data.x.shape[1]))
-        return model
-
-    return build, {name: list(values) for name, values in loaded.grid.items()}, data
-
-
-def scikeras(jobs: int) -> Callable[[str], str]:
-    """SciKeras and scikit-learn's GridSearchCV, as the tutorial would be written today."""
-
-    def run(experiment: str) -> str:
-        from scikeras.wrappers import KerasClassifier
-        from sklearn.model_selection import GridSearchCV, KFold
-
-        build, grid, data = study(experiment)
-        own = [name for name in grid if name not in ("batch_size", "epochs")]
-        model = KerasClassifier(
-            model=build, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0, random_state=SEED,
-            **{f"model__{name}": grid[name][0] for name in own},
-        )  # fmt: skip
-        routed = {f"model__{name}" if name in own else name: grid[name] for name in grid}
-        search = GridSearchCV(model, routed, cv=KFold(FOLDS), n_jobs=jobs, refit=False)
-        search.fit(data.x, data.y)
-        return f"{search.best_score_:.6f}"
-
-    return run
-
-
-def keras_tuner_loop(experiment: str) -> str:
-    """keras-tuner's own GridSearch, with the folds written by hand in `run_trial`."""
-    import keras_tuner
-    import numpy as np
-    from sklearn.model_selection import KFold
-
-    build, grid, data = study(experiment)
-
-    def declared(space: Any) -> Any:
-        return build(**{name: space.Choice(name, values) for name, values in grid.items()})
-
-    class Folds(keras_tuner.GridSearch):
-        def run_trial(self, trial: Any, x: Any, y: Any, **_: Any) -> float:
-            values = trial.hyperparameters.values
-            fit = {name: values[name] for name in ("epochs", "batch_size") if name in values}
-            scores = []
-            for train, test in KFold(FOLDS).split(x):
-                model = self.hypermodel.build(trial.hyperparameters)
-                model.fit(
-                    x[train], y[train], verbose=0,
-                    **{"epochs": EPOCHS, "batch_size": BATCH_SIZE, **fit},
-                )  # fmt: skip
-                scores.append(model.evaluate(x[test], y[test], verbose=0)[1])
-            return -float(np.mean(scores))
-
-    tuner = Folds(declared, directory="kt", project_name=experiment, seed=SEED)
-    tuner.search(data.x, data.y, verbose=0)
-    return f"{-tuner.oracle.get_best_trials(1)[0].score:.6f}"
-
-
-def scikit_learn(experiment: str) -> str | None:
-    """scikit-learn's own network: no dropout and no max-norm, but the same loop without Keras."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import GridSearchCV, KFold
-    from sklearn.neural_network import MLPClassifier
-
-    grids = {
-        "neurons": {"hidden_layer_sizes": [(n,) for n in (1, 5, 10, 15, 20, 25, 30)]},
-        "batch_epochs": {"batch_size": [10, 20, 40, 60, 80, 100], "max_iter": [10, 50, 100]},
-    }
-    if experiment not in grids:
-        return None
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    _, _, data = study(experiment)
-    model = MLPClassifier((12,), batch_size=BATCH_SIZE, max_iter=EPOCHS, tol=0, random_state=SEED)
-    search = GridSearchCV(model, grids[experiment], cv=KFold(FOLDS), n_jobs=-1, refit=False)
-    search.fit(data.x, data.y)
-    return f"{search.best_score_:.6f}"
-
-
 def split_time(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Run searches in this process and sum up the time of kt-grid's parts."""
     rows = []
     start = time.perf_counter()
     from kt_grid import tuner  # noqa: F401 - the import is what is timed
     from kt_grid.experiments import load_experiment
-    from kt_grid.search import Options, plan, run
+    from kt_grid.plans import plan
+    from kt_grid.search import run
+    from kt_grid.settings import Options
 
     imported = time.perf_counter() - start
     for experiment in arguments.experiments:
         with tempfile.TemporaryDirectory() as folder, stopwatches() as spent:
             start = time.perf_counter()
-            run(plan(load_experiment(experiment), Options(directory=Path(folder))))
+            run(plan(load_experiment(experiment), Options(directory=Path(folder), workers=1)))
             spent["total"] = imported + time.perf_counter() - start
         row = {"experiment": experiment, "import": imported, **spent}
         rows.append(row)
@@ -322,7 +231,7 @@ def trials_row(count: int) -> dict[str, Any]:
             oracle.end_trial(trial)
             marks.append(time.perf_counter())
     tail = max(1, count // 10)
-    row = {
+    row: dict[str, Any] = {
         "axis": "trials",
         "size": count,
         "ms_per_trial": 1000 * (marks[-1] - marks[0]) / count,
@@ -351,7 +260,7 @@ def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
     data = Arrays(x, (x[:, 0] > 0).astype("float32"))
     tasks = [Task(i, a, b, i) for i, (a, b) in enumerate(make_splits(KFold(folds), rows))]
 
-    class Model(keras_tuner.HyperModel):
+    class Model(keras_tuner.HyperModel):  # type: ignore[misc] # keras-tuner is untyped
         def build(self, hp: Any) -> Any:  # noqa: ARG002 - keras-tuner's signature
             hidden = [keras.layers.Dense(width, activation="relu") for _ in range(2)]
             model = keras.Sequential([*hidden, keras.layers.Dense(1, activation="sigmoid")])
@@ -371,14 +280,6 @@ def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
     return row
 
 
-PEERS: dict[str, Callable[[str], str | None]] = {
-    "kt-grid": kt_grid_engine("auto"),
-    "kt-grid keras": kt_grid_engine("keras"),
-    "scikit-learn MLP": scikit_learn,
-    "SciKeras n_jobs=-1": scikeras(-1),
-    "SciKeras n_jobs=1": scikeras(1),
-    "keras-tuner loop": keras_tuner_loop,
-}
 KINDS = {
     "peers": compare_peers,
     "parts": split_time,

@@ -147,7 +147,7 @@ def idle_search(workers: int, trials: int) -> tuple[float, float]:
 
     from kt_grid.tuner import CrossValidationTuner
 
-    class Idle(keras_tuner.HyperModel):
+    class Idle(keras_tuner.HyperModel):  # type: ignore[misc] # keras-tuner is untyped
         def build(self, hp: Any) -> Any:
             hp.Int("x", 1, trials)
             model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])

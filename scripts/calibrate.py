@@ -93,10 +93,10 @@ def _effects(scenario: Scenario, random: np.random.Generator) -> Floats:
     own = own + np.sqrt(1 - shared) * random.normal(size=(trials, units))
     fold = 2 * random.normal(size=units)
     if not scenario.rows:
-        return own + fold
+        return np.asarray(own + fold)
     # One standard deviation of an own part is 2 % of the rows, about as much as a seed moves.
     chances = np.clip(0.7 + 0.02 * fold + 0.02 * own, 0, 1)
-    return random.binomial(scenario.rows, chances) / scenario.rows
+    return np.asarray(random.binomial(scenario.rows, chances) / scenario.rows)
 
 
 def _trained(scenario: Scenario, random: np.random.Generator) -> Floats:

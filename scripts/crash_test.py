@@ -328,10 +328,10 @@ class Faults:
         """Put itself around the system calls that write, flush, rename and remove."""
         fsync, replace, unlink = os.fsync, os.replace, os.unlink
 
-        def watched_fsync(descriptor: int) -> None:
-            self.pass_by(lambda: self._halve(descriptor))
+        def watched_fsync(fd: Any) -> None:
+            self.pass_by(lambda: self._halve(fd))
             self.pass_by()
-            fsync(descriptor)
+            fsync(fd)
             self.pass_by()
 
         def watched(call: Callable[..., None]) -> Callable[..., None]:

@@ -83,7 +83,7 @@ def test_a_training_uses_one_thread_here_and_in_workers(threads):
     settle_backend()
     assert threads["threads"] == 1
     there = worker_environment()
-    assert [there[name] for name in NAMES] == ["1", "1", "--xla_backend_optimization_level=1"]
+    assert [there[name] for name in NAMES] == ["1", "1", backend.ENVIRONMENT["XLA_FLAGS"]]
 
 
 def test_a_number_of_threads_that_was_told_holds_everywhere(threads, monkeypatch):

@@ -63,9 +63,26 @@ def test_what_cannot_be_meant_is_refused(raises, options, words):
 def test_trials_move_when_it_is_worth_while(clock, seconds, left, compiled, moves):
     place = Placement("auto")
     place.begin()
-    clock[0] += seconds
+    clock[0] += 10 + seconds
     assert place.should_move(left, compiled) is moves
     assert not moves or not place.should_move(left, compiled)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "moves"),
+    [
+        pytest.param([9.0, 0.5, 0.5], [False] * 3, id="a first one that starts everything"),
+        pytest.param([9.0, 2.0, 2.0, 2.0], [False, False, True, False], id="slow ones"),
+        pytest.param([9.0, 2.0, 0.1, 0.1], [False] * 4, id="one that compiles"),
+        pytest.param([60.0, 60.0], [True, False], id="long ones"),
+    ],
+)
+def test_trials_move_once_their_pace_is_known(clock, seconds, moves):
+    place = Placement("auto")
+    place.begin()
+    for taken, move in zip(seconds, moves, strict=True):
+        clock[0] += taken
+        assert place.should_move(100, 1) is move
 
 
 @pytest.mark.parametrize("workers", [1, "auto"])

@@ -248,12 +248,9 @@ def build_model(
     """
     import keras
 
-    # Names begin anew with each model, so that two builds of one architecture are equal. The
-    # user's precision would begin anew too.
-    policy = keras.config.dtype_policy()
-    keras.utils.clear_session(free_memory=False)
-    keras.config.set_dtype_policy(policy)
-    keras.utils.set_random_seed(seed)
+    from kt_grid.engines.session import begin_session
+
+    begin_session(seed)
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")

@@ -158,13 +158,15 @@ def draw_masks(stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> 
     Args:
         stream: The layer's own stream of random bits.
         rate: Share of units to drop.
-        shape: Shape of the masks.
+        shape: Shape of the masks, epochs first. Those of two epochs drawn at once are those
+            drawn one after the other.
 
     Returns:
         True where a unit is kept.
     """
-    size = math.prod(shape)
-    bits = stream.random_raw((size + 1) // 2).view(np.uint32)[:size]
+    size = math.prod(shape[1:])
+    words = (size + 1) // 2
+    bits = stream.random_raw(shape[0] * words).reshape(shape[0], words).view(np.uint32)[:, :size]
     return (bits >= np.uint32(round(rate * 2**32))).reshape(shape)
 
 

@@ -20,8 +20,10 @@ from kt_grid.seeds import epoch_orders
 
 Data: TypeAlias = tuple[Any, ...]
 
-_EPOCHS_A_CALL = 10
+_EPOCHS_A_CALL = 50
 _BYTES_A_CALL = 2**26
+# Weights times rows; a call can't be interrupted.
+_PRODUCTS_A_CALL = 10**9
 _SCORING_BATCH = 4096
 
 
@@ -88,7 +90,9 @@ class TrainingProgram:
 
     def _epochs_a_call(self) -> int:
         units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
-        return max(1, min(_EPOCHS_A_CALL, _BYTES_A_CALL // (self._places * (units + 4))))
+        by_bytes = _BYTES_A_CALL // (self._places * (units + 4))
+        by_products = _PRODUCTS_A_CALL // (self._places * max(1, int(self.model.count_params())))
+        return max(1, min(_EPOCHS_A_CALL, by_bytes, by_products))
 
     def _trace(self) -> Callable[..., Any]:
         """Trace the program once; XLA compiles it when it is first called."""
@@ -215,11 +219,10 @@ class TrainingProgram:
         return tf.constant(orders), [tf.constant(mask) for mask in masks]
 
     def _draw_layer(self, stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> Masks:
-        """One layer's masks for some epochs, drawn epoch by epoch, at the first places."""
-        count, rows, *units = shape
-        masks = np.zeros((self._block, self._places, *units), np.bool_)
-        for epoch in range(count):
-            masks[epoch, :rows] = draw_masks(stream, rate, (rows, *units))
+        """One layer's masks for some epochs, at the first places."""
+        count, rows, *_ = shape
+        masks = np.zeros((self._block, self._places, *shape[2:]), np.bool_)
+        masks[:count, :rows] = draw_masks(stream, rate, shape)
         return masks
 
     def _epochs(self, orders: Any, weights: Any, masks: list[Any], steps: Any, count: Any) -> None:
