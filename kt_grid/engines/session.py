@@ -7,6 +7,7 @@ else, which takes several times as long to find out again as a small model takes
 private here holds them back; where that has another name, they do all that they do.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -16,6 +17,7 @@ import keras
 _MOST_SEEDS = 100
 
 _seeds: set[int] = set()
+_lock = threading.Lock()
 
 
 def begin_session(seed: int) -> None:
@@ -68,11 +70,12 @@ def _kernels_kept() -> Iterator[None]:
     if owner is None:
         yield
         return
-    drop, owner.TFE_ContextClearCaches = owner.TFE_ContextClearCaches, lambda _: None
-    try:
-        yield
-    finally:
-        owner.TFE_ContextClearCaches = drop
+    with _lock:
+        drop, owner.TFE_ContextClearCaches = owner.TFE_ContextClearCaches, lambda _: None
+        try:
+            yield
+        finally:
+            owner.TFE_ContextClearCaches = drop
 
 
 def _find_kernels() -> Any:
