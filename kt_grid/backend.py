@@ -16,23 +16,24 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+_FLAGS = "XLA_FLAGS"
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_NUM_INTRAOP_THREADS": "1",
     "OMP_NUM_THREADS": "1",
-    "XLA_FLAGS": (
+    _FLAGS: (
         "--xla_backend_optimization_level=1 "
         "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000"
     ),
 }
 # Setting the float type resets the dtype policy, which therefore comes last.
 _SETTINGS = ("floatx", "epsilon", "image_data_format")
-_UNTOLD = {"TF_NUM_INTRAOP_THREADS": "0", "OMP_NUM_THREADS": "1", "XLA_FLAGS": ""}
+_UNTOLD = {"TF_NUM_INTRAOP_THREADS": "0", "OMP_NUM_THREADS": "1", _FLAGS: ""}
 
 
 def load_backend() -> None:
@@ -42,8 +43,7 @@ def load_backend() -> None:
     meanwhile.
     """
     imported = "tensorflow" in sys.modules
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    _set_environment(ENVIRONMENT)
     with _stderr_turned_away():
         importlib.import_module("keras_tuner")
         importlib.import_module("tensorflow").config.list_logical_devices()
@@ -56,18 +56,38 @@ def load_backend() -> None:
 def settle_backend() -> None:
     """Let this process train as the command line's does, unless it has used TensorFlow already.
 
-    Then, or if it was told how many threads to use, that stays as it is.
+    Then that stays as it is, and so does the number of threads if it was told one.
     """
     import tensorflow as tf
 
+    if _is_used():
+        return
     if not os.environ.get("TF_NUM_INTRAOP_THREADS") and not _threads():
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-        except RuntimeError:
-            return
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", ENVIRONMENT["TF_NUM_INTRAOP_THREADS"])
-    for name in ("OMP_NUM_THREADS", "XLA_FLAGS"):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        _set_environment(["TF_NUM_INTRAOP_THREADS"])
+    _set_environment(["OMP_NUM_THREADS", _FLAGS])
+
+
+def _set_environment(names: Collection[str]) -> None:
+    """Set variables that aren't set yet; flags for XLA stand before those that are."""
+    for name in names:
         os.environ.setdefault(name, ENVIRONMENT[name])
+    flags, ours = os.environ.get(_FLAGS, ""), ENVIRONMENT[_FLAGS]
+    if flags and _FLAGS in names and ours not in flags:
+        os.environ[_FLAGS] = f"{ours} {flags}"
+
+
+def _is_used() -> bool:
+    """Whether TensorFlow, and with it XLA, has read its settings, which it does once."""
+    import tensorflow as tf
+
+    threads = _threads()
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads + 1)
+    except RuntimeError:
+        return True
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    return False
 
 
 def worker_environment() -> dict[str, str]:

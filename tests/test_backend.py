@@ -13,6 +13,7 @@ from kt_grid.backend import settle_backend, worker_environment
 QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 THREADS = ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]
 NAMES = (*THREADS, "XLA_FLAGS")
+OURS = backend.ENVIRONMENT["XLA_FLAGS"]
 
 
 @pytest.fixture
@@ -39,6 +40,20 @@ def test_a_training_uses_one_thread_unless_told_otherwise(imported, monkeypatch)
     assert {name: os.environ[name] for name in QUIET} == QUIET
     assert [os.environ[name] for name in THREADS] == ["1", "5"]
     assert "tensorflow" in imported
+
+
+@pytest.mark.parametrize(
+    ("told", "flags"),
+    [
+        pytest.param("--xla_a=1", [OURS, "--xla_a=1"], id="before-a-users"),
+        pytest.param(f"{OURS} --xla_a=1", [OURS, "--xla_a=1"], id="only-once"),
+        pytest.param("", [""], id="none-if-told-so"),
+    ],
+)
+def test_flags_for_xla_stand_before_those_that_are_there(imported, monkeypatch, told, flags):
+    monkeypatch.setenv("XLA_FLAGS", told)
+    backend.load_backend()
+    assert os.environ["XLA_FLAGS"] == " ".join(flags)
 
 
 def test_the_log_of_the_import_is_kept_off_stderr_and_nothing_else(imported, capfd):
@@ -97,11 +112,14 @@ def test_a_number_of_threads_that_was_told_holds_everywhere(threads, monkeypatch
     assert worker_environment()["TF_NUM_INTRAOP_THREADS"] == "5"
 
 
-def test_workers_do_as_a_process_that_used_tensorflow_before(threads):
+@pytest.mark.parametrize("told", [None, "3"], ids=["told-nothing", "told-threads"])
+def test_workers_do_as_a_process_that_used_tensorflow_before(threads, monkeypatch, told):
     threads["used"] = True
+    if told:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", told)
     settle_backend()
     there = worker_environment()
-    assert (there["TF_NUM_INTRAOP_THREADS"], there["XLA_FLAGS"]) == ("0", "")
+    assert (there["TF_NUM_INTRAOP_THREADS"], there["XLA_FLAGS"]) == (told or "0", "")
 
 
 def test_tensorflow_says_so_once_it_is_used():
