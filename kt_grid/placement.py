@@ -1,6 +1,7 @@
 """Where the trials of a search run: in this process, in worker processes, or on a cluster."""
 
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,46 @@ _SECONDS_WORTH_MOVING = 60.0
 # The first trial starts what the others use, so it says little of them unless it took longer.
 _SECONDS_TO_START = 10.0
 _PROGRAMS_WORTH_MOVING = 100
+
+
+class Pace:
+    """How long the trials of a search take, one after the other; begins when it is made."""
+
+    def __init__(self) -> None:
+        self._mark = time.monotonic()
+        self._first: float | None = None
+        self._others: list[float] = []
+        self._steady: list[float] = []
+        self._compiled = 0
+        self._waited = True
+
+    def note(self, compiled: int) -> None:
+        """Note that a trial has ended.
+
+        Args:
+            compiled: Programs that were compiled so far, some of them ahead of their trial.
+        """
+        now = time.monotonic()
+        seconds, self._mark = now - self._mark, now
+        waited, self._waited = self._waited, compiled > self._compiled
+        self._compiled = compiled
+        if self._first is None:
+            self._first = seconds
+            return
+        self._others.append(seconds)
+        if not (waited or self._waited):
+            self._steady.append(seconds)
+
+    @property
+    def seconds(self) -> float:
+        """What a trial is expected to take.
+
+        That is the mean over those that waited for no program. If all of them have, it is the mean
+        over all but the first, which starts what the others use.
+        """
+        if self._steady or len(self._others) > 1:
+            return statistics.fmean(self._steady or self._others)
+        return max(0.0, (self._first or 0.0) - _SECONDS_TO_START)
 
 
 @dataclass
@@ -41,8 +82,7 @@ class Placement:
     scheduler: str | None = None
     timeout: float | None = None
     racing: bool = False
-    _mark: float = field(default_factory=time.monotonic)
-    _paces: list[float] = field(default_factory=list)
+    _pace: Pace = field(default_factory=Pace)
     _moved: bool = False
 
     def __post_init__(self) -> None:
@@ -73,7 +113,7 @@ class Placement:
 
     def begin(self) -> None:
         """Note that the search begins now."""
-        self._mark, self._paces = time.monotonic(), []
+        self._pace = Pace()
         self._moved = not self.begins_here
 
     def should_move(self, left: int, compiled: int) -> bool:
@@ -87,19 +127,12 @@ class Placement:
             True, once, if there is enough left to do, and cores to do it, or too much memory is
             used.
         """
-        pace = self._pace()
+        self._pace.note(compiled)
         if not self._moved and left and not self.racing:
-            slow = self._count(left) > 1 and pace * left > _SECONDS_WORTH_MOVING
+            slow = self._count(left) > 1 and self._pace.seconds * left > _SECONDS_WORTH_MOVING
             self._moved = slow or compiled >= _PROGRAMS_WORTH_MOVING
             return self._moved
         return False
-
-    def _pace(self) -> float:
-        """Seconds that a trial takes, by the faster one of the last two."""
-        now = time.monotonic()
-        seconds = now - self._mark - (0 if self._paces else _SECONDS_TO_START)
-        self._mark, self._paces = now, [*self._paces[-1:], max(0.0, seconds)]
-        return min(self._paces)
 
     @contextmanager
     def open(self, shared: Shared, left: int) -> Iterator[Workers]:

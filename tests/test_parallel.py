@@ -90,9 +90,18 @@ def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
 
 def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):
     alone = searched(tmp_path / "a", Cheap([2, 3, 4, 5]))
+    opened = []
+    open_workers = kt_grid.placement.Placement.open
+    monkeypatch.setattr(
+        kt_grid.placement.Placement,
+        "open",
+        lambda place, shared, left: opened.append(left) or open_workers(place, shared, left),
+    )
     monkeypatch.setattr(kt_grid.placement, "_SECONDS_WORTH_MOVING", 0.0)
+    monkeypatch.setattr(kt_grid.placement, "_SECONDS_TO_START", 0.0)
     monkeypatch.setattr(kt_grid.placement, "_cores", lambda: 2)
     moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
+    assert opened == [3]
     assert text(moved) == text(alone)
     assert ids(moved) == ids(alone)
     assert not moved.oracle.suspended

@@ -69,20 +69,22 @@ def test_trials_move_when_it_is_worth_while(clock, seconds, left, compiled, move
 
 
 @pytest.mark.parametrize(
-    ("seconds", "moves"),
+    ("seconds", "compiled", "moves"),
     [
-        pytest.param([9.0, 0.5, 0.5], [False] * 3, id="a first one that starts everything"),
-        pytest.param([9.0, 2.0, 2.0, 2.0], [False, False, True, False], id="slow ones"),
-        pytest.param([9.0, 2.0, 0.1, 0.1], [False] * 4, id="one that compiles"),
-        pytest.param([60.0, 60.0], [True, False], id="long ones"),
+        pytest.param([9, 0.5, 0.5], [1, 1, 1], None, id="a first one that starts everything"),
+        pytest.param([9, 2, 2], [0, 0, 0], 1, id="slow ones that compile nothing"),
+        pytest.param([9, 2, 2, 2], [2, 3, 4, 5], 2, id="slow ones that all compile"),
+        pytest.param([9, 2, 0.1, 0.1], [2, 2, 2, 2], None, id="one that waits for a program"),
+        pytest.param([9, 0.1, 60, 0.1], [1, 1, 1, 1], 2, id="short and long ones by turns"),
+        pytest.param([60, 60], [1, 1], 0, id="long ones"),
     ],
 )
-def test_trials_move_once_their_pace_is_known(clock, seconds, moves):
+def test_trials_move_once_their_pace_is_known(clock, seconds, compiled, moves):
     place = Placement("auto")
     place.begin()
-    for taken, move in zip(seconds, moves, strict=True):
+    for number, (taken, programs) in enumerate(zip(seconds, compiled, strict=True)):
         clock[0] += taken
-        assert place.should_move(100, 1) is move
+        assert place.should_move(100, programs) is (number == moves)
 
 
 @pytest.mark.parametrize("workers", [1, "auto"])
