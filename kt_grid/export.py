@@ -54,6 +54,7 @@ def _row(
         "mean_fit_time": None if seconds is None else seconds / results.splits,
         "weights": trial.weights,
         "steps": trial.steps,
+        "mean_epochs": sum(trial.epochs) / len(trial.epochs) if trial.epochs else None,
         **_analysis(known, analysis),
     }
     if published:
@@ -151,6 +152,7 @@ def _entry(
         "fit_seconds": trial.fit_seconds,
         "weights": trial.weights,
         "steps": trial.steps,
+        "epochs": list(trial.epochs),
         **_analysis(known, analysis),
     }
     if trial.partial_scores:

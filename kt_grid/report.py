@@ -84,7 +84,8 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
     names = axis_names(results.axes)
     folds = [f"fold {i}" for i in range(results.splits)]
     head = ["rank", *names, "mean", "std", *folds, "error", "p", "standing"]
-    rows = [head + (["published", "std "] if published else [])]
+    more = ["epochs"] * results.stops_early + ["published", "std "] * bool(published)
+    rows = [head + more]
     for trial in results.trials:
         theirs = published.get(key(trial.parameters), (None, None))
         rows.append(
@@ -94,6 +95,7 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
                 *(figure(value) for value in (trial.mean, trial.std)),
                 *(figure(score) for score in trial.fold_scores(results.splits)),
                 *_certainty(known.get(trial.trial_id), analysis),
+                *([" ".join(map(str, trial.epochs))] if results.stops_early else []),
                 *([figure(value) for value in theirs] if published else []),
             ]
         )

@@ -1,15 +1,14 @@
 """A search's directory becomes results, without TensorFlow."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kt_grid.errors import ObjectiveError, StoreError, UsageError
 from kt_grid.objective import Objective, parse_objective
-from kt_grid.records import FoldRecord
 from kt_grid.space import Axis, Parameters, axis_names, combinations, key
 from kt_grid.store import SearchStore
 from kt_grid.trials import COMPLETED as COMPLETED
@@ -19,8 +18,6 @@ from kt_grid.trials import TrialFiles, read_trials, summarise, tell
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,7 @@ class TrialResult:
         reason: Why it failed or was given up.
         weights: Numbers that the model consists of; None where a record doesn't say it.
         steps: Optimizer steps of all trainings; None where a record doesn't say it.
+        epochs: Epochs of each training by split; empty where a record is missing.
         partial_scores: Of a trial that was given up, the objective by split, None where it wasn't
             trained; empty otherwise.
     """
@@ -56,6 +54,7 @@ class TrialResult:
     reason: str | None = None
     weights: int | None = None
     steps: int | None = None
+    epochs: tuple[int, ...] = ()
     partial_scores: tuple[float | None, ...] = ()
 
     @property
@@ -145,6 +144,12 @@ class SearchResults:
         """By split, what always answering the majority class scores; None if there are none."""
         shares = self.about.get("baseline")
         return None if shares is None else tuple(shares)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether every training had epochs of its own."""
+        asked_for = bool(self.about.get("fit", {}).get("early_stopping"))
+        return asked_for or any(len(set(trial.epochs)) > 1 for trial in self.trials)
 
     @property
     def completed(self) -> list[TrialResult]:
@@ -276,14 +281,15 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
         trial_id=files.trial_id,
         parameters=parameters,
         status=files.status,
-        train_scores=_train_scores(files, objective),
-        fit_seconds=_total(files, lambda record: record.seconds),
-        weights=_size(files),
-        steps=_total(files, lambda record: record.steps),
+        train_scores=files.train_scores(objective.name),
+        fit_seconds=files.seconds,
+        weights=files.size,
+        steps=files.steps,
+        epochs=files.epochs,
         reason=files.message.partition("\n")[0] or None,
     )
     if files.status == STOPPED:
-        return replace(result, partial_scores=_partial_scores(files, objective))
+        return replace(result, partial_scores=files.partial_scores(objective.name))
     if files.status != COMPLETED:
         return result
     scores = files.scores(objective.name)
@@ -294,8 +300,8 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
 def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> TrialResult:
     """A trial by another metric of its folds' records."""
     if trial.status == STOPPED:
-        trained = _train_scores(files, objective)
-        partial = _partial_scores(files, objective)
+        trained = files.train_scores(objective.name)
+        partial = files.partial_scores(objective.name)
         return replace(trial, train_scores=trained, partial_scores=partial)
     if trial.status != COMPLETED:
         return trial
@@ -308,32 +314,8 @@ def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> Tr
         )
     scores = tuple(record.scores[objective.name] for record in records)
     mean, std = summarise(dict(enumerate(scores)))
-    trained = _train_scores(files, objective)
+    trained = files.train_scores(objective.name)
     return replace(trial, scores=scores, train_scores=trained, mean=mean, std=std)
-
-
-def _partial_scores(files: TrialFiles, objective: Objective) -> tuple[float | None, ...]:
-    """The objective by split, as far as it is there."""
-    scores = {split: record.scores.get(objective.name) for split, record in files.records.items()}
-    return tuple(scores.get(split) for split in range(files.splits))
-
-
-def _train_scores(files: TrialFiles, objective: Objective) -> tuple[float, ...]:
-    """The objective on the training rows; nothing if a record lacks it."""
-    name = f"train_{objective.name.removeprefix('val_')}"
-    records = [files.records[split] for split in sorted(files.records)]
-    scores = [record.scores[name] for record in records if name in record.scores]
-    return tuple(scores) if len(scores) == files.splits else ()
-
-
-def _total(files: TrialFiles, part: Callable[[FoldRecord], _Number | None]) -> _Number | None:
-    """The sum over all folds; None if one doesn't tell."""
-    known = [value for record in files.records.values() if (value := part(record)) is not None]
-    return sum(known[1:], known[0]) if known and len(known) == files.splits else None
-
-
-def _size(files: TrialFiles) -> int | None:
-    return next((record.size for record in files.records.values()), None)
 
 
 def _ranked(trials: list[TrialResult], objective: Objective) -> list[TrialResult]:

@@ -4,10 +4,10 @@ The records of the folds are the source of truth. trial.json sums them up for ke
 scores stand in for those of a record that is gone until that fold is trained again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ COMPLETED = "COMPLETED"
 FAILED = "FAILED"
 RUNNING = "RUNNING"
 STOPPED = "STOPPED"
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,44 @@ class TrialFiles:
         if self.state is not None:
             told = {**_scores(self.state, metric, self.splits), **told}
         return tuple(told[split] for split in range(self.splits))
+
+    def partial_scores(self, metric: str) -> tuple[float | None, ...]:
+        """Return the scores by split, as far as they are there."""
+        scores = {split: record.scores.get(metric) for split, record in self.records.items()}
+        return tuple(scores.get(split) for split in range(self.splits))
+
+    def train_scores(self, metric: str) -> tuple[float, ...]:
+        """Return the scores on the training rows by split; nothing if a record lacks one."""
+        name = f"train_{metric.removeprefix('val_')}"
+        return self._of_all(lambda record: record.scores.get(name))
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Epochs of each training by split; nothing if a record is missing."""
+        return self._of_all(lambda record: record.epochs)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of all trainings; None if a record is missing."""
+        known = self._of_all(lambda record: record.seconds)
+        return sum(known) if known else None
+
+    @property
+    def steps(self) -> int | None:
+        """Optimizer steps of all trainings; None if a record doesn't say it."""
+        known = self._of_all(lambda record: record.steps)
+        return sum(known) if known else None
+
+    @property
+    def size(self) -> int | None:
+        """Numbers that the model consists of; None if no record says it."""
+        return next((record.size for record in self.records.values()), None)
+
+    def _of_all(self, part: Callable[[FoldRecord], _Number | None]) -> tuple[_Number, ...]:
+        """One value per split; nothing if one is unknown."""
+        found = [part(self.records[split]) for split in sorted(self.records)]
+        known = tuple(value for value in found if value is not None)
+        return known if len(known) == self.splits else ()
 
 
 def read_trials(store: SearchStore, splits: int, metric: str) -> Iterator[TrialFiles]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -172,14 +173,28 @@ def test_published_columns(read, style):
     assert len(re.findall(r"0\.\d{6}", rows[-1])) == 6
 
 
+@pytest.mark.parametrize("style", ["table", "markdown", "html"])
+def test_epochs_show_where_trainings_stopped_by_themselves(read, style):
+    results = read()
+    assert "epochs" not in report.render(results, style)
+    first, *others = results.trials
+    stopped = replace(results, trials=(replace(first, epochs=(12, 7, 31)), *others))
+    text = report.render(stopped, style)
+    assert "epochs" in text
+    assert "12 7 31" in text
+    assert "10 10 10" in text
+    assert "10 10 10" in report.render(read(fit={"early_stopping": 3}), style)
+
+
 def test_csv(read):
     assert report.render(read(outcomes=[SCORES[0], "no"]), "csv") == (
         "trial_id,status,param_batch_size,param_kind,split0_test_score,split1_test_score,"
         "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time,weights,"
-        "steps,standard_error,behind_best,p_value,standing,fold_variance,seed_variance\n"
-        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,,,0.14433756729740646,0.0,,"
-        "best,,\n"
-        "0001,FAILED,20,a,,,,,,,,,,,,,,,\n"
+        "steps,mean_epochs,standard_error,behind_best,p_value,standing,fold_variance,"
+        "seed_variance\n"
+        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,,,10.0,"
+        "0.14433756729740646,0.0,,best,,\n"
+        "0001,FAILED,20,a,,,,,,,,,,,,,,,,\n"
     )
 
 
@@ -226,6 +241,7 @@ def test_json_is_a_contract(read):
         "fit_seconds": 1.5,
         "weights": None,
         "steps": None,
+        "epochs": [10, 10, 10],
         "standard_error": pytest.approx(0.25 / 3**0.5),
         "behind_best": 0.0,
         "p_value": None,
@@ -278,7 +294,10 @@ def test_json_is_a_contract(read):
                 "status": "FAILED",
                 "reason": "ValueError: bad",
                 "scores": [],
-                **dict.fromkeys(set(best) - {"trial_id", "parameters", "status", "scores"}),
+                "epochs": [],
+                **dict.fromkeys(
+                    set(best) - {"trial_id", "parameters", "status", "scores", "epochs"}
+                ),
             },
         ],
         "search": results.about,

@@ -1,5 +1,7 @@
 """What a trial's files say, alone and together, and which of them aren't whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,24 @@ def test_a_trial_is_completed_by_the_splits_that_count(make_search, splits, stat
     assert (trial.status, trial.damaged) == (status, ())
     if status == "COMPLETED":
         assert trial.scores(METRIC) == (0.5, 0.25, 1.0)[:splits]
+
+
+@pytest.mark.parametrize(
+    ("records", "epochs", "steps"),
+    [
+        pytest.param([(12, 24), (7, 14)], (12, 7), 38, id="whole"),
+        pytest.param([(12, 24), (7, None)], (12, 7), None, id="unknown-steps"),
+        pytest.param([(12, 24)], (), None, id="missing"),
+    ],
+)
+def test_what_all_records_of_a_trial_say(make_search, records, epochs, steps):
+    store = make_search({"units": [5]}, [None])
+    for split, (trained, taken) in enumerate(records):
+        record = FoldRecord(split, {"units": 5}, 1, {METRIC: 0.5}, trained, 0.25, "stub")
+        store.write_fold("0000", replace(record, size=31, steps=taken), None)
+    (trial,) = read(store, 2)
+    assert (trial.epochs, trial.steps, trial.size) == (epochs, steps, 31)
+    assert trial.seconds == (0.5 if epochs else None)
 
 
 def test_metrics_of_a_trial_are_those_that_all_folds_have():

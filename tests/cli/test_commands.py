@@ -541,7 +541,7 @@ def test_json_keeps_its_contract(call):
         *("noise_share", "told_apart_from", "effects", "search"),
     ]
     entry = ["trial_id", "parameters", "status", "scores", "mean", "std", "rank", "fit_seconds"]
-    entry += ["weights", "steps", "standard_error", "behind_best", "p_value", "standing"]
+    entry += ["weights", "steps", "epochs", "standard_error", "behind_best", "p_value", "standing"]
     entry += ["fold_variance", "seed_variance"]
     failed, good = document["trials"]
     assert list(good) == entry
@@ -648,6 +648,14 @@ def test_an_interrupted_zoom_goes_on(call, place):
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
     assert "zoom to units=2,6,9\n" in told
     assert "2 of these trials are there already" in told
+
+
+def test_zoom_needs_an_axis_that_the_grid_does_not_set(call):
+    call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    ended = call(*RUN_OWN, "--zoom", "--grid", "units=2,4")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "Expected an axis beside --zoom" in ended.stderr
+    assert "Received: --grid for units" in ended.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("--overwrite",)], ids=["nothing-there", "overwrite"])
