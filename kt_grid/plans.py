@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from kt_grid.space import (
     make_axes,
     replace_axes,
 )
-from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
+from kt_grid.splitters import CvOptions, Split, Splitter, fold_numbers, make_cv
 from kt_grid.store import SearchStore
 from kt_grid.targets import Loss, fit_target, strata
 from kt_grid.trials import COMPLETED, read_trials
@@ -161,10 +161,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     weights = _weights(options, dataset)
     fit = _fit(experiment, options, dataset)
     splits = make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x)
-    if options.racing:
-        repeats = count_repeats(cv)
-        described = describe_splits(splits, dataset.y, repeats, objective)
-        make_race(options.racing, objective, repeats, described)
+    _check_race(options.racing, objective, cv, splits, dataset)
     return Plan(
         experiment=experiment,
         options=options,
@@ -210,6 +207,20 @@ def _check_words(experiment: Experiment, options: Options) -> None:
         known = {name for part in check_grid(experiment.grid) for name in part}
         for part in check_grid(options.grid):
             check_names(part, [*known])
+
+
+def _check_race(
+    racing: str | None,
+    objective: Objective,
+    cv: Splitter,
+    splits: Sequence[Split],
+    dataset: Dataset,
+) -> None:
+    """Refuse a race that the splits don't bear."""
+    if racing:
+        repeats = count_repeats(cv)
+        described = describe_splits(splits, dataset.y, repeats, objective)
+        make_race(racing, objective, repeats, described)
 
 
 def _read(options: Options) -> Dataset:
