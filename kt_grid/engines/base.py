@@ -229,7 +229,13 @@ class Engine(Protocol):
 
 
 def build_model(
-    hypermodel: Any, hyperparameters: Any, arrays: Arrays, seed: int, *, compiled: bool = True
+    hypermodel: Any,
+    hyperparameters: Any,
+    arrays: Arrays,
+    seed: int,
+    *,
+    compiled: bool = True,
+    reuse_kernels: bool = False,
 ) -> Any:
     """Build a fresh model whose initial weights follow from the seed.
 
@@ -239,6 +245,7 @@ def build_model(
         arrays: Rows, from which a model without an input shape learns it.
         seed: The training's seed.
         compiled: Whether it must be compiled, which a training loop of one's own needn't ask for.
+        reuse_kernels: As for `begin_session`.
 
     Returns:
         A compiled and built `keras.Model`.
@@ -250,7 +257,7 @@ def build_model(
 
     from kt_grid.engines.session import begin_session
 
-    begin_session(seed)
+    begin_session(seed, reuse_kernels=reuse_kernels)
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")

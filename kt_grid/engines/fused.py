@@ -327,7 +327,9 @@ def _has_plain_rate(optimizer: Any) -> bool:
 def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
     """What the tasks of a trial have in common: of the one to train, or of the one to come."""
     hypermodel, arrays = trainings.hypermodel, trainings.arrays
-    build = functools.partial(build_model, hypermodel, of.hyperparameters, arrays)
+    build = functools.partial(
+        build_model, hypermodel, of.hyperparameters, arrays, reuse_kernels=True
+    )
     adapted = functools.partial(adapt, hypermodel, of.hyperparameters)
     return _Trial(build, adapted, arrays, of.fit, _without_epochs(of.hyperparameters.values))
 

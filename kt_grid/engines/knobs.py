@@ -1,9 +1,10 @@
 """Settings that a compiled program takes as inputs, so that one program serves many trials.
 
 The learning rate and the initial weights are variables of the model anyway. Here are what
-`Normalization` was adapted to, the bound of `MaxNorm`, and the rate of `Dropout`, together with its
-random masks. XLA needs some 50 µs to draw the masks of one small step, a hundred times the step's
-arithmetic, so they are drawn outside, from a stream of their own for every layer.
+`Normalization` was adapted to, the bound of `MaxNorm`, the momentum of `SGD`, and the rate of
+`Dropout`, together with its random masks. XLA needs some 50 µs to draw the masks of one small
+step, a hundred times the step's arithmetic, so they are drawn outside, from a stream of their own
+for every layer.
 """
 
 import math
@@ -45,6 +46,32 @@ class MaskedLayer:
         return tf.where(mask, scaled, tf.zeros_like(inputs))
 
 
+class VariableNumber(float):
+    """A number to Python, which an optimizer compares with zero; a variable where it is cast.
+
+    Attributes:
+        variable: What `tf.cast` reads in its place, and so what a graph does.
+
+    Example:
+        >>> number = VariableNumber(0.5)
+        >>> _ = number.variable.assign(0.75)
+        >>> number == 0.5, float(tf.cast(number, "float32"))
+        (True, 0.75)
+    """
+
+    variable: tf.Variable
+
+    def __new__(cls, value: float) -> "VariableNumber":
+        """Make a number whose variable begins with it."""
+        number = super().__new__(cls, value)
+        number.variable = tf.Variable(value, dtype=tf.float32)
+        return number
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        """Return what the variable holds; TensorFlow's protocol for what becomes a tensor."""
+        return tf.convert_to_tensor(self.variable, dtype, name=name)
+
+
 class Knobs:
     """The settings of one model that a program takes as inputs.
 
@@ -61,6 +88,8 @@ class Knobs:
             layer.mean, layer.variance = tf.Variable(layer.mean), tf.Variable(layer.variance)
         self._bounded = [v for v in model.trainable_variables if is_bounded(v)]
         self._bounds = [tf.Variable(float(v.constraint.max_value)) for v in self._bounded]
+        self._optimizer, momentum = model.optimizer, momentum_of(model)
+        self._momentum = VariableNumber(momentum) if momentum else None
         self.masked = [
             MaskedLayer(layer, shape, tf.Variable(1.0))
             for layer, shape in _dropout_shapes(model, example)
@@ -79,6 +108,8 @@ class Knobs:
         bounded = [v for v in model.trainable_variables if is_bounded(v)]
         for variable, bound in zip(bounded, self._bounds, strict=True):
             bound.assign(float(variable.constraint.max_value))
+        if self._momentum is not None:
+            self._momentum.variable.assign(momentum_of(model))
         rates = dropout_rates(model)
         for masked in self.masked:
             masked.scale.assign(1 / (1 - rates[masked.layer.name]))
@@ -98,13 +129,19 @@ class Knobs:
             masks: One boolean tensor per masked layer, shape `(batch, *shape)`.
         """
         bounds = [variable.constraint.max_value for variable in self._bounded]
-        for variable, bound in zip(self._bounded, self._bounds, strict=True):
-            variable.constraint.max_value = bound
-        for masked, mask in zip(self.masked, masks, strict=True):
-            masked.layer.call = _masked_call(masked, mask)
+        momentum = self._momentum and self._optimizer.momentum
+        calls = [_masked_call(masked, m) for masked, m in zip(self.masked, masks, strict=True)]
         try:
+            for variable, bound in zip(self._bounded, self._bounds, strict=True):
+                variable.constraint.max_value = bound
+            for masked, call in zip(self.masked, calls, strict=True):
+                masked.layer.call = call
+            if self._momentum is not None:
+                self._optimizer.momentum = self._momentum
             yield
         finally:
+            if self._momentum is not None:
+                self._optimizer.momentum = momentum
             for variable, value in zip(self._bounded, bounds, strict=True):
                 variable.constraint.max_value = value
             for masked in self.masked:
@@ -120,15 +157,15 @@ def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
         setting: The name of a setting in it.
 
     Returns:
-        None for an initializer, MaxNorm's bound and a learning rate that is a number; for a
-        Dropout rate whether it drops anything; else the setting's value.
+        None for an initializer, MaxNorm's bound and a learning rate that is a number; for SGD's
+        momentum and a Dropout rate whether it isn't zero; else the setting's value.
     """
     value = config[setting]
     if setting.endswith("initializer") or (owner, setting) == ("MaxNorm", "max_value"):
         return None
     if setting == "learning_rate" and isinstance(value, float):
         return None
-    if (owner, setting) == ("Dropout", "rate"):
+    if (owner, setting) in (("Dropout", "rate"), ("SGD", "momentum")):
         return value > 0
     return value
 
@@ -141,6 +178,12 @@ def normalizations(model: Any) -> list[Any]:
 def is_bounded(variable: Any) -> bool:
     """Tell whether a variable is constrained by Keras's own MaxNorm."""
     return type(variable.constraint) is keras.constraints.MaxNorm
+
+
+def momentum_of(model: Any) -> float:
+    """Return the momentum of Keras's own SGD, which has none if it is zero; else zero."""
+    optimizer = model.optimizer
+    return float(optimizer.momentum) if type(optimizer) is keras.optimizers.SGD else 0.0
 
 
 def dropout_rates(model: Any) -> dict[str, float]:

@@ -32,7 +32,10 @@ def may_pad(model: Any) -> bool:
     Returns:
         True if all its layers work row by row and its loss is a mean over rows.
     """
-    return all(_is_row_by_row(layer) for layer in model.layers) and _is_mean(model.loss)
+    rowwise = all(_is_row_by_row(layer) for layer in model.layers)
+    # Keras takes one weight per row only where there is one loss per row.
+    flat = all(len(output.shape) <= 2 for output in model.outputs)
+    return rowwise and flat and _is_mean(model.loss)
 
 
 def _is_row_by_row(layer: Any) -> bool:

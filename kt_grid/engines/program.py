@@ -21,8 +21,9 @@ from kt_grid.seeds import epoch_orders
 Data: TypeAlias = tuple[Any, ...]
 
 _EPOCHS_A_CALL = 50
-_BYTES_A_CALL = 2**26
-# Weights times rows; a call can't be interrupted.
+# Batch orders and masks, which are written for the whole call even if fewer epochs are asked for.
+_BYTES_A_CALL = 2**22
+# Weights times places where they are used; a call can't be interrupted.
 _PRODUCTS_A_CALL = 10**9
 _SCORING_BATCH = 4096
 
@@ -91,7 +92,10 @@ class TrainingProgram:
     def _epochs_a_call(self) -> int:
         units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
         by_bytes = _BYTES_A_CALL // (self._places * (units + 4))
-        by_products = _PRODUCTS_A_CALL // (self._places * max(1, int(self.model.count_params())))
+        # Layers along a sequence use their weights at every position.
+        positions: int = math.prod(keras.tree.flatten(self._data[0])[0].shape[1:-1])
+        products = self._places * positions * max(1, int(self.model.count_params()))
+        by_products = _PRODUCTS_A_CALL // max(1, products)
         return max(1, min(_EPOCHS_A_CALL, by_bytes, by_products))
 
     def _trace(self) -> Callable[..., Any]:

@@ -20,20 +20,28 @@ _seeds: set[int] = set()
 _lock = threading.Lock()
 
 
-def begin_session(seed: int) -> None:
+def begin_session(seed: int, *, reuse_kernels: bool = False) -> None:
     """Forget the names that Keras has given, and seed every random generator.
 
     Args:
         seed: Seed of Python's, NumPy's, Keras's and TensorFlow's generators.
+        reuse_kernels: Whether TensorFlow may keep the kernels of its operations under another
+            seed. That of an eager random operation belongs to the seed, but that of one in a
+            graph, or whose seeds are all its own, would go on from where it was.
 
     Example:
         >>> begin_session(7)
         >>> keras.layers.Dense(1).name
         'dense'
     """
-    _find_reset()()
-    with nullcontext() if _needs_new_kernels(seed) else _kernels_kept():
-        keras.utils.set_random_seed(seed)
+    with _lock:
+        _find_reset()()
+        keep = _may_keep(seed) and reuse_kernels
+        with _kernels_kept() if keep else nullcontext():
+            keras.utils.set_random_seed(seed)
+        if not keep:
+            _seeds.clear()
+        _seeds.add(seed)
 
 
 def _find_reset() -> Callable[[], None]:
@@ -50,17 +58,13 @@ def _reset_all() -> None:
     keras.config.set_dtype_policy(policy)
 
 
-def _needs_new_kernels(seed: int) -> bool:
-    """Whether a random operation of TensorFlow could go on from where it was under this seed.
+def _may_keep(seed: int) -> bool:
+    """Whether no eager random operation could go on from where it was under this seed.
 
     Its state belongs to the kernel that was made for the seed. What was seeded before the first
     model isn't known. Kernels of what is gone are dropped now and then.
     """
-    needed = not 0 < len(_seeds) < _MOST_SEEDS or seed in _seeds
-    if needed:
-        _seeds.clear()
-    _seeds.add(seed)
-    return needed
+    return 0 < len(_seeds) < _MOST_SEEDS and seed not in _seeds
 
 
 @contextmanager
@@ -70,12 +74,11 @@ def _kernels_kept() -> Iterator[None]:
     if owner is None:
         yield
         return
-    with _lock:
-        drop, owner.TFE_ContextClearCaches = owner.TFE_ContextClearCaches, lambda _: None
-        try:
-            yield
-        finally:
-            owner.TFE_ContextClearCaches = drop
+    drop, owner.TFE_ContextClearCaches = owner.TFE_ContextClearCaches, lambda _: None
+    try:
+        yield
+    finally:
+        owner.TFE_ContextClearCaches = drop
 
 
 def _find_kernels() -> Any:

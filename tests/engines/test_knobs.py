@@ -30,10 +30,11 @@ def test_masks_are_independent_between_units_and_rows():
     assert abs(np.corrcoef(mask[:-1, 0], mask[1:, 0])[0, 1]) < 0.05
 
 
-def test_masks_go_on_where_the_last_ones_ended():
+@pytest.mark.parametrize("units", [6, 5], ids=["even", "odd"])
+def test_masks_go_on_where_the_last_ones_ended(units):
     stream, other = np.random.PCG64(3), np.random.PCG64(3)
-    parts = [draw_masks(stream, 0.5, (4, 6)) for _ in range(2)]
-    np.testing.assert_array_equal(np.concatenate(parts), draw_masks(other, 0.5, (8, 6)))
+    parts = [draw_masks(stream, 0.5, (epochs, units)) for epochs in (3, 5)]
+    np.testing.assert_array_equal(np.concatenate(parts), draw_masks(other, 0.5, (8, units)))
 
 
 def test_layers_that_are_called_once_take_masks_from_outside():
@@ -78,6 +79,19 @@ def test_bounds_are_read_from_the_model_at_hand():
     assert constraint.max_value == 4.0
 
 
+def test_momentum_is_read_from_the_model_at_hand():
+    first, second = model(), model()
+    for made, momentum in ((first, 0.9), (second, 0.25)):
+        made.compile(keras.optimizers.SGD(0.1, momentum=momentum), "mse")
+    knobs = Knobs(first, EXAMPLE, rows=2)
+    knobs.set(second)
+    with knobs.turned([]):
+        read = first.optimizer.momentum
+        assert (read != 0, float(keras.ops.cast(read, "float32"))) == (True, 0.25)
+    assert type(first.optimizer.momentum) is float
+    assert first.optimizer.momentum == 0.9
+
+
 def test_rates_of_layers_that_drop_something():
     layers = [keras.layers.Dropout(rate, name=f"d{i}") for i, rate in enumerate((0.0, 0.3))]
     assert dropout_rates(model(*layers)) == {"d1": 0.3}
@@ -95,7 +109,9 @@ def test_rates_of_layers_that_drop_something():
         pytest.param("SGD", {"learning_rate": {"b": 2}}, "learning_rate", {"b": 2}, id="schedule"),
         pytest.param("Dropout", {"rate": 0.0}, "rate", False, id="no_dropout"),
         pytest.param("Dropout", {"rate": 0.4}, "rate", True, id="dropout"),
-        pytest.param("SGD", {"momentum": 0.4}, "momentum", 0.4, id="momentum"),
+        pytest.param("SGD", {"momentum": 0.0}, "momentum", False, id="no_momentum"),
+        pytest.param("SGD", {"momentum": 0.4}, "momentum", True, id="momentum"),
+        pytest.param("RMSprop", {"momentum": 0.4}, "momentum", 0.4, id="other_momentum"),
     ],
 )
 def test_what_programs_share(owner, config, setting, shown):

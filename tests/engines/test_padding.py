@@ -27,6 +27,7 @@ def model(*layers, loss="mse"):
         ),
         pytest.param(lambda: model(loss=keras.losses.MeanSquaredError()), True, id="mean"),
         pytest.param(lambda: model(loss=keras.ops.absolute), False, id="function"),
+        pytest.param(lambda: model(keras.layers.Reshape((2, 2))), False, id="sequence"),
     ],
 )
 def test_may_pad(made, answer):

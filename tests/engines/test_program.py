@@ -46,14 +46,34 @@ def test_inputs_matter(program, changed):
     assert not np.allclose(plain[0], other[0])
 
 
-def test_blocks_of_epochs_make_no_difference(program):
+@pytest.mark.parametrize("block", [1, 5, 50])
+def test_blocks_of_epochs_make_no_difference(program, monkeypatch, block):
     whole = weights_after(program, 13)
-    course = program.load(model(), 1, len(TRAIN))
+    monkeypatch.setattr("kt_grid.engines.program._EPOCHS_A_CALL", block)
+    other = TrainingProgram(model(), DATA, len(TRAIN), 4)
+    course = other.load(model(), 1, len(TRAIN))
     for epochs in (1, 2, 11, 13):
-        program.advance(course, epochs, TRAIN)
+        other.advance(course, epochs, TRAIN)
     assert course.epochs == 13
-    for mine, other in zip(whole, program.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, other)
+    for mine, theirs in zip(whole, other.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "epochs"),
+    [
+        pytest.param((1_000, 4), 50, id="little"),
+        pytest.param((1_000, 400, 10), 28, id="along-a-sequence"),
+        pytest.param((200_000, 4), 5, id="many-rows"),
+    ],
+)
+def test_a_call_is_short_enough_to_be_interrupted(shape, epochs):
+    """A layer of `shape[-1] * 8 + 8` weights, used at every position, and 4 bytes a row."""
+    x = np.zeros(shape, "float32")
+    dense = keras.Sequential([keras.Input(shape[1:]), keras.layers.Dense(8)])
+    dense.compile("sgd", "mse")
+    data = (tf.constant(x), tf.zeros((*shape[:-1], 8)))
+    assert TrainingProgram(dense, data, shape[0], 500)._block == epochs
 
 
 def test_state_can_be_taken_and_restored(program):

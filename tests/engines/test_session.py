@@ -53,7 +53,7 @@ def test_draws_are_those_after_keras_own_functions(monkeypatch, seeds):
     expected = [publicly(seed) for seed in seeds]
     found = []
     for seed in seeds:
-        begin_session(seed)
+        begin_session(seed, reuse_kernels=True)
         found.append(draws())
     assert found == expected
 
@@ -87,8 +87,23 @@ def test_settings_of_keras_stay():
 def test_kernels_are_dropped_only_if_they_may_be_used(cleared, seeds, times):
     """Notices when TensorFlow or Keras seed in another way than `session` expects."""
     for seed in seeds:
-        begin_session(seed)
+        begin_session(seed, reuse_kernels=True)
     assert len(cleared) == times
+
+
+def test_kernels_are_dropped_for_every_model_unless_they_may_be_kept(cleared):
+    for seed in (1, 2, 3):
+        begin_session(seed)
+    assert len(cleared) == 3
+
+
+def test_an_operation_whose_seeds_are_its_own_begins_anew():
+    draw = tf.function(lambda: tf.random.uniform((), seed=5))
+    drawn = []
+    for seed in (1, 2):
+        begin_session(seed)
+        drawn.append(float(draw()))
+    assert drawn[0] == drawn[1]
 
 
 def test_it_goes_on_where_the_private_names_are_gone(monkeypatch):
@@ -96,6 +111,6 @@ def test_it_goes_on_where_the_private_names_are_gone(monkeypatch):
     monkeypatch.delattr("keras.src.utils.naming.reset_uids")
     # TensorFlow's own module holds it under the same name, so seeding itself goes on.
     monkeypatch.setattr(session, "_find_kernels", lambda: None)
-    begin_session(3)
+    begin_session(3, reuse_kernels=True)
     assert draws() == expected
     assert keras.layers.Dense(1).name == "dense"
