@@ -5,9 +5,11 @@
     python scripts/benchmark.py growth
 
 `peers` runs every contender as a process of its own, from its start to its last result, and
-prints seconds, ratios to kt-grid and peak memory. `parts` says where kt-grid's own time goes.
-`growth` shows how cost grows with trials, rows, weights and folds. Each writes JSON too. Needs
-the `bench` extra. A peer trains the very models and folds that kt-grid trains.
+prints seconds, ratios to kt-grid and peak memory. `parts` says where kt-grid's own time goes; some
+of them run at the same time, so they don't add up to the total. `growth` shows how cost grows with
+trials, rows, weights and folds, and what the engines cost beside each other by kind of layer.
+Each writes JSON too. Needs the `bench` extra. A peer trains the very models and folds that kt-grid
+trains.
 """
 
 import argparse
@@ -135,6 +137,9 @@ def split_time(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Run searches in this process and sum up the time of kt-grid's parts."""
     rows = []
     start = time.perf_counter()
+    from kt_grid.backend import load_backend
+
+    load_backend()
     from kt_grid import tuner  # noqa: F401 - the import is what is timed
     from kt_grid.experiments import load_experiment
     from kt_grid.plans import plan
@@ -161,17 +166,11 @@ def stopwatches() -> Iterator[dict[str, float]]:
     from kt_grid.engines.program import TrainingProgram
 
     spent: dict[str, float] = defaultdict(float)
-    seen: set[int] = set()
-
-    def advance_label(program: Any, *_: Any) -> str:
-        fresh = id(program) not in seen
-        seen.add(id(program))
-        return "compile and first run" if fresh else "run"
-
     watched = [
         (TrainingProgram, "_trace", "trace"),
-        (TrainingProgram, "advance", advance_label),
-        (TrainingProgram, "load", "load"),
+        (TrainingProgram, "_compile", "compile"),
+        (TrainingProgram, "load", "load, waiting for compile"),
+        (TrainingProgram, "advance", "run"),
         (TrainingProgram, "score", "score"),
         (fused, "build_model", "build"),
         (oracle.GridOracle, "create_trial", "oracle"),
@@ -188,26 +187,30 @@ def stopwatches() -> Iterator[dict[str, float]]:
             setattr(owner, name, original)
 
 
-def timed(function: Any, label: Any, spent: dict[str, float]) -> Any:
+def timed(function: Any, label: str, spent: dict[str, float]) -> Any:
     """Wrap a function so that its time is added to a label's."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        name = label if isinstance(label, str) else label(*args)
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
         finally:
-            spent[name] += time.perf_counter() - start
+            spent[label] += time.perf_counter() - start
 
     return wrapper
 
 
 def measure_growth(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
-    """Measure the oracle by trials, and both engines by rows, weights and folds."""
+    """Measure the oracle by trials, and both engines by rows, weights, folds and layers."""
+    from kt_grid.backend import load_backend
+
+    load_backend()
     rows = [trials_row(count) for count in (10, 100, 1_000, 10_000)]
-    sizes = [("rows", n, 32, 3) for n in (1_000, 10_000, 100_000)]
-    sizes += [("weights", 2_000, width, 3) for width in (1, 16, 128, 1024)]
-    sizes += [("folds", 2_000, 32, folds) for folds in (3, 5, 10)]
+    sizes = [("rows", "Dense", n, 32, 3) for n in (1_000, 10_000, 100_000)]
+    sizes += [("weights", "Dense", 2_000, width, 3) for width in (1, 16, 128, 1024)]
+    sizes += [("weights", "Dense", 10_000, 256, 3)]
+    sizes += [("folds", "Dense", 2_000, 32, folds) for folds in (3, 5, 10)]
+    sizes += [("layers", kind, 2_000, 16, 3) for kind in ("LSTM", "Conv1D", "Conv2D")]
     return rows + [engine_row(*size) for size in sizes]
 
 
@@ -244,8 +247,23 @@ def trials_row(count: int) -> dict[str, Any]:
     return row
 
 
-def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
-    """Time both engines on one size, the first fold apart because it traces and compiles."""
+def hidden_layers(kind: str, width: int) -> list[Any]:
+    """Layers for rows of 50 features; dense ones are those of an ordinary network."""
+    from keras import layers
+
+    if kind == "Dense":
+        return [layers.Dense(width, activation="relu") for _ in range(2)]
+    if kind == "Conv2D":
+        first = [layers.Reshape((5, 10, 1)), layers.Conv2D(width, 3, activation="relu")]
+        return [*first, layers.MaxPooling2D(), layers.Flatten()]
+    if kind == "Conv1D":
+        first = [layers.Reshape((50, 1)), layers.Conv1D(width, 3, activation="relu")]
+        return [*first, layers.MaxPooling1D(), layers.Flatten()]
+    return [layers.Reshape((10, 5)), layers.LSTM(width)]
+
+
+def engine_row(axis: str, kind: str, rows: int, width: int, folds: int) -> dict[str, Any]:
+    """Time the engines on one size, the first fold apart because it traces and compiles."""
     import keras
     import keras_tuner
     import numpy as np
@@ -262,19 +280,20 @@ def engine_row(axis: str, rows: int, width: int, folds: int) -> dict[str, Any]:
 
     class Model(keras_tuner.HyperModel):  # type: ignore[misc] # keras-tuner is untyped
         def build(self, hp: Any) -> Any:  # noqa: ARG002 - keras-tuner's signature
-            hidden = [keras.layers.Dense(width, activation="relu") for _ in range(2)]
+            hidden = hidden_layers(kind, width)
             model = keras.Sequential([*hidden, keras.layers.Dense(1, activation="sigmoid")])
             model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
             return model
 
-    row: dict[str, Any] = {"axis": axis, "rows": rows, "folds": folds}
-    for name in ("fused", "keras"):
+    row: dict[str, Any] = {"axis": axis, "layers": kind, "rows": rows, "folds": folds}
+    for name in ("fused", "keras", "auto"):
         space = keras_tuner.HyperParameters()
         fit = FitArguments(epochs=5, batch_size=32)
         done = list(make_engine(name).run(Trainings(Model(), space, data, fit, tasks)))
         row["weights"] = done[0].model.count_params()
         row[f"{name}_first"] = done[0].seconds
         row[f"{name}_later"] = min(each.seconds for each in done[1:])
+    row["auto took"] = done[0].engine
     row["ratio"] = row["keras_later"] / row["fused_later"]
     print("  ".join(f"{k} {v if isinstance(v, str) else round(v, 3)}" for k, v in row.items()))
     return row

@@ -160,7 +160,8 @@ def test_other_names_do_not_resolve():
 @pytest.mark.parametrize(
     "name",
     [
-        *("baseline", "data.loading", "data.reading", "folds", "objective", "pooled", "scales"),
+        *("baseline", "data.loading", "data.reading", "engines.knobs", "engines.session"),
+        *("folds", "objective", "pooled", "scales"),
         *("seeds", "space.axes", "space.words", "statistics", "tables", "targets"),
         *(f"splitters.{name}" for name in ("drawn", "kfold", "named", "ordered", "repeated")),
     ],
