@@ -13,10 +13,10 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-_MOST_SEEDS = 100
+_MOST_SESSIONS = 100
 
-_seeds: set[int] = set()
 _lock = threading.Lock()
 
 
@@ -25,9 +25,8 @@ def begin_session(seed: int, *, reuse_kernels: bool = False) -> None:
 
     Args:
         seed: Seed of Python's, NumPy's, Keras's and TensorFlow's generators.
-        reuse_kernels: Whether TensorFlow may keep the kernels of its operations under another
-            seed. That of an eager random operation belongs to the seed, but that of one in a
-            graph, or whose seeds are all its own, would go on from where it was.
+        reuse_kernels: Whether TensorFlow may keep the kernels of its operations, as long as none
+            of them has a random state that would go on from where it was.
 
     Example:
         >>> begin_session(7)
@@ -36,12 +35,8 @@ def begin_session(seed: int, *, reuse_kernels: bool = False) -> None:
     """
     with _lock:
         _find_reset()()
-        keep = _may_keep(seed) and reuse_kernels
-        with _kernels_kept() if keep else nullcontext():
+        with _kernels_kept() if reuse_kernels and _kernels.may_stay() else nullcontext():
             keras.utils.set_random_seed(seed)
-        if not keep:
-            _seeds.clear()
-        _seeds.add(seed)
 
 
 def _find_reset() -> Callable[[], None]:
@@ -58,13 +53,55 @@ def _reset_all() -> None:
     keras.config.set_dtype_policy(policy)
 
 
-def _may_keep(seed: int) -> bool:
-    """Whether no eager random operation could go on from where it was under this seed.
+class _Kernels:
+    """The kernels that TensorFlow keeps, and what is known of the operations they are for.
 
-    Its state belongs to the kernel that was made for the seed. What was seeded before the first
-    model isn't known. Kernels of what is gone are dropped now and then.
+    A stateful random operation keeps its state in its kernel. TensorFlow registers every function
+    that is traced or loaded, and every operation that runs by itself, as a function too, so it can
+    be seen whether there ever was one. Keras draws by stateless operations alone.
     """
-    return 0 < len(_seeds) < _MOST_SEEDS and seed not in _seeds
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._stateful = False
+        self._sessions = 0
+
+    def may_stay(self) -> bool:
+        """Whether a session may begin with them; now and then those of what is gone must go."""
+        self._sessions = (self._sessions + 1) % _MOST_SESSIONS
+        return self._sessions > 0 and not self._draw()
+
+    def _draw(self) -> bool:
+        context = _find_context()
+        if context is None:
+            return True
+        names = context.list_function_names()
+        fresh, self._seen = names - self._seen, names
+        self._stateful = self._stateful or any(_draws(context, name) for name in fresh)
+        return self._stateful
+
+
+_kernels = _Kernels()
+
+
+def _draws(context: Any, name: str) -> bool:
+    """Whether a function has a stateful random operation; a stateless one has no such setting."""
+    try:
+        nodes = context.get_function_def(name).node_def
+    except tf.errors.NotFoundError:
+        # Its last user has gone meanwhile.
+        return False
+    return any("seed" in node.attr for node in nodes)
+
+
+def _find_context() -> Any:
+    """What knows all functions; None if it can't be asked."""
+    try:
+        from tensorflow.python.eager.context import context
+    except ImportError:
+        return None
+    known = all(hasattr(context(), name) for name in ("list_function_names", "get_function_def"))
+    return context() if known else None
 
 
 @contextmanager

@@ -304,6 +304,26 @@ def test_fold_depends_on_itself_only(rows, tasks):
     assert alone[2][1] == together[2][1]
 
 
+@pytest.mark.parametrize("seed", [None, 3])
+def test_fold_depends_on_itself_only_where_a_function_draws(seed, rows, tasks):
+    """A function of TensorFlow goes on from where it was until its kernel is dropped."""
+
+    def make():
+        draw = functions.setdefault("draw", tf.function(lambda: tf.random.normal((1,), seed=seed)))
+        model = compiled(dense())
+        model.build((None, FEATURES))
+        model.layers[-1].bias.assign(draw())
+        return model
+
+    functions = {}
+    after_others = trained(Fused(), make, rows, tasks, FIT)[2]
+    alone = trained(Fused(), make, rows, tasks[2:], FIT)[2]
+    functions = {}
+    reference = trained(KerasFit(), eager(make), rows, tasks, FIT)[2]
+    assert after_others[1] == alone[1]
+    assert after_others[1] == pytest.approx(reference[1], rel=1e-4)
+
+
 def averaged():
     return compiled(dense(), keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9))
 

@@ -1,6 +1,7 @@
 """Every model finds Keras's names and all random generators as in a new process."""
 
 import random
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -24,38 +25,66 @@ def cleared(monkeypatch):
         drop(context)
 
     monkeypatch.setattr(pywrap_tfe, "TFE_ContextClearCaches", count)
-    monkeypatch.setattr(session, "_seeds", set())
     return calls
 
 
-def draws():
-    """One number of each generator; TensorFlow's with and without a seed of the operation."""
+@pytest.fixture
+def no_stateful_draw(monkeypatch):
+    """TensorFlow says that it never drew, as in a process that only builds Keras's models."""
+    context = SimpleNamespace(list_function_names=set)
+    monkeypatch.setattr(session, "_kernels", session._Kernels())
+    monkeypatch.setattr(session, "_find_context", lambda: context)
+
+
+def draws_of_keras():
+    """One number of each generator that keeps no state in TensorFlow's kernels."""
     return [
         random.random(),  # noqa: S311 - what users' code may draw from
         np.random.random(),
         float(keras.random.uniform(())),
-        float(tf.random.uniform(())),
-        float(tf.random.uniform((), seed=5)),
         *np.ravel(keras.initializers.GlorotUniform()((2, 2))).tolist(),
     ]
 
 
-def publicly(seed):
+def draws():
+    """One number of each generator; TensorFlow's with and without a seed of the operation."""
+    own = [tf.random.uniform(()), tf.random.uniform((), seed=5), tf.raw_ops.RandomUniform(**RAW)]
+    return [*draws_of_keras(), *(float(number) for number in own)]
+
+
+RAW = {"shape": np.zeros(0, "int32"), "dtype": tf.float32, "seed": 3, "seed2": 4}
+
+
+def publicly(seed, draws):
     """The draws after Keras's public functions."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     return draws()
 
 
-@pytest.mark.parametrize("seeds", [[1, 2, 3], [1, 1, 1], [1, 2, 1, 2]], ids=str)
-def test_draws_are_those_after_keras_own_functions(monkeypatch, seeds):
-    monkeypatch.setattr(session, "_seeds", set())
-    expected = [publicly(seed) for seed in seeds]
+def assert_as_publicly(seeds, draws, cleared=None):
+    expected = [publicly(seed, draws) for seed in seeds]
+    if cleared:
+        cleared.clear()
     found = []
     for seed in seeds:
         begin_session(seed, reuse_kernels=True)
         found.append(draws())
     assert found == expected
+
+
+SEEDS = pytest.mark.parametrize("seeds", [[1, 2, 3], [1, 1, 1], [1, 2, 1, 2]], ids=str)
+
+
+@SEEDS
+def test_draws_are_those_after_keras_own_functions(seeds):
+    assert_as_publicly(seeds, draws)
+
+
+@SEEDS
+def test_keras_draws_alike_with_kernels_that_stay(seeds, no_stateful_draw, cleared):
+    assert_as_publicly(seeds, draws_of_keras, cleared)
+    assert not cleared
 
 
 def test_names_begin_anew():
@@ -75,42 +104,70 @@ def test_settings_of_keras_stay():
 
 
 @pytest.mark.parametrize(
-    ("seeds", "times"),
-    [
-        pytest.param([1], 1, id="the first"),
-        pytest.param([1, 2, 3], 1, id="new ones"),
-        pytest.param([1, 2, 1], 2, id="one that comes back"),
-        pytest.param([1, 2, 1, 2], 2, id="one that came back after the kernels were dropped"),
-        pytest.param(range(250), 3, id="many"),
-    ],
+    ("sessions", "times"),
+    [pytest.param(3, 0, id="few"), pytest.param(250, 2, id="many")],
 )
-def test_kernels_are_dropped_only_if_they_may_be_used(cleared, seeds, times):
-    """Notices when TensorFlow or Keras seed in another way than `session` expects."""
-    for seed in seeds:
+def test_kernels_are_dropped_now_and_then(cleared, no_stateful_draw, sessions, times):
+    """Notices when TensorFlow or Keras drop them in another way than `session` expects."""
+    for seed in range(sessions):
         begin_session(seed, reuse_kernels=True)
     assert len(cleared) == times
 
 
-def test_kernels_are_dropped_for_every_model_unless_they_may_be_kept(cleared):
+def test_kernels_are_dropped_for_every_model_unless_they_may_be_kept(cleared, no_stateful_draw):
     for seed in (1, 2, 3):
         begin_session(seed)
     assert len(cleared) == 3
 
 
-def test_an_operation_whose_seeds_are_its_own_begins_anew():
-    draw = tf.function(lambda: tf.random.uniform((), seed=5))
-    drawn = []
-    for seed in (1, 2):
-        begin_session(seed)
-        drawn.append(float(draw()))
-    assert drawn[0] == drawn[1]
+@pytest.mark.parametrize(
+    ("draw", "operation"),
+    [
+        pytest.param(lambda: tf.random.gamma((), 1.0), "RandomGamma", id="by-itself"),
+        pytest.param(
+            lambda: tf.raw_ops.RandomPoissonV2(shape=[1], rate=1.0, seed=1, seed2=2),
+            "RandomPoissonV2",
+            id="with-both-seeds",
+        ),
+        pytest.param(
+            tf.function(lambda: tf.random.uniform((), seed=5), autograph=False),
+            "RandomUniform",
+            id="in-a-function",
+        ),
+    ],
+)
+def test_kernels_are_dropped_for_good_once_anything_drew(monkeypatch, cleared, draw, operation):
+    """Notices when TensorFlow no longer tells which operations there are."""
+    context = session._find_context()
+    before = context.list_function_names()
+    draw()
+    new = {
+        name
+        for name in context.list_function_names() - before
+        if operation in [node.op for node in context.get_function_def(name).node_def]
+    }
+    assert new
+    news = SimpleNamespace(
+        list_function_names=lambda: set(new), get_function_def=context.get_function_def
+    )
+    monkeypatch.setattr(session, "_kernels", session._Kernels())
+    monkeypatch.setattr(session, "_find_context", lambda: news)
+    begin_session(1, reuse_kernels=True)
+    new.clear()
+    begin_session(2, reuse_kernels=True)
+    assert len(cleared) == 2
 
 
-def test_it_goes_on_where_the_private_names_are_gone(monkeypatch):
-    expected = publicly(3)
+def test_a_function_that_has_gone_meanwhile_draws_no_more():
+    assert not session._draws(session._find_context(), "no such function")
+
+
+@pytest.mark.parametrize("missing", ["_find_kernels", "_find_context"])
+def test_it_goes_on_where_the_private_names_are_gone(monkeypatch, missing):
+    expected = publicly(3, draws)
     monkeypatch.delattr("keras.src.utils.naming.reset_uids")
-    # TensorFlow's own module holds it under the same name, so seeding itself goes on.
-    monkeypatch.setattr(session, "_find_kernels", lambda: None)
+    # TensorFlow's own modules hold them under the same names, so seeding itself goes on.
+    monkeypatch.setattr(session, missing, lambda: None)
     begin_session(3, reuse_kernels=True)
     assert draws() == expected
     assert keras.layers.Dense(1).name == "dense"
