@@ -17,7 +17,7 @@ import logging
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 _FLAGS = "XLA_FLAGS"
@@ -42,15 +42,11 @@ def load_backend() -> None:
     What TensorFlow logs while it is imported heeds no setting, so stderr is turned away
     meanwhile.
     """
-    imported = "tensorflow" in sys.modules
     _set_environment(ENVIRONMENT)
-    with _stderr_turned_away():
+    with _stderr_turned_away(), nullcontext() if "tensorflow" in sys.modules else _all_kept():
         importlib.import_module("keras_tuner")
         importlib.import_module("tensorflow").config.list_logical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if not imported:
-        # All of it stays, so the garbage collector needn't look at it time and again.
-        gc.freeze()
 
 
 def settle_backend() -> None:
@@ -69,11 +65,14 @@ def settle_backend() -> None:
 
 
 def _set_environment(names: Collection[str]) -> None:
-    """Set variables that aren't set yet; flags for XLA stand before those that are."""
+    """Set variables that aren't set yet; flags for XLA stand before those that are.
+
+    What begins otherwise than a flag is to XLA the name of a file of flags, and stays alone.
+    """
     for name in names:
         os.environ.setdefault(name, ENVIRONMENT[name])
     flags, ours = os.environ.get(_FLAGS, ""), ENVIRONMENT[_FLAGS]
-    if flags and _FLAGS in names and ours not in flags:
+    if _FLAGS in names and flags.startswith("-") and ours not in flags:
         os.environ[_FLAGS] = f"{ours} {flags}"
 
 
@@ -135,6 +134,19 @@ def set_keras(settings: Mapping[str, Any]) -> None:
     config = importlib.import_module("keras").config
     for name, value in settings.items():
         getattr(config, f"set_{name}")(value)
+
+
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """Tell the garbage collector that what is made here stays: it takes a second to look at."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 @contextmanager

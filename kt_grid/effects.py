@@ -54,7 +54,7 @@ def main_effects(
     Returns:
         One effect per axis; nothing without a trial.
     """
-    if not len(units):
+    if not axes or not len(units):
         return ()
     levels = [_levels(axis, parameters) for axis in axes]
     designs = [_centred(chosen, len(values)) for values, chosen in levels]

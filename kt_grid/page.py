@@ -236,7 +236,7 @@ def _trials(analysis: Analysis, published: Published) -> str:
         *_heads("mean", "std", "standard error", "behind", "p"),
         *_heads(*(f"fold {i}" for i in range(results.splits))),
         *(_heads("fold variance", "seed variance") if repeated else []),
-        *(_words("epochs") if results.stops_early else []),
+        *(_words("epochs trained") if results.stops_early else []),
         *_heads("weights", "steps", "seconds"),
         *(_heads("published", "published std") if published else []),
         *(_words("reason") if _has_reasons(results) else []),

@@ -55,7 +55,8 @@ class Pace:
         """What a trial is expected to take.
 
         That is the mean over those that waited for no program. If all of them have, it is the mean
-        over all but the first, which starts what the others use.
+        over all but the first, which starts what the others use; until there are two of them,
+        the first one without what it may have taken to start.
         """
         if self._steady or len(self._others) > 1:
             return statistics.fmean(self._steady or self._others)

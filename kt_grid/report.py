@@ -84,7 +84,7 @@ def _cells(analysis: Analysis, published: Published) -> list[list[str]]:
     names = axis_names(results.axes)
     folds = [f"fold {i}" for i in range(results.splits)]
     head = ["rank", *names, "mean", "std", *folds, "error", "p", "standing"]
-    more = ["epochs"] * results.stops_early + ["published", "std "] * bool(published)
+    more = ["epochs trained"] * results.stops_early + ["published", "std "] * bool(published)
     rows = [head + more]
     for trial in results.trials:
         theirs = published.get(key(trial.parameters), (None, None))

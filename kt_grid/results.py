@@ -147,7 +147,7 @@ class SearchResults:
 
     @property
     def stops_early(self) -> bool:
-        """Whether every training had epochs of its own."""
+        """Whether trainings may have ended by themselves: so it was asked for, or so it looks."""
         asked_for = bool(self.about.get("fit", {}).get("early_stopping"))
         return asked_for or any(len(set(trial.epochs)) > 1 for trial in self.trials)
 

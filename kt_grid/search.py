@@ -24,7 +24,7 @@ def zoom(planned: Plan) -> Plan:
         that a zoom that was interrupted goes on, or if nothing is left to refine.
 
     Raises:
-        UsageError: If there is no search to look into, or `--grid` sets all its axes.
+        UsageError: If there is no search to look into, or `--grid` sets all axes to refine.
         MismatchError: If the directory holds another search.
     """
     if planned.options.overwrite or not planned.store.exists():
@@ -45,10 +45,11 @@ def zoom(planned: Plan) -> Plan:
     own = check_grid(planned.options.grid)
     if len(own) > 1:
         raise GridError("Expected --grid AXIS=VALUES beside --zoom. Received: a list of grids")
-    if set(grid) <= set(own[0]):
+    refined = proposed.refined if proposed else tuple(grid)
+    if refined and set(refined) <= set(own[0]):
         raise UsageError(
-            "Expected an axis beside --zoom that --grid doesn't set. "
-            f"Received: --grid for {', '.join(grid)}, which are all"
+            "Expected an axis to refine beside --zoom that --grid doesn't set. "
+            f"Received: --grid for {', '.join(refined)}, which are all"
         )
     options = replace(planned.options, grid={**grid, **own[0]}, words=())
     return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))

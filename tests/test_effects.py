@@ -23,6 +23,13 @@ def test_effects_of_a_complete_grid_are_averages():
     assert a.errors == pytest.approx(by_unit.std(axis=1, ddof=1) / 2)
 
 
+@pytest.mark.parametrize(
+    ("axes", "trials"), [pytest.param((), 1, id="no-axis"), pytest.param(AXES, 0, id="no-trial")]
+)
+def test_nothing_has_no_effects(axes, trials):
+    assert main_effects(axes, GRID[:trials], np.zeros((trials, 3))) == ()
+
+
 def test_shares_of_a_complete_grid_are_the_functional_anovas():
     units = np.random.RandomState(1).normal(size=(6, 3))
     table = units.mean(axis=1).reshape(3, 2)

@@ -100,6 +100,7 @@ def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch)
     monkeypatch.setattr(kt_grid.placement, "_SECONDS_WORTH_MOVING", 0.0)
     monkeypatch.setattr(kt_grid.placement, "_SECONDS_TO_START", 0.0)
     monkeypatch.setattr(kt_grid.placement, "_cores", lambda: 2)
+    monkeypatch.setattr(kt_grid.placement, "_memory", lambda: 2**40)
     moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
     assert opened == [3]
     assert text(moved) == text(alone)

@@ -176,11 +176,11 @@ def test_published_columns(read, style):
 @pytest.mark.parametrize("style", ["table", "markdown", "html"])
 def test_epochs_show_where_trainings_stopped_by_themselves(read, style):
     results = read()
-    assert "epochs" not in report.render(results, style)
+    assert "epochs trained" not in report.render(results, style)
     first, *others = results.trials
     stopped = replace(results, trials=(replace(first, epochs=(12, 7, 31)), *others))
     text = report.render(stopped, style)
-    assert "epochs" in text
+    assert "epochs trained" in text
     assert "12 7 31" in text
     assert "10 10 10" in text
     assert "10 10 10" in report.render(read(fit={"early_stopping": 3}), style)

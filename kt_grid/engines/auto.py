@@ -7,8 +7,9 @@ from typing import Any
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Trained, Trainings
 from kt_grid.engines.design import all_layers
-from kt_grid.engines.fused import Fused, UnsuitableError, refusal
+from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.engines.suitability import UnsuitableError, refusal
 
 # Measured: XLA's code for these is 2 to 6 times slower on CPUs than TensorFlow's own, while
 # dense, recurrent, embedding and 1-D convolution layers gain at any size that was tried.

@@ -7,65 +7,43 @@ from typing import Any, TypeAlias
 
 import keras
 
-Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
+from kt_grid.engines.parts import ForeignError, describe_parts
 
-_FOREIGN_CLASSES = ("Lambda", "function", "__lambda__")
-_USER_PACKAGE = ">"
-_OWN_MODULES = ("keras", "builtins")
+Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
 
 
 def design(model: Any) -> Any:
     """Describe a model, its optimizer, loss and metrics; None if not all of it is Keras's own.
 
-    Two models of Keras's own classes that are configured alike differ in nothing but their
-    variables. A custom layer, loss or optimizer may keep state elsewhere.
+    Two models of Keras's own parts that are described alike differ in nothing but their variables.
+    A custom layer, loss or optimizer may keep state elsewhere.
 
     Args:
-        model: A built and compiled model.
+        model: A built and compiled model that hasn't been trained.
 
     Returns:
         Nested dicts and lists of plain values, or None.
     """
     try:
         with warnings.catch_warnings():
-            # Keras warns of a lambda that is saved, but this one is only looked at.
+            # Keras warns of what can't be read back, but this is only looked at.
             warnings.simplefilter("ignore")
             config = keras.saving.serialize_keras_object(model)
-    except (NotImplementedError, TypeError, ValueError):
+        return {"config": config, "parts": describe_parts(model)}
+    except (ForeignError, NotImplementedError, TypeError, ValueError):
         return None
-    return config if _is_own(config) else None
 
 
-def _is_own(config: Any) -> bool:
-    if isinstance(config, dict):
-        if config.get("class_name") in _FOREIGN_CLASSES:
-            return False
-        if _USER_PACKAGE in (config.get("registered_name") or ""):
-            return False
-        module = config.get("module")
-        if isinstance(module, str) and module.split(".")[0] not in _OWN_MODULES:
-            return False
-        return all(_is_own(value) for value in config.values())
-    if isinstance(config, list | tuple):
-        return all(_is_own(value) for value in config)
-    return True
+def has_same_layout(one: Any, other: Any) -> bool:
+    """Tell whether two models of one design have their variables in one order.
 
-
-def is_same_design(one: Any, other: Any) -> bool:
-    """Tell whether one model's variables can be copied into another to the same effect.
+    An optimizer around another one, which scales the loss for half precision, has them in another
+    order once it has trained.
 
     Args:
         one: A built and compiled model.
         other: Another.
-
-    Returns:
-        True if both are written in Keras's own classes only, are configured alike, and have
-        their variables in one order. An optimizer around another one, which scales the loss for
-        half precision, has them in another order once it has trained.
     """
-    described = design(one)
-    if described is None or text_of(described) != text_of(design(other)):
-        return False
     return _layout(one) == _layout(other)
 
 

@@ -5,9 +5,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,35 +26,24 @@ from kt_grid.engines.base import (
     count_steps,
 )
 from kt_grid.engines.design import copy_state, copy_weights, design, generalise, text_of
-from kt_grid.engines.knobs import normalizations, share_all
+from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
 from kt_grid.engines.stopping import hold_back
+from kt_grid.engines.suitability import Judge, UnsuitableError, as_unsuitable, refusal
 from kt_grid.engines.watching import Best, advance_watching
 from kt_grid.engines.worker import Worker
-from kt_grid.errors import EngineError
 from kt_grid.space import key
 
 _PROGRAMS = 16
 _PAUSED_BYTES = 2**28
-_RESIDENT_BYTES = 2**30
-
-
-Judge: TypeAlias = Callable[[Any, Any, Arrays, FitArguments], str | None]
-
-
-class UnsuitableError(EngineError):
-    """The fused engine can't, or shouldn't, train a model.
-
-    Args:
-        received: What stands in the way.
-    """
-
-    def __init__(self, received: str) -> None:
-        super().__init__(
-            f"Expected a model for compiled code. Received: {received}. Use --engine keras"
-        )
-        self.received = received
+# Optimizers whose state begins with the same numbers whatever the weights are.
+_BEGINS_BLANK = frozenset(
+    (
+        *("SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta"),
+        *("Adafactor", "Ftrl", "Lion", "Lamb", "Muon"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +77,8 @@ class _Trial:
     def model(self, task: Task) -> Any:
         """Build the model that a task trains, adapted to the task's rows."""
         fresh = self.build(task.seed)
+        if type(fresh.optimizer).__name__ not in _BEGINS_BLANK:
+            fresh.optimizer.build(fresh.trainable_variables)
         if any(True for _ in adaptable_layers(fresh)):
             self.adapt(fresh, self.arrays.take(task.train))
         return fresh
@@ -126,7 +116,7 @@ class Fused:
     def __init__(self, judge: Judge | None = None) -> None:
         self.compiled = 0
         self._judge = judge or refusal
-        self._arrays: Arrays | None = None
+        self._held: tuple[Arrays, Any] | None = None
         self._data: Data = ()
         self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
@@ -189,7 +179,7 @@ class Fused:
     def _begin(self, worker: Worker, trial: _Trial, task: Task, fresh: Any) -> _Job:
         """Let the worker train a task; `fresh` is the model that will hold the result."""
         start = time.perf_counter()
-        place = f"{task.split} {task.seed} {trial.values}"
+        place = f"{task.split} {task.seed} {trial.fit.batch_size} {trial.values}"
         paused = None if trial.fit.watching else self._take_up(place, trial.fit)
         program = paused.program if paused else self._program(fresh, trial, len(task.train))
 
@@ -208,7 +198,7 @@ class Fused:
 
     def _end(self, job: _Job) -> Trained:
         """Wait for a training, score it, and copy its weights out of the program."""
-        with _as_unsuitable():
+        with as_unsuitable():
             course, best = job.course.result()
         task, fit, program = job.task, job.trial.fit, job.program
         if task.test is not None and fit.epochs < fit.longest and not fit.watching:
@@ -231,13 +221,14 @@ class Fused:
         return Trained(task.split, scores, epochs, seconds, job.fresh, self.name, steps=taken)
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
-        """Keep the rows in memory as tensors, for as long as they are the same."""
-        if arrays is self._arrays:
+        """Keep the rows in memory as tensors, for as long as they are weighed alike."""
+        held, weights = self._held or (None, None)
+        if held is arrays and weights == fit.class_weight:
             return
         self._programs.clear()
         self._paused.clear()
         self._ahead = None
-        self._arrays = arrays
+        self._held = arrays, fit.class_weight
         weighted = _with_class_weight(arrays, fit)
         self._data = keras.tree.map_structure(tf.constant, weighted.training_tuple())
 
@@ -253,7 +244,7 @@ class Fused:
         for program, description in entries:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
-        with _as_unsuitable():
+        with as_unsuitable():
             program = TrainingProgram(trial.build(0), self._data, rows, trial.fit.batch_size)
         entries.append((program, program.describe(described)))
         self.compiled += 1
@@ -269,59 +260,6 @@ class Fused:
         self._paused[place] = paused
         while sum(entry.bytes for entry in self._paused.values()) > _PAUSED_BYTES:
             self._paused.popitem(last=False)
-
-
-@contextmanager
-def _as_unsuitable() -> Iterator[None]:
-    """Turn what XLA says of a model it can't compile into an UnsuitableError."""
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError:
-        # Nothing is wrong with the model, and another engine would need as much memory.
-        raise
-    except (tf.errors.OpError, NotImplementedError, TypeError, ValueError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise UnsuitableError(f"one that XLA refuses, {first_line}") from error
-
-
-def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
-    """Say why the fused engine can't train a model as it is meant.
-
-    Args:
-        model: A built and compiled model.
-        described: Its design.
-        arrays: The search's rows.
-        fit: How to train.
-
-    Returns:
-        What stands in the way, or None.
-    """
-    if fit.callbacks:
-        return "callbacks, which need model.fit"
-    if fit.class_weight and arrays.sample_weight is not None:
-        return "class_weight together with sample_weight"
-    if model.run_eagerly:
-        return "a model compiled with run_eagerly=True"
-    if described is None:
-        return "a layer, loss, metric or optimizer that isn't Keras's own"
-    if len([*adaptable_layers(model)]) > len(normalizations(model)):
-        return "a layer other than Normalization that is adapted to the rows"
-    if not _has_plain_rate(model.optimizer):
-        return "an optimizer around another one, or a learning rate that is a function"
-    if sum(array.nbytes for array in keras.tree.flatten(arrays.x)) > _RESIDENT_BYTES:
-        return f"more than {_RESIDENT_BYTES >> 20} MB of data"
-    return None
-
-
-def _has_plain_rate(optimizer: Any) -> bool:
-    """Tell whether a program can take over the optimizer's learning rate.
-
-    It copies the first two variables of a fresh optimizer, which are its step count and its
-    rate; a schedule is part of the design. A wrapped optimizer keeps its rate elsewhere.
-    """
-    if isinstance(optimizer.get_config().get("learning_rate"), dict):
-        return True
-    return any(variable is optimizer.learning_rate for variable in optimizer.variables[:2])
 
 
 def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
@@ -340,7 +278,7 @@ def _without_epochs(values: Mapping[str, Any]) -> str:
 
 def _with_class_weight(arrays: Arrays, fit: FitArguments) -> Arrays:
     """Turn weights by class into weights by row, as `model.fit` does."""
-    if not fit.class_weight:
+    if not fit.class_weight or np.ndim(arrays.y) > 2:
         return arrays
     y = np.asarray(arrays.y)
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else np.round(y).reshape(len(y))

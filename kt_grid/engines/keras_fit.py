@@ -18,7 +18,7 @@ from kt_grid.engines.base import (
     check_scores,
     count_steps,
 )
-from kt_grid.engines.design import copy_state, is_same_design
+from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks
 from kt_grid.seeds import epoch_orders
@@ -52,7 +52,7 @@ class KerasFit:
         hypermodel, hyperparameters = trainings.hypermodel, trainings.hyperparameters
         arrays, fit = trainings.arrays, trainings.fit
         traced: Any = None
-        traced_steps = 0
+        traced_as: Any = None
         own_fit = overrides_fit(hypermodel)
         for given in trainings.tasks:
             start = time.perf_counter()
@@ -67,8 +67,9 @@ class KerasFit:
             adapted = is_adapted(hypermodel, fresh)
             if adapted:
                 adapt(hypermodel, hyperparameters, fresh, train)
-            reusable = not own_fit and not adapted and steps == traced_steps
-            if reusable and is_same_design(fresh, traced):
+            described = None if own_fit or adapted else design(fresh)
+            reusable = described is not None and (text_of(described), steps) == traced_as
+            if reusable and has_same_layout(fresh, traced):
                 model = traced
                 copy_state(fresh, model)
             test = None if task.test is None else arrays.take(task.test)
@@ -81,7 +82,7 @@ class KerasFit:
             if test is not None:
                 scores = scores or evaluate(model, test)
                 check_scores(scores)
-            traced, traced_steps = model, steps
+            traced, traced_as = model, (text_of(described), steps)
             seconds = time.perf_counter() - start
             # A fit of one's own and callbacks take as many steps as they like.
             optimizer = getattr(model, "optimizer", None)

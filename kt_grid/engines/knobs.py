@@ -7,7 +7,9 @@ step, a hundred times the step's arithmetic, so they are drawn outside, from a s
 for every layer.
 """
 
+import copy
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import tensorflow as tf
 
 from kt_grid.engines.adapting import adaptable_layers
 from kt_grid.engines.design import all_layers
+from kt_grid.engines.parts import find_parts
 
 _MASK_BYTES = 2**27
 
@@ -50,7 +53,7 @@ class VariableNumber(float):
     """A number to Python, which an optimizer compares with zero; a variable where it is cast.
 
     Attributes:
-        variable: What `tf.cast` reads in its place, and so what a graph does.
+        variable: What `tf.cast`, and so an optimizer in a graph, reads in its place.
 
     Example:
         >>> number = VariableNumber(0.5)
@@ -69,7 +72,7 @@ class VariableNumber(float):
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         """Return what the variable holds; TensorFlow's protocol for what becomes a tensor."""
-        return tf.convert_to_tensor(self.variable, dtype, name=name)
+        return tf.cast(self.variable, dtype or tf.float32, name=name)
 
 
 class Knobs:
@@ -87,6 +90,9 @@ class Knobs:
             # What a layer was adapted to would be a constant of the program.
             layer.mean, layer.variance = tf.Variable(layer.mean), tf.Variable(layer.variance)
         self._bounded = [v for v in model.trainable_variables if is_bounded(v)]
+        for variable in self._bounded:
+            # One object may bound several weights, each of which is to have a bound of its own.
+            variable.constraint = copy.copy(variable.constraint)
         self._bounds = [tf.Variable(float(v.constraint.max_value)) for v in self._bounded]
         self._optimizer, momentum = model.optimizer, momentum_of(model)
         self._momentum = VariableNumber(momentum) if momentum else None
@@ -157,15 +163,21 @@ def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
         setting: The name of a setting in it.
 
     Returns:
-        None for an initializer, MaxNorm's bound and a learning rate that is a number; for SGD's
-        momentum and a Dropout rate whether it isn't zero; else the setting's value.
+        None for an initializer, what a Normalization was adapted to, MaxNorm's bound and a
+        learning rate that is a number; for SGD's
+        momentum and a Dropout rate below 1 whether it isn't zero; else the setting's value.
     """
     value = config[setting]
     if setting.endswith("initializer") or (owner, setting) == ("MaxNorm", "max_value"):
         return None
     if setting == "learning_rate" and isinstance(value, float):
         return None
-    if (owner, setting) in (("Dropout", "rate"), ("SGD", "momentum")):
+    if owner == "Normalization" and setting in ("mean", "variance"):
+        return None
+    if (owner, setting) == ("SGD", "momentum"):
+        # An optimizer around it would hide it, but has no program; see `refusal`.
+        return value > 0
+    if (owner, setting) == ("Dropout", "rate") and value < 1:
         return value > 0
     return value
 
@@ -187,11 +199,18 @@ def momentum_of(model: Any) -> float:
 
 
 def dropout_rates(model: Any) -> dict[str, float]:
-    """Return the rates of a model's Dropout layers that drop anything, by layer name."""
+    """Return the rates of a model's Dropout layers that drop something, by layer name.
+
+    Names are unique within one model only; a layer that has its name from another is left out.
+    """
+    names = Counter(layer.name for layer in find_parts(model, keras.layers.Dropout))
     return {
         layer.name: layer.rate
         for layer in all_layers(model)
-        if type(layer) is keras.layers.Dropout and layer.rate > 0 and layer.noise_shape is None
+        if type(layer) is keras.layers.Dropout
+        and 0 < layer.rate < 1
+        and layer.noise_shape is None
+        and names[layer.name] == 1
     }
 
 

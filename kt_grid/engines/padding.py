@@ -7,18 +7,33 @@ Where that isn't certain (batch statistics, activity penalties, masks), the shor
 of its own size.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.engines.parts import find_parts
+
 _MEAN_OVER_ROWS = "sum_over_batch_size"
+_MODELS = ("Sequential", "Functional")
 _ROW_BY_ROW = frozenset(
     (
         *("InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"),
         *("Flatten", "Reshape", "LayerNormalization", "Normalization", "Add", "Concatenate"),
         *("Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D"),
         *("AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+    )
+)
+# Others, such as dice, look at all rows of a batch at once.
+_LOSS_BY_ROW = frozenset(
+    (
+        *("binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy"),
+        *("categorical_focal_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"),
+        *("categorical_hinge", "hinge", "squared_hinge", "huber", "log_cosh", "poisson"),
+        *("mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error"),
+        *("mean_squared_logarithmic_error", "cosine_similarity"),
     )
 )
 
@@ -32,24 +47,40 @@ def may_pad(model: Any) -> bool:
     Returns:
         True if all its layers work row by row and its loss is a mean over rows.
     """
-    rowwise = all(_is_row_by_row(layer) for layer in model.layers)
+    rowwise = all(_is_row_by_row(part) for part in find_parts(model, keras.Operation))
     # Keras takes one weight per row only where there is one loss per row.
-    flat = all(len(output.shape) <= 2 for output in model.outputs)
+    flat = all(len(output.shape) == 2 for output in model.outputs)
     return rowwise and flat and _is_mean(model.loss)
 
 
-def _is_row_by_row(layer: Any) -> bool:
-    own = type(layer).__module__.startswith("keras.")
-    return (
-        own
-        and type(layer).__name__ in _ROW_BY_ROW
-        and getattr(layer, "activity_regularizer", None) is None
-    )
+def _is_row_by_row(part: Any) -> bool:
+    """Whether a layer, a model or another operation never looks from one row to another."""
+    layer = isinstance(part, keras.Layer) and part.activity_regularizer is None
+    known = type(part).__name__ in (*_ROW_BY_ROW, *_MODELS)
+    return layer and known and _spares_rows(vars(part))
 
 
 def _is_mean(loss: Any) -> bool:
-    """Keras makes a mean of a loss given by name; one given as an object says what it is."""
-    return isinstance(loss, str) or getattr(loss, "reduction", None) == _MEAN_OVER_ROWS
+    """Whether a loss is the mean of what each row gives by itself.
+
+    Keras makes a mean of a loss that is a function; one given as an object says what it is.
+    """
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    if getattr(loss, "reduction", _MEAN_OVER_ROWS) != _MEAN_OVER_ROWS:
+        return False
+    if getattr(getattr(loss, "fn", loss), "__name__", "") not in _LOSS_BY_ROW:
+        return False
+    kept = [vars(loss), *(value for value in vars(loss).values() if isinstance(value, dict))]
+    return all(_spares_rows(settings) for settings in kept)
+
+
+def _spares_rows(settings: Mapping[str, Any]) -> bool:
+    """Whether no axis among the settings may be that of the rows, and no row is left out."""
+    axis = settings.get("axis", -1)
+    axes = axis if isinstance(axis, list | tuple) else [axis]
+    along_rows = any(axis is None or axis == 0 or axis < -1 for axis in axes)
+    return not along_rows and settings.get("ignore_class") is None
 
 
 def pad_rows(rows: int, batch_size: int) -> int:

@@ -92,7 +92,7 @@ class TrainingProgram:
     def _epochs_a_call(self) -> int:
         units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
         by_bytes = _BYTES_A_CALL // (self._places * (units + 4))
-        # Layers along a sequence use their weights at every position.
+        # Layers along a sequence use their weights at every position of the input.
         positions: int = math.prod(keras.tree.flatten(self._data[0])[0].shape[1:-1])
         products = self._places * positions * max(1, int(self.model.count_params()))
         by_products = _PRODUCTS_A_CALL // max(1, products)
@@ -152,7 +152,7 @@ class TrainingProgram:
         for state, variable in zip(self._optimizer_state, optimizer.variables, strict=True):
             variable.assign(state)
         # Not yet built, a fresh optimizer has but its step count and its learning rate.
-        for new, variable in zip(fresh.optimizer.variables[:2], optimizer.variables, strict=False):
+        for new, variable in zip(fresh.optimizer.variables, optimizer.variables, strict=False):
             variable.assign(new)
         self._knobs.set(fresh)
         rates = dropout_rates(fresh)
@@ -272,7 +272,7 @@ class TrainingProgram:
         """
         x, y, weights = self._gather(indices)
         if places is not None:
-            weights = places if weights is None else weights * tf.cast(places, weights.dtype)
+            weights = places if weights is None else _weigh(weights, places)
         model = self.model
         with self._knobs.turned(masks):
             with tf.GradientTape() as tape:
@@ -306,6 +306,13 @@ class TrainingProgram:
             x, y, weights = self._gather(indices)
             scores = self.model.test_step((x, y, weights) if weighted else (x, y))
         return {f"val_{name}": float(value) for name, value in scores.items()}
+
+
+def _weigh(weights: Any, places: Any) -> Any:
+    """Weights of rows, whatever their type and shape, times the weights of their places."""
+    exact = weights.dtype if weights.dtype == tf.float64 else tf.float32
+    alike = tf.reshape(places, (-1, *[1] * (len(weights.shape) - 1)))
+    return tf.cast(weights, exact) * tf.cast(alike, exact)
 
 
 def _window(part: Any, first: Any, size: int) -> Any:

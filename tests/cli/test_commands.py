@@ -654,7 +654,7 @@ def test_zoom_needs_an_axis_that_the_grid_does_not_set(call):
     call(*RUN_OWN, "--grid", "units=2", "--quiet")
     ended = call(*RUN_OWN, "--zoom", "--grid", "units=2,4")
     assert (ended.status, ended.stdout) == (2, "")
-    assert "Expected an axis beside --zoom" in ended.stderr
+    assert "Expected an axis to refine beside --zoom" in ended.stderr
     assert "Received: --grid for units" in ended.stderr
 
 

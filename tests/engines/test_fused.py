@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines import fused
 from kt_grid.engines.base import FitArguments, Task, Trainings
-from kt_grid.engines.fused import Fused, UnsuitableError
+from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
+from kt_grid.engines.suitability import UnsuitableError, as_unsuitable
 from kt_grid.experiments import REGISTRY
 from kt_grid.folds import KFold, make_splits
 from kt_grid.space import combinations, make_axes
@@ -132,6 +132,8 @@ OPTIMIZERS = {
     "lion": lambda: keras.optimizers.Lion(),
     "adafactor": lambda: keras.optimizers.Adafactor(0.01),
     "lamb": lambda: keras.optimizers.Lamb(),
+    "muon": lambda: keras.optimizers.Muon(0.01),
+    "schedule_free_adamw": lambda: keras.optimizers.ScheduleFreeAdamW(0.01),
 }
 
 
@@ -140,8 +142,49 @@ def test_optimizer_moves_the_weights_alike(name, rows, tasks):
     assert_same(lambda: compiled(dense(), OPTIMIZERS[name]()), rows, tasks[:1], FIT)
 
 
+def test_every_optimizer_of_keras_is_compared():
+    classes = vars(keras.optimizers).values()
+    known = {
+        kind.__name__.lower()
+        for kind in classes
+        if isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
+    }
+    compared = {type(make()).__name__.lower() for make in OPTIMIZERS.values()}
+    around_others = {"lossscaleoptimizer", "multioptimizer"}
+    assert known - {"optimizer"} - around_others == compared
+
+
+def test_an_optimizer_goes_on_from_the_state_it_comes_with(rows, tasks):
+    def make():
+        model = compiled(dense(), keras.optimizers.Adam(0.1))
+        model.build((None, FEATURES))
+        model.optimizer.build(model.trainable_variables)
+        for variable in model.optimizer.variables[2:]:
+            variable.assign(0.5 * np.ones(variable.shape))
+        return model
+
+    assert_same(make, rows, tasks[:1], FIT)
+
+
 def layered(*layers: Any) -> Any:
     return keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+
+
+ACTIVATIONS = (
+    *("relu", "tanh", "sigmoid", "hard_sigmoid", "softmax", "softplus", "softsign", "linear"),
+    *("elu", "selu", "gelu", "silu", "exponential", "leaky_relu", "mish", "log_softmax"),
+)
+INITIALIZERS = (
+    *("uniform", "lecun_uniform", "normal", "zero", "glorot_normal", "glorot_uniform"),
+    *("he_normal", "he_uniform", "orthogonal", "truncated_normal", "lecun_normal", "ones"),
+)
+
+
+def side_by_side(layers: list[Any]) -> Any:
+    """A model with many layers beside each other costs one program, as a single one does."""
+    inputs = keras.Input((FEATURES,))
+    hidden = keras.layers.Concatenate()([layer(inputs) for layer in layers])
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
 
 
 # Each has what goes together, since each costs a program.
@@ -153,11 +196,11 @@ MODELS = {
             keras.layers.Dense(4, kernel_initializer="zeros"),
         )
     ),
-    "softmax, hard_sigmoid": lambda: compiled(
-        layered(
-            keras.layers.Dense(6, activation="softmax"),
-            keras.layers.Dense(6, activation="hard_sigmoid"),
-        )
+    "activations": lambda: compiled(
+        side_by_side([keras.layers.Dense(3, activation=name) for name in ACTIVATIONS])
+    ),
+    "initializers": lambda: compiled(
+        side_by_side([keras.layers.Dense(3, kernel_initializer=name) for name in INITIALIZERS])
     ),
     "constraints": lambda: compiled(
         layered(
@@ -175,6 +218,16 @@ MODELS = {
     ),
     "sum, label_smoothing": lambda: compiled(
         dense(), loss=keras.losses.BinaryCrossentropy(reduction="sum", label_smoothing=0.1)
+    ),
+    "no_reduction": lambda: compiled(
+        dense(), loss=keras.losses.BinaryCrossentropy(reduction=None, from_logits=False)
+    ),
+    "mean_with_sample_weight": lambda: compiled(
+        dense(), loss=keras.losses.Huber(0.2, reduction="mean_with_sample_weight")
+    ),
+    "over_the_batch": lambda: compiled(dense(), loss="dice"),
+    "scalar_outputs": lambda: compiled(
+        keras.Sequential([keras.layers.Dense(1, "sigmoid"), keras.layers.Reshape(())])
     ),
     "mean_squared, many_metrics": lambda: compiled(
         dense(),
@@ -204,9 +257,13 @@ MODELS = {
 }
 
 
+# A last batch of 3 rows; one of a single row would hide what depends on how many there are.
+SHORT = FitArguments(epochs=1, batch_size=10)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_model_is_trained_alike(name, rows, tasks):
-    assert_same(MODELS[name], rows, tasks[:1], FIT)
+    assert_same(MODELS[name], rows, tasks[:1], SHORT)
 
 
 @pytest.mark.parametrize(
@@ -224,11 +281,18 @@ def test_class_weight(rows, tasks):
     assert_same(lambda: compiled(dense()), rows, tasks[:1], fit)
 
 
-def test_sample_weight(rows, tasks):
-    weights = np.linspace(0, 2, ROWS, dtype="float32")
+@pytest.mark.parametrize(
+    "weights",
+    [
+        pytest.param(np.linspace(0, 2, ROWS, dtype="float32"), id="float"),
+        pytest.param(np.arange(ROWS)[:, None] % 4, id="whole, a column"),
+        pytest.param(np.arange(ROWS) % 3 > 0, id="mask"),
+    ],
+)
+def test_sample_weight(weights, rows, tasks):
     weighted = Arrays(rows.x, rows.y, weights)
     make = lambda: compiled(dense(), weighted_metrics=["accuracy"])  # noqa: E731
-    assert_same(make, weighted, tasks[:1], FIT)
+    assert_same(make, weighted, tasks[:1], SHORT)
 
 
 def test_several_inputs(rows, tasks):
@@ -341,6 +405,22 @@ def test_epochs_are_a_prefix_bit_for_bit(make, rows, tasks, calls_of_ten):
         assert going_on[0][1] == apart[0][1]
         for mine, other in zip(going_on[0][0], apart[0][0], strict=True):
             np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        pytest.param([{"class_weight": {0: 0.2, 1: 3.0}}, {}], id="class_weight"),
+        pytest.param([{"batch_size": 4, "longest": 9}, {"longest": 9}], id="batch_size"),
+    ],
+)
+def test_a_search_does_not_depend_on_how_the_last_one_trained(fits, rows, tasks):
+    engine = Fused()
+    for fit in fits:
+        arguments = FitArguments(**{"epochs": 1, "batch_size": 8, **fit})
+        (found,) = trained(engine, lambda: compiled(dense()), rows, tasks[:1], arguments).values()
+    (alone,) = trained(Fused(), lambda: compiled(dense()), rows, tasks[:1], arguments).values()
+    assert found[1] == alone[1]
 
 
 @pytest.mark.parametrize(
@@ -492,6 +572,18 @@ UNSUITABLE = {
         FIT,
         "optimizer around another",
     ),
+    "around_others": (
+        Builder(
+            lambda: compiled(
+                dense(),
+                keras.optimizers.MultiOptimizer(
+                    keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
+                ),
+            )
+        ),
+        FIT,
+        "optimizer",
+    ),
     "eager": (Builder(lambda: compiled(dense(), run_eagerly=True)), FIT, "run_eagerly"),
 }
 
@@ -506,9 +598,9 @@ def test_refuses_what_it_would_change(name, rows, tasks):
 
 def test_a_lack_of_memory_is_no_fault_of_the_model():
     fault = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
-    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"), fused._as_unsuitable():
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"), as_unsuitable():
         raise fault
-    with pytest.raises(UnsuitableError, match="one that XLA refuses"), fused._as_unsuitable():
+    with pytest.raises(UnsuitableError, match="one that XLA refuses"), as_unsuitable():
         raise tf.errors.InvalidArgumentError(None, None, "no such op")
 
 

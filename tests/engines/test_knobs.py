@@ -93,8 +93,28 @@ def test_momentum_is_read_from_the_model_at_hand():
 
 
 def test_rates_of_layers_that_drop_something():
-    layers = [keras.layers.Dropout(rate, name=f"d{i}") for i, rate in enumerate((0.0, 0.3))]
+    layers = [keras.layers.Dropout(rate, name=f"d{i}") for i, rate in enumerate((0.0, 0.3, 1.0))]
     assert dropout_rates(model(*layers)) == {"d1": 0.3}
+
+
+def test_layers_of_one_name_keep_their_own_randomness():
+    """Names are unique within one model, but not beside those of a model within it."""
+    inner = keras.Sequential([keras.layers.Dropout(0.9, name="d"), keras.layers.Dense(4)])
+    made = model(inner, keras.layers.Dropout(0.1, name="d"), keras.layers.Dropout(0.3, name="e"))
+    assert dropout_rates(made) == {"e": 0.3}
+
+
+def test_one_bound_for_two_layers_becomes_two():
+    norm = keras.constraints.MaxNorm(1.0)
+    shared = model(*(keras.layers.Dense(4, kernel_constraint=norm) for _ in range(2)))
+    two = (keras.constraints.MaxNorm(bound) for bound in (0.5, 2.0))
+    apart = model(*(keras.layers.Dense(4, kernel_constraint=norm) for norm in two))
+    knobs = Knobs(shared, EXAMPLE, rows=2)
+    knobs.set(apart)
+    kernels = [layer.kernel for layer in shared.layers[:2]]
+    with knobs.turned([]):
+        limited = [np.asarray(kernel.constraint(np.ones((4, 4), "float32"))) for kernel in kernels]
+    assert [np.linalg.norm(each, axis=0).max() for each in limited] == pytest.approx([0.5, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -109,6 +129,7 @@ def test_rates_of_layers_that_drop_something():
         pytest.param("SGD", {"learning_rate": {"b": 2}}, "learning_rate", {"b": 2}, id="schedule"),
         pytest.param("Dropout", {"rate": 0.0}, "rate", False, id="no_dropout"),
         pytest.param("Dropout", {"rate": 0.4}, "rate", True, id="dropout"),
+        pytest.param("Dropout", {"rate": 1.0}, "rate", 1.0, id="all_dropped"),
         pytest.param("SGD", {"momentum": 0.0}, "momentum", False, id="no_momentum"),
         pytest.param("SGD", {"momentum": 0.4}, "momentum", True, id="momentum"),
         pytest.param("RMSprop", {"momentum": 0.4}, "momentum", 0.4, id="other_momentum"),

@@ -7,9 +7,23 @@ import pytest
 from kt_grid.engines.padding import fill_up, may_pad, pad_rows, row_weights
 
 
-def model(*layers, loss="mse"):
-    built = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+def model(*layers, loss="mse", output=None):
+    last = [keras.layers.Dense(1), *([output] if output else [])]
+    built = keras.Sequential([keras.Input((4,)), *layers, *last])
     built.compile(loss=loss)
+    return built
+
+
+def centred():
+    rows = keras.Input((4,))
+    built = keras.Model(rows, rows - keras.ops.mean(rows, axis=0))
+    built.compile(loss="mse")
+    return built
+
+
+def penalised():
+    built = model()
+    built.activity_regularizer = keras.regularizers.L2(1.0)
     return built
 
 
@@ -28,6 +42,37 @@ def model(*layers, loss="mse"):
         pytest.param(lambda: model(loss=keras.losses.MeanSquaredError()), True, id="mean"),
         pytest.param(lambda: model(loss=keras.ops.absolute), False, id="function"),
         pytest.param(lambda: model(keras.layers.Reshape((2, 2))), False, id="sequence"),
+        pytest.param(lambda: model(output=keras.layers.Reshape(())), False, id="scalars"),
+        pytest.param(lambda: model(loss="dice"), False, id="over-the-batch"),
+        pytest.param(lambda: model(loss=keras.losses.Tversky()), False, id="over-the-batch-too"),
+        pytest.param(lambda: model(loss=keras.losses.Huber(0.1)), True, id="delta"),
+        pytest.param(
+            lambda: model(loss=keras.losses.CosineSimilarity(axis=0)), False, id="loss-axis"
+        ),
+        pytest.param(
+            lambda: model(loss=keras.losses.SparseCategoricalCrossentropy(ignore_class=2)),
+            False,
+            id="class-left-out",
+        ),
+        pytest.param(lambda: model(keras.layers.LayerNormalization()), True, id="norm"),
+        pytest.param(
+            lambda: model(keras.layers.Softmax(axis=0)),
+            False,
+            id="softmax-axis",
+        ),
+        pytest.param(
+            lambda: model(keras.layers.Dense(2, activation=keras.layers.Softmax(axis=0))),
+            False,
+            id="activation-layer",
+        ),
+        pytest.param(lambda: model(keras.Sequential([keras.layers.Dense(2)])), True, id="nested"),
+        pytest.param(
+            lambda: model(keras.Sequential([keras.layers.BatchNormalization()])),
+            False,
+            id="batch-norm-within",
+        ),
+        pytest.param(lambda: centred(), False, id="operation"),
+        pytest.param(lambda: penalised(), False, id="activity-of-the-model"),
     ],
 )
 def test_may_pad(made, answer):
