@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ class Fused:
         self._data: Data = ()
         self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
-        self._ahead: tuple[str, int, Any] | None = None
+        self._ahead: dict[str, tuple[Any, TrainingProgram]] = {}
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
@@ -146,42 +147,45 @@ class Fused:
         self._hold(arrays, trainings.fit)
         trial = _make_trial(trainings, trainings)
         with Worker() as worker:
-            job = self._begin(worker, trial, tasks[0], self._first_model(trial, tasks[0]))
-            if (upcoming := trainings.upcoming) is not None:
-                self._prepare(_make_trial(trainings, upcoming), upcoming.task)
-            for following in [*tasks[1:], None]:
+            job = self._begin(worker, trial, tasks[0], *self._first(trial, tasks[0]))
+            self._prepare(trainings)
+            for following in tasks[1:]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
-                fresh = None if following is None else trial.model(following)
+                ready = self._make_ready(trial, following)
                 trained = self._end(job)
-                if following is not None:
-                    job = self._begin(worker, trial, following, fresh)
+                job = self._begin(worker, trial, following, *ready)
                 yield trained
+            yield self._end(job)
 
-    def _first_model(self, trial: _Trial, task: Task) -> Any:
-        """The model of a trial's first task, if it wasn't built already to prepare for it."""
-        place, self._ahead = self._ahead, None
-        if place is not None and place[:2] == (trial.values, task.seed):
-            return place[2]
-        return trial.model(task)
+    def _first(self, trial: _Trial, task: Task) -> tuple[Any, TrainingProgram]:
+        """What a trial's first task needs, which may have been made to prepare for it."""
+        return self._ahead.pop(_place(trial, task), None) or self._make_ready(trial, task)
 
-    def _prepare(self, trial: _Trial, task: Task) -> None:
-        """Build the first model of a trial to come, and compile its program meanwhile."""
-        try:
-            task = hold_back(task, trial.fit, trial.arrays.groups)
-            fresh = trial.model(task)
-            program = self._program(fresh, trial, len(task.train))
-        except Exception:  # its own turn will tell
+    def _make_ready(self, trial: _Trial, task: Task) -> tuple[Any, TrainingProgram]:
+        """Build a task's model, and find the program for it."""
+        fresh = trial.model(task)
+        return fresh, self._program(fresh, trial, task)
+
+    def _prepare(self, trainings: Trainings) -> None:
+        """Build the first model of the trial to come, and compile its program meanwhile."""
+        if (upcoming := trainings.upcoming) is None:
             return
-        self._ahead = (trial.values, task.seed, fresh)
-        program.compile_ahead()
+        trial = _make_trial(trainings, upcoming)
+        with suppress(Exception):  # its own turn will tell
+            task = hold_back(upcoming.task, trial.fit, trial.arrays.groups)
+            fresh, program = self._make_ready(trial, task)
+            self._ahead = {_place(trial, task): (fresh, program)}
+            program.compile_ahead()
 
-    def _begin(self, worker: Worker, trial: _Trial, task: Task, fresh: Any) -> _Job:
+    def _begin(
+        self, worker: Worker, trial: _Trial, task: Task, fresh: Any, program: TrainingProgram
+    ) -> _Job:
         """Let the worker train a task; `fresh` is the model that will hold the result."""
         start = time.perf_counter()
-        place = f"{task.split} {task.seed} {trial.fit.batch_size} {trial.values}"
+        place = _place(trial, task)
         paused = None if trial.fit.watching else self._take_up(place, trial.fit)
-        program = paused.program if paused else self._program(fresh, trial, len(task.train))
+        program = paused.program if paused else program
 
         def train() -> tuple[Course, Best | None]:
             if paused is None:
@@ -227,13 +231,14 @@ class Fused:
             return
         self._programs.clear()
         self._paused.clear()
-        self._ahead = None
+        self._ahead.clear()
         self._held = arrays, fit.class_weight
         weighted = _with_class_weight(arrays, fit)
         self._data = keras.tree.map_structure(tf.constant, weighted.training_tuple())
 
-    def _program(self, fresh: Any, trial: _Trial, rows: int) -> TrainingProgram:
+    def _program(self, fresh: Any, trial: _Trial, task: Task) -> TrainingProgram:
         """Find the program for a model, or make one if no trial before had its design."""
+        rows = len(task.train)
         described = design(fresh)
         reason = self._judge(fresh, described, trial.arrays, trial.fit)
         if reason is not None:
@@ -245,7 +250,9 @@ class Fused:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
         with as_unsuitable():
-            program = TrainingProgram(trial.build(0), self._data, rows, trial.fit.batch_size)
+            # Built with the same seed it is sure to be of the same design.
+            model = trial.build(task.seed)
+            program = TrainingProgram(model, self._data, rows, trial.fit.batch_size)
         entries.append((program, program.describe(described)))
         self.compiled += 1
         while len(self._programs) > _PROGRAMS:
@@ -270,6 +277,11 @@ def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
     )
     adapted = functools.partial(adapt, hypermodel, of.hyperparameters)
     return _Trial(build, adapted, arrays, of.fit, _without_epochs(of.hyperparameters.values))
+
+
+def _place(trial: _Trial, task: Task) -> str:
+    """What tells a training from all others of a search, but for its epochs."""
+    return f"{task.split} {task.seed} {trial.fit.batch_size} {trial.values}"
 
 
 def _without_epochs(values: Mapping[str, Any]) -> str:

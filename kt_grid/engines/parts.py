@@ -103,10 +103,10 @@ class _Walk:
             return [self._value(each) for each in value]
         if isinstance(value, set | frozenset):
             return {"set": [self._value(each) for each in value]}
-        if isinstance(value, _VALUES):
-            return type(value).__name__
         if _has_parts(type(value)):  # type: ignore[arg-type] # a class is hashable
             return self._refer(value)
+        if isinstance(value, _VALUES):
+            return type(value).__name__
         if isinstance(value, np.ndarray | tf.Tensor):
             return _digest(np.asarray(value))
         return self._other(value)
@@ -143,8 +143,9 @@ def _is_own(value: Any) -> bool:
 
 @functools.cache
 def _has_parts(kind: Any) -> bool:
-    """Whether objects of a class are Keras's and may refer to others."""
-    return _is_own(kind) and kind.__dictoffset__ != 0 and not issubclass(kind, type)
+    """Whether objects of a class are Keras's, may refer to others, and are no mere values."""
+    own = _is_own(kind) and kind.__dictoffset__ != 0
+    return own and not issubclass(kind, (type, *_VALUES))
 
 
 def _digest(array: Any) -> str:
