@@ -13,6 +13,7 @@ trains.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -52,10 +54,12 @@ def main() -> None:
         each.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    rows = KINDS[arguments.kind](arguments)
-    if arguments.output:
-        record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rows": rows}
-        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+    record: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rows": []}
+    for row in KINDS[arguments.kind](arguments):
+        record["rows"].append(row)
+        if arguments.output:
+            # Written after each row, since all of them may take hours.
+            arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def machine() -> dict[str, Any]:
@@ -68,31 +72,33 @@ def machine() -> dict[str, Any]:
     }
 
 
-def compare_peers(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def compare_peers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Time every peer on every experiment, in processes of their own, and on the whole study."""
     names = EXPERIMENTS if "all" in arguments.experiments else arguments.experiments
     rows: list[dict[str, Any]] = []
     print(f"{'experiment':<14}{'peer':<22}{'seconds':>9}{'ratio':>8}{'peak MB':>9}  best")
     for experiment in names:
-        rows += told(run_peer(peer, experiment) for peer in arguments.only)
+        for row in told(run_peer(peer, experiment) for peer in arguments.only):
+            rows.append(row)
+            yield row
     if "all" in arguments.experiments:
-        rows += told(whole_study(peer, rows) for peer in arguments.only)
-    return rows
+        yield from told(whole_study(peer, rows) for peer in arguments.only)
 
 
-def told(results: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+def told(results: Iterable[dict[str, Any] | None]) -> Iterator[dict[str, Any]]:
     """Print the peers' results on an experiment as they come, with ratios to the first."""
-    rows: list[dict[str, Any]] = []
+    first = None
     for row in results:
         if row is None:
             continue
-        rows.append({**row, "ratio": round(row["seconds"] / (rows or [row])[0]["seconds"], 2)})
+        first = first or row["seconds"]
+        ratio = round(row["seconds"] / first, 2)
         print(
             f"{row['experiment']:<14}{row['peer']:<22}{row['seconds']:>9.1f}"
-            f"{rows[-1]['ratio']:>8.2f}{row['peak_mb']:>9.0f}  {row['best']}",
+            f"{ratio:>8.2f}{row['peak_mb']:>9.0f}  {row['best']}",
             flush=True,
         )
-    return rows
+        yield {**row, "ratio": ratio}
 
 
 def whole_study(peer: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -133,9 +139,8 @@ def run_one(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return []
 
 
-def split_time(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def split_time(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Run searches in this process and sum up the time of kt-grid's parts."""
-    rows = []
     start = time.perf_counter()
     from kt_grid.backend import load_backend
 
@@ -153,9 +158,8 @@ def split_time(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             run(plan(load_experiment(experiment), Options(directory=Path(folder), workers=1)))
             spent["total"] = imported + time.perf_counter() - start
         row = {"experiment": experiment, "import": imported, **spent}
-        rows.append(row)
         print("  ".join(f"{k} {v if isinstance(v, str) else round(v, 2)}" for k, v in row.items()))
-    return rows
+        yield row
 
 
 @contextmanager
@@ -188,30 +192,32 @@ def stopwatches() -> Iterator[dict[str, float]]:
 
 
 def timed(function: Any, label: str, spent: dict[str, float]) -> Any:
-    """Wrap a function so that its time is added to a label's."""
+    """Wrap a function so that its time is added to a label's; several threads may call it."""
+    lock = threading.Lock()
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
         finally:
-            spent[label] += time.perf_counter() - start
+            with lock:
+                spent[label] += time.perf_counter() - start
 
     return wrapper
 
 
-def measure_growth(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
+def measure_growth(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - as the others
     """Measure the oracle by trials, and both engines by rows, weights, folds and layers."""
     from kt_grid.backend import load_backend
 
     load_backend()
-    rows = [trials_row(count) for count in (10, 100, 1_000, 10_000)]
+    yield from map(trials_row, (10, 100, 1_000, 10_000))
     sizes = [("rows", "Dense", n, 32, 3) for n in (1_000, 10_000, 100_000)]
     sizes += [("weights", "Dense", 2_000, width, 3) for width in (1, 16, 128, 1024)]
     sizes += [("weights", "Dense", 10_000, 256, 3)]
     sizes += [("folds", "Dense", 2_000, 32, folds) for folds in (3, 5, 10)]
     sizes += [("layers", kind, 2_000, 16, 3) for kind in ("LSTM", "Conv1D", "Conv2D")]
-    return rows + [engine_row(*size) for size in sizes]
+    yield from itertools.starmap(engine_row, sizes)
 
 
 def trials_row(count: int) -> dict[str, Any]:
