@@ -82,6 +82,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self.seed: int = seed
         self.ongoing_trials: dict[str, Any] = {}
         self.grid: Grids = grid or {}
+        self._axes: Sequence[Axis] = ()
+        self._declared: tuple[int, int, int] | None = None
         self._named = frozenset(axis_names(make_axes(self.grid)))
         self._left_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
@@ -93,7 +95,11 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     @property
     def axes(self) -> Sequence[Axis]:
         """The axes of the grid as far as they are known."""
-        return declared_axes(self.hyperparameters, self.grid)
+        declared = (id(self.hyperparameters), len(self.hyperparameters.space), id(self.grid))
+        if declared != self._declared:
+            self._axes, self._declared = declared_axes(self.hyperparameters, self.grid), declared
+            self._schedule.forget_axes()
+        return self._axes
 
     def total_trials(self) -> int:
         """Count the trials of the whole grid."""
@@ -161,17 +167,6 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         """
         with self._lock:
             self._schedule.expensive_first(cost, lookahead)
-
-    def update_space(self, hyperparameters: Any) -> None:
-        """Add entries that a model declares to the grid.
-
-        Args:
-            hyperparameters: A `keras_tuner.HyperParameters`.
-        """
-        known = len(self.hyperparameters.space)
-        super().update_space(hyperparameters)
-        if len(self.hyperparameters.space) != known:
-            self._schedule.forget_axes()
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Any:
         """Record a trial's metrics; they reach the disk when the trial ends.

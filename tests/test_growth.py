@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kt_grid.oracle
 from kt_grid.observer import Silent
 
 TRIALS = 120
@@ -43,3 +44,15 @@ def test_descriptors_and_bytes_per_trial_stay_flat(stub_search, tmp_path, monkey
     assert descriptors.max() - descriptors.min() <= 1
     early, late = written[:30].mean(), written[-30:].mean()
     assert late < 1.01 * early < 25_000
+
+
+def test_the_grid_is_read_when_it_changes_and_not_for_every_trial(
+    stub_search, tmp_path, monkeypatch
+):
+    read = []
+    declared_axes = kt_grid.oracle.declared_axes
+    monkeypatch.setattr(
+        kt_grid.oracle, "declared_axes", lambda *given: read.append(1) or declared_axes(*given)
+    )
+    stub_search(tmp_path, grid={"units": [*range(1000, 1020)]})
+    assert 1 <= len(read) < 5

@@ -42,10 +42,16 @@ def check_values(name: str, values: Iterable[object]) -> tuple[Value, ...]:
         refuse(name, "no booleans beside numbers", plain)
     if name in FIT_AXES and not all(type(value) is int and value > 0 for value in plain):
         refuse(name, "whole numbers from 1", plain)
-    twice = [value for i, value in enumerate(plain) if value in plain[:i]]
-    if twice:
-        refuse(name, "every value once", f"{twice[0]!r} twice")
+    _check_once(name, plain)
     return tuple(plain)
+
+
+def _check_once(name: str, values: Iterable[Value]) -> None:
+    met = set()
+    for value in values:
+        if value in met:
+            refuse(name, "every value once", f"{value!r} twice")
+        met.add(value)
 
 
 def _plain(name: str, value: object) -> Any:
