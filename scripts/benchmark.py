@@ -15,6 +15,7 @@ trains.
 import argparse
 import itertools
 import json
+import math
 import os
 import platform
 import resource
@@ -33,6 +34,7 @@ from typing import Any
 from peers import EXPERIMENTS, PEERS
 
 SEED = 7
+AREAS = {"Conv2D 5x10": (5, 10), "Conv2D 14x14": (14, 14), "Conv2D 28x28": (28, 28)}
 
 
 def main() -> None:
@@ -216,7 +218,7 @@ def measure_growth(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:  
     sizes += [("weights", "Dense", 2_000, width, 3) for width in (1, 16, 128, 1024)]
     sizes += [("weights", "Dense", 10_000, 256, 3)]
     sizes += [("folds", "Dense", 2_000, 32, folds) for folds in (3, 5, 10)]
-    sizes += [("layers", kind, 2_000, 16, 3) for kind in ("LSTM", "Conv1D", "Conv2D")]
+    sizes += [("layers", kind, 2_000, 16, 3) for kind in ("LSTM", "Conv1D", *AREAS)]
     yield from itertools.starmap(engine_row, sizes)
 
 
@@ -254,13 +256,13 @@ def trials_row(count: int) -> dict[str, Any]:
 
 
 def hidden_layers(kind: str, width: int) -> list[Any]:
-    """Layers for rows of 50 features; dense ones are those of an ordinary network."""
+    """Layers for rows of so many features; dense ones are those of an ordinary network."""
     from keras import layers
 
     if kind == "Dense":
         return [layers.Dense(width, activation="relu") for _ in range(2)]
-    if kind == "Conv2D":
-        first = [layers.Reshape((5, 10, 1)), layers.Conv2D(width, 3, activation="relu")]
+    if kind in AREAS:
+        first = [layers.Reshape((*AREAS[kind], 1)), layers.Conv2D(width, 3, activation="relu")]
         return [*first, layers.MaxPooling2D(), layers.Flatten()]
     if kind == "Conv1D":
         first = [layers.Reshape((50, 1)), layers.Conv1D(width, 3, activation="relu")]
@@ -280,7 +282,8 @@ def engine_row(axis: str, kind: str, rows: int, width: int, folds: int) -> dict[
     from kt_grid.folds import KFold, make_splits
 
     random = np.random.default_rng(SEED)
-    x = random.normal(size=(rows, 50)).astype("float32")
+    features = math.prod(AREAS.get(kind, (50,)))
+    x = random.normal(size=(rows, features)).astype("float32")
     data = Arrays(x, (x[:, 0] > 0).astype("float32"))
     tasks = [Task(i, a, b, i) for i, (a, b) in enumerate(make_splits(KFold(folds), rows))]
 

@@ -1,5 +1,6 @@
 """The engine that picks an engine: fused where it serves and is faster, else `model.fit`."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,10 @@ from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.suitability import UnsuitableError, refusal
 
-# Measured: XLA's code for these is 2 to 6 times slower on CPUs than TensorFlow's own, while
-# dense, recurrent, embedding and 1-D convolution layers gain at any size that was tried.
+# Measured: XLA's code for these is slower on CPUs than TensorFlow's own where a step multiplies
+# more than some 4 million times, and faster where it is half of that; dense, recurrent, embedding
+# and 1-D convolution layers gain at any size that was tried.
+_PRODUCTS_A_STEP = 2 * 10**6
 _SLOW = frozenset(
     (
         *("Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose"),
@@ -75,6 +78,20 @@ def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments)
         The reason, or None.
     """
     reason = refusal(model, described, arrays, fit)
-    if reason is None and any(type(layer).__name__ in _SLOW for layer in all_layers(model)):
+    if reason is None and fit.batch_size * _count_products(model) > _PRODUCTS_A_STEP:
         return "convolutions over an area, which model.fit trains faster"
     return reason
+
+
+def _count_products(model: Any) -> float:
+    """How often one row is multiplied in convolutions over an area: all weights at all places."""
+    slow = [layer for layer in all_layers(model) if type(layer).__name__ in _SLOW]
+    return sum(layer.count_params() * _count_places(layer) for layer in slow)
+
+
+def _count_places(layer: Any) -> float:
+    """At how many places a convolution's weights are used; infinite if that isn't known."""
+    output = getattr(layer, "output", None)
+    sizes = () if output is None else output.shape[1:]
+    area = sizes[1:] if layer.data_format == "channels_first" else sizes[:-1]
+    return float(math.prod(area)) if area and None not in area else math.inf

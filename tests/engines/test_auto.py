@@ -40,8 +40,13 @@ def trained(hypermodel, **fit):
     ("hypermodel", "fit", "engine", "reason"),
     [
         pytest.param(Model(), {}, "fused", "", id="dense"),
+        pytest.param(Model(lambda: keras.layers.Conv2D(2, 3)), {}, "fused", "", id="convolution"),
         pytest.param(
-            Model(lambda: keras.layers.Conv2D(2, 3)), {}, "keras", "convolutions", id="convolution"
+            Model(lambda: keras.layers.Conv2D(4_000, 3)),
+            {},
+            "keras",
+            "convolutions",
+            id="large-convolution",
         ),
         pytest.param(
             Model(lambda: keras.layers.Lambda(lambda x: x)), {}, "keras", "Keras's own", id="lambda"
