@@ -86,7 +86,7 @@ def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments)
 def _count_products(model: Any) -> float:
     """How often one row is multiplied in convolutions over an area: all weights at all places."""
     slow = [layer for layer in all_layers(model) if type(layer).__name__ in _SLOW]
-    return sum(layer.count_params() * _count_places(layer) for layer in slow)
+    return float(sum(layer.count_params() * _count_places(layer) for layer in slow))
 
 
 def _count_places(layer: Any) -> float:

@@ -16,18 +16,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_grid.errors import EngineError
+
 _KERAS = "keras"
 _PLAIN = (bool, int, float, str, type(None))
 # Values that every model has of its own, and that are copied from model to model.
 _VALUES = (keras.initializers.Initializer, keras.random.SeedGenerator, tf.Variable)
 # What a constructor was given, which stands in the attributes too; bookkeeping.
 _REPEATED = ("_auto_config", "_self_", "_track")
-# Where objects are defined that Keras's refer to and that say nothing of the model.
-_HELPERS = ("builtins", "inspect", "numpy", "tensorflow")
+# Where other objects are defined that Keras's refer to: those that show all they hold, such as a
+# slice, and those that say nothing of the model.
+_SHOWN = ("builtins", "numpy")
+_HELPERS = ("inspect", "tensorflow")
 _ADDRESS = re.compile(r"\d{12,}")
 
 
-class ForeignError(Exception):
+class ForeignError(EngineError):
     """A model has a part that isn't Keras's own."""
 
 
@@ -107,7 +111,7 @@ class _Walk:
             return self._refer(value)
         if isinstance(value, _VALUES):
             return type(value).__name__
-        if isinstance(value, np.ndarray | tf.Tensor):
+        if isinstance(value, np.ndarray | np.generic | tf.Tensor):
             return _digest(np.asarray(value))
         return self._other(value)
 
@@ -116,9 +120,10 @@ class _Walk:
         named = callable(value) and hasattr(value, "__qualname__")
         if named and _is_own(value):
             return f"{value.__module__}.{value.__qualname__}"
-        if self._strict and (callable(value) or _package(type(value)) not in _HELPERS):
-            raise ForeignError(repr(value))
-        return type(value).__name__
+        package = _package(type(value))
+        if self._strict and (callable(value) or package not in (*_SHOWN, *_HELPERS)):
+            raise ForeignError(f"Expected parts of Keras's own. Received: {value!r}")
+        return repr(value) if package in _SHOWN else type(value).__name__
 
     def _placed(self, value: Any) -> Any:
         """Say of which part it is where an object's address stands for it."""

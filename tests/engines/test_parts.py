@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kt_grid.engines.parts import ForeignError, describe_parts, find_parts
 
@@ -48,11 +49,21 @@ def test_no_depth_is_too_much():
     assert len(find_parts(deep, keras.layers.Activation)) == 400
 
 
-def test_arrays_are_told_apart_by_what_they_hold():
+@pytest.mark.parametrize(
+    "hold",
+    [
+        pytest.param(lambda value: np.full(3, value), id="array"),
+        pytest.param(np.float32, id="number"),
+        pytest.param(lambda value: tf.constant([value]), id="tensor"),
+        pytest.param(lambda value: slice(None, int(value)), id="slice"),
+        pytest.param(lambda value: {"b": [(value,)]}, id="container"),
+    ],
+)
+def test_values_are_told_apart_by_what_they_hold(hold):
     described = []
     for value in (1.0, 1.0, 2.0):
         layer = keras.layers.Dense(1)
-        layer.kept = np.full(3, value)
+        layer.kept = hold(value)
         described.append(describe_parts(layer)[0]["kept"])
     assert described[0] == described[1] != described[2]
 
