@@ -72,7 +72,7 @@ def _set_environment(names: Collection[str]) -> None:
     for name in names:
         os.environ.setdefault(name, ENVIRONMENT[name])
     flags, ours = os.environ.get(_FLAGS, ""), ENVIRONMENT[_FLAGS]
-    if _FLAGS in names and flags.startswith("-") and ours not in flags:
+    if _FLAGS in names and flags.lstrip().startswith("-") and ours not in flags:
         os.environ[_FLAGS] = f"{ours} {flags}"
 
 

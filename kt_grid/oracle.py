@@ -83,7 +83,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self.ongoing_trials: dict[str, Any] = {}
         self.grid: Grids = grid or {}
         self._axes: Sequence[Axis] = ()
-        self._declared: tuple[int, int, int] | None = None
+        self._read: tuple[Any, Grids | None, int] = (None, None, 0)
         self._named = frozenset(axis_names(make_axes(self.grid)))
         self._left_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
@@ -95,9 +95,9 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     @property
     def axes(self) -> Sequence[Axis]:
         """The axes of the grid as far as they are known."""
-        declared = (id(self.hyperparameters), len(self.hyperparameters.space), id(self.grid))
-        if declared != self._declared:
-            self._axes, self._declared = declared_axes(self.hyperparameters, self.grid), declared
+        space, grid, entries = self.hyperparameters, self.grid, len(self.hyperparameters.space)
+        if not (space is self._read[0] and grid is self._read[1] and entries == self._read[2]):
+            self._axes, self._read = declared_axes(space, grid), (space, grid, entries)
             self._schedule.forget_axes()
         return self._axes
 

@@ -50,6 +50,7 @@ def test_a_training_uses_one_thread_unless_told_otherwise(imported, monkeypatch)
     [
         pytest.param("--xla_a=1", [OURS, "--xla_a=1"], id="before-a-users"),
         pytest.param(f"{OURS} --xla_a=1", [OURS, "--xla_a=1"], id="only-once"),
+        pytest.param(" --xla_a=1", [OURS, " --xla_a=1"], id="after-a-blank"),
         pytest.param("flags.txt", ["flags.txt"], id="not-before-a-file"),
         pytest.param("", [""], id="none-if-told-so"),
     ],

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import keras
+
 from kt_grid.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Trained, Trainings
 from kt_grid.engines.design import all_layers
@@ -91,7 +93,8 @@ def _count_products(model: Any) -> float:
 
 def _count_places(layer: Any) -> float:
     """At how many places a convolution's weights are used; infinite if that isn't known."""
-    output = getattr(layer, "output", None)
-    sizes = () if output is None else output.shape[1:]
-    area = sizes[1:] if layer.data_format == "channels_first" else sizes[:-1]
-    return float(math.prod(area)) if area and None not in area else math.inf
+    shape = getattr(getattr(layer, "output", None), "shape", ())
+    area = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
+    # A recurrent layer uses them at every step of the time, which the output may not show.
+    known = area and None not in area and not isinstance(layer, keras.layers.RNN)
+    return float(math.prod(area)) if known else math.inf

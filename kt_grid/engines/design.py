@@ -1,13 +1,15 @@
 """What a model is made of, apart from the values of its variables."""
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
-from kt_grid.engines.parts import ForeignError, describe_parts
+from kt_grid.engines.parts import ForeignError, describe_parts, find_parts
 
 Replace: TypeAlias = Callable[[str | None, dict[str, Any], str], Any]
 
@@ -32,6 +34,25 @@ def design(model: Any) -> Any:
         return {"config": config, "parts": describe_parts(model)}
     except (ForeignError, NotImplementedError, TypeError, ValueError):
         return None
+
+
+def digest_of(model: Any) -> str:
+    """Return a digest of the values of a model's variables, which are where its training begins."""
+    digest = hashlib.sha256()
+    for variable in model.variables:
+        digest.update(np.asarray(variable).tobytes())
+    return digest.hexdigest()
+
+
+def have_common_layers(one: Any, other: Any) -> bool:
+    """Tell whether two models share a layer, so that what befalls one of them shows in the other.
+
+    Args:
+        one: A built model.
+        other: Another.
+    """
+    layers = {id(layer) for layer in find_parts(one, keras.Layer)}
+    return any(id(layer) in layers for layer in find_parts(other, keras.Layer))
 
 
 def has_same_layout(one: Any, other: Any) -> bool:

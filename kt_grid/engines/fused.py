@@ -3,7 +3,7 @@
 import functools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +26,15 @@ from kt_grid.engines.base import (
     check_scores,
     count_steps,
 )
-from kt_grid.engines.design import copy_state, copy_weights, design, generalise, text_of
+from kt_grid.engines.design import (
+    copy_state,
+    copy_weights,
+    design,
+    digest_of,
+    generalise,
+    have_common_layers,
+    text_of,
+)
 from kt_grid.engines.knobs import share_all
 from kt_grid.engines.own_fit import overrides_fit
 from kt_grid.engines.program import Course, Data, TrainingProgram
@@ -34,7 +42,7 @@ from kt_grid.engines.stopping import hold_back
 from kt_grid.engines.suitability import Judge, UnsuitableError, as_unsuitable, refusal
 from kt_grid.engines.watching import Best, advance_watching
 from kt_grid.engines.worker import Worker
-from kt_grid.space import key
+from kt_grid.space import Parameters, key
 
 _PROGRAMS = 16
 _PAUSED_BYTES = 2**28
@@ -48,12 +56,22 @@ _BEGINS_BLANK = frozenset(
 
 
 @dataclass(frozen=True)
+class _Ready:
+    """A task's model as it was built, and the program that trains such models."""
+
+    fresh: Any
+    program: TrainingProgram
+    begins: str
+
+
+@dataclass(frozen=True)
 class _Paused:
-    """A training that a trial with more epochs can take up."""
+    """A training that a trial with more epochs can take up, if its model begins alike."""
 
     program: TrainingProgram
     course: Course
     state: list[npt.NDArray[Any]]
+    begins: str
 
     @property
     def bytes(self) -> int:
@@ -68,7 +86,7 @@ class _Trial:
     adapt: Callable[[Any, Arrays], None]
     arrays: Arrays
     fit: FitArguments
-    values: str
+    values: Parameters
 
     @property
     def weighted(self) -> bool:
@@ -86,16 +104,23 @@ class _Trial:
 
 
 @dataclass(frozen=True)
+class _Done:
+    """What the worker gives back: where a training has got to, and the seconds that it took."""
+
+    course: Course
+    best: Best | None
+    seconds: float
+
+
+@dataclass(frozen=True)
 class _Job:
     """A task that the worker is training."""
 
     trial: _Trial
     task: Task
-    fresh: Any
+    ready: _Ready
     program: TrainingProgram
-    place: str
-    start: float
-    course: Future[tuple[Course, Best | None]]
+    done: Future[_Done]
 
 
 class Fused:
@@ -121,7 +146,7 @@ class Fused:
         self._data: Data = ()
         self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
         self._paused: OrderedDict[str, _Paused] = OrderedDict()
-        self._ahead: dict[str, tuple[Any, TrainingProgram]] = {}
+        self._ahead: dict[str, _Ready] = {}
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
@@ -147,25 +172,31 @@ class Fused:
         self._hold(arrays, trainings.fit)
         trial = _make_trial(trainings, trainings)
         with Worker() as worker:
-            job = self._begin(worker, trial, tasks[0], *self._first(trial, tasks[0]))
+            job = self._begin(worker, trial, tasks[0], self._first(trial, tasks[0]))
             self._prepare(trainings)
             for following in tasks[1:]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
                 ready = self._make_ready(trial, following)
                 trained = self._end(job)
-                job = self._begin(worker, trial, following, *ready)
+                job = self._begin(worker, trial, following, ready)
                 yield trained
             yield self._end(job)
 
-    def _first(self, trial: _Trial, task: Task) -> tuple[Any, TrainingProgram]:
+    def _first(self, trial: _Trial, task: Task) -> _Ready:
         """What a trial's first task needs, which may have been made to prepare for it."""
-        return self._ahead.pop(_place(trial, task), None) or self._make_ready(trial, task)
+        place = _place(task, trial.fit, trial.values)
+        return self._ahead.pop(place, None) or self._make_ready(trial, task)
 
-    def _make_ready(self, trial: _Trial, task: Task) -> tuple[Any, TrainingProgram]:
+    def _make_ready(self, trial: _Trial, task: Task) -> _Ready:
         """Build a task's model, and find the program for it."""
         fresh = trial.model(task)
-        return fresh, self._program(fresh, trial, task)
+        described = design(fresh)
+        reason = self._judge(fresh, described, trial.arrays, trial.fit)
+        if reason is not None:
+            raise UnsuitableError(reason)
+        begins = f"{text_of(described)} {digest_of(fresh)}" if trial.fit.longest else ""
+        return _Ready(fresh, self._program(fresh, described, trial, task), begins)
 
     def _prepare(self, trainings: Trainings) -> None:
         """Build the first model of the trial to come, and compile its program meanwhile."""
@@ -174,55 +205,51 @@ class Fused:
         trial = _make_trial(trainings, upcoming)
         with suppress(Exception):  # its own turn will tell
             task = hold_back(upcoming.task, trial.fit, trial.arrays.groups)
-            fresh, program = self._make_ready(trial, task)
-            self._ahead = {_place(trial, task): (fresh, program)}
-            program.compile_ahead()
+            ready = self._make_ready(trial, task)
+            self._ahead = {_place(task, trial.fit, trial.values): ready}
+            ready.program.compile_ahead()
 
-    def _begin(
-        self, worker: Worker, trial: _Trial, task: Task, fresh: Any, program: TrainingProgram
-    ) -> _Job:
-        """Let the worker train a task; `fresh` is the model that will hold the result."""
-        start = time.perf_counter()
-        place = _place(trial, task)
-        paused = None if trial.fit.watching else self._take_up(place, trial.fit)
-        program = paused.program if paused else program
+    def _begin(self, worker: Worker, trial: _Trial, task: Task, ready: _Ready) -> _Job:
+        """Let the worker train a task."""
+        paused = self._take_up(trial, task, ready)
+        program = paused.program if paused else ready.program
 
-        def train() -> tuple[Course, Best | None]:
+        def train() -> _Done:
+            start = time.perf_counter()
             if paused is None:
-                course = program.load(fresh, task.seed, len(task.train))
+                course = program.load(ready.fresh, task.seed, len(task.train))
             else:
                 course = paused.course
-                program.restore(paused.state, fresh)
+                program.restore(paused.state, ready.fresh)
             best = advance_watching(
                 program, course, task, trial.fit, weighted=trial.weighted, stopped=worker.stopped
             )
-            return course, best
+            return _Done(course, best, time.perf_counter() - start)
 
-        return _Job(trial, task, fresh, program, place, start, worker.submit(train))
+        return _Job(trial, task, ready, program, worker.submit(train))
 
     def _end(self, job: _Job) -> Trained:
         """Wait for a training, score it, and copy its weights out of the program."""
-        with as_unsuitable():
-            course, best = job.course.result()
-        task, fit, program = job.task, job.trial.fit, job.program
-        if task.test is not None and fit.epochs < fit.longest and not fit.watching:
-            self._pause(job.place, _Paused(program, course, program.state()))
+        done = job.done.result()
+        start = time.perf_counter()
+        task, fit, program, fresh = job.task, job.trial.fit, job.program, job.ready.fresh
+        self._pause(job, done.course)
         program.finish()
-        if best is not None:
-            best.restore(program.model)
+        if done.best is not None:
+            done.best.restore(program.model)
         scores = {}
         if task.test is not None:
             scores = program.score(task.test, weighted=job.trial.weighted)
             check_scores(scores)
         if task.test is None:
             # The refit is a model to go on with, so its optimizer's state is kept too.
-            copy_state(program.model, job.fresh)
+            copy_state(program.model, fresh)
         else:
-            copy_weights(program.model, job.fresh)
-        seconds = time.perf_counter() - job.start
-        taken = course.epochs * count_steps(len(task.train), fit)
-        epochs = best.epochs if best else course.epochs
-        return Trained(task.split, scores, epochs, seconds, job.fresh, self.name, steps=taken)
+            copy_weights(program.model, fresh)
+        seconds = done.seconds + time.perf_counter() - start
+        taken = done.course.epochs * count_steps(len(task.train), fit)
+        epochs = done.best.epochs if done.best else done.course.epochs
+        return Trained(task.split, scores, epochs, seconds, fresh, self.name, steps=taken)
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
         """Keep the rows in memory as tensors, for as long as they are weighed alike."""
@@ -236,22 +263,20 @@ class Fused:
         weighted = _with_class_weight(arrays, fit)
         self._data = keras.tree.map_structure(tf.constant, weighted.training_tuple())
 
-    def _program(self, fresh: Any, trial: _Trial, task: Task) -> TrainingProgram:
+    def _program(self, fresh: Any, described: Any, trial: _Trial, task: Task) -> TrainingProgram:
         """Find the program for a model, or make one if no trial before had its design."""
         rows = len(task.train)
-        described = design(fresh)
-        reason = self._judge(fresh, described, trial.arrays, trial.fit)
-        if reason is not None:
-            raise UnsuitableError(reason)
         place = f"{trial.fit.batch_size} {text_of(generalise(described, share_all))}"
         entries = self._programs.setdefault(place, [])
         self._programs.move_to_end(place)
         for program, description in entries:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
+        # Built with the same seed it is sure to be of the same design.
+        model = trial.build(task.seed)
+        if have_common_layers(fresh, model):
+            raise UnsuitableError("a layer that the models of several folds have in common")
         with as_unsuitable():
-            # Built with the same seed it is sure to be of the same design.
-            model = trial.build(task.seed)
             program = TrainingProgram(model, self._data, rows, trial.fit.batch_size)
         entries.append((program, program.describe(described)))
         self.compiled += 1
@@ -259,12 +284,22 @@ class Fused:
             self._programs.popitem(last=False)
         return program
 
-    def _take_up(self, place: str, fit: FitArguments) -> _Paused | None:
-        paused = self._paused.pop(place, None)
-        return paused if paused is not None and paused.course.epochs <= fit.epochs else None
+    def _take_up(self, trial: _Trial, task: Task, ready: _Ready) -> _Paused | None:
+        """The training by a trial with fewer epochs, if it is one that passes through it."""
+        if trial.fit.watching:
+            return None
+        paused = self._paused.pop(_place(task, trial.fit, _without_epochs(trial.values)), None)
+        if paused is None or paused.begins != ready.begins:
+            return None
+        return paused if paused.course.epochs <= trial.fit.epochs else None
 
-    def _pause(self, place: str, paused: _Paused) -> None:
-        self._paused[place] = paused
+    def _pause(self, job: _Job, course: Course) -> None:
+        """Keep a training for the trials with more epochs."""
+        task, fit, program = job.task, job.trial.fit, job.program
+        if task.test is None or fit.epochs >= fit.longest or fit.watching:
+            return
+        place = _place(task, fit, _without_epochs(job.trial.values))
+        self._paused[place] = _Paused(program, course, program.state(), job.ready.begins)
         while sum(entry.bytes for entry in self._paused.values()) > _PAUSED_BYTES:
             self._paused.popitem(last=False)
 
@@ -276,16 +311,16 @@ def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
         build_model, hypermodel, of.hyperparameters, arrays, reuse_kernels=True
     )
     adapted = functools.partial(adapt, hypermodel, of.hyperparameters)
-    return _Trial(build, adapted, arrays, of.fit, _without_epochs(of.hyperparameters.values))
+    return _Trial(build, adapted, arrays, of.fit, of.hyperparameters.values)
 
 
-def _place(trial: _Trial, task: Task) -> str:
-    """What tells a training from all others of a search, but for its epochs."""
-    return f"{task.split} {task.seed} {trial.fit.batch_size} {trial.values}"
+def _place(task: Task, fit: FitArguments, values: Parameters) -> str:
+    """What tells a training from others of a search."""
+    return f"{task.split} {task.seed} {fit.batch_size} {key(values)}"
 
 
-def _without_epochs(values: Mapping[str, Any]) -> str:
-    return key({name: value for name, value in values.items() if name != "epochs"})
+def _without_epochs(values: Parameters) -> Parameters:
+    return {name: value for name, value in values.items() if name != "epochs"}
 
 
 def _with_class_weight(arrays: Arrays, fit: FitArguments) -> Arrays:

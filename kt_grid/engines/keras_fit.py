@@ -68,7 +68,8 @@ class KerasFit:
             if adapted:
                 adapt(hypermodel, hyperparameters, fresh, train)
             described = None if own_fit or adapted else design(fresh)
-            reusable = described is not None and (text_of(described), steps) == traced_as
+            made_as = None if described is None else (text_of(described), steps)
+            reusable = made_as is not None and made_as == traced_as
             if reusable and has_same_layout(fresh, traced):
                 model = traced
                 copy_state(fresh, model)
@@ -82,7 +83,7 @@ class KerasFit:
             if test is not None:
                 scores = scores or evaluate(model, test)
                 check_scores(scores)
-            traced, traced_as = model, (text_of(described), steps)
+            traced, traced_as = model, made_as
             seconds = time.perf_counter() - start
             # A fit of one's own and callbacks take as many steps as they like.
             optimizer = getattr(model, "optimizer", None)

@@ -101,12 +101,21 @@ class Knobs:
             for layer, shape in _dropout_shapes(model, example)
             if rows * math.prod(shape) <= _MASK_BYTES
         ]
+        adapted = _named_once(model, keras.layers.Normalization, self._normal)
+        self._inputs: dict[tuple[str | None, str], set[str]] = {
+            ("Dropout", "rate"): {masked.layer.name for masked in self.masked},
+            ("Normalization", "mean"): adapted,
+            ("Normalization", "variance"): adapted,
+        }
 
-    def set(self, model: Any) -> None:
+    def set(self, model: Any) -> list[float]:
         """Take over the settings of another model of the same design.
 
         Args:
             model: The model.
+
+        Returns:
+            The model's dropout rates, one per masked layer.
         """
         for layer, own in zip(normalizations(model), self._normal, strict=True):
             own.mean.assign(layer.mean)
@@ -116,14 +125,16 @@ class Knobs:
             bound.assign(float(variable.constraint.max_value))
         if self._momentum is not None:
             self._momentum.variable.assign(momentum_of(model))
-        rates = dropout_rates(model)
-        for masked in self.masked:
-            masked.scale.assign(1 / (1 - rates[masked.layer.name]))
+        named = dropout_rates(model)
+        rates = [named[masked.layer.name] for masked in self.masked]
+        for masked, rate in zip(self.masked, rates, strict=True):
+            masked.scale.assign(1 / (1 - rate))
+        return rates
 
     def share(self, owner: str | None, config: dict[str, Any], setting: str) -> Any:
         """Replace the settings that are inputs of this program; see `share_all`."""
-        names = [masked.layer.name for masked in self.masked]
-        if (owner, setting) == ("Dropout", "rate") and config["name"] not in names:
+        inputs = self._inputs.get((owner, setting))
+        if inputs is not None and config["name"] not in inputs:
             return config[setting]
         return share_all(owner, config, setting)
 
@@ -175,7 +186,7 @@ def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
     if owner == "Normalization" and setting in ("mean", "variance"):
         return None
     if (owner, setting) == ("SGD", "momentum"):
-        # An optimizer around it would hide it, but has no program; see `refusal`.
+        # `momentum_of` doesn't find an SGD within another optimizer, but `refusal` turns that down.
         return value > 0
     if (owner, setting) == ("Dropout", "rate") and value < 1:
         return value > 0
@@ -203,15 +214,19 @@ def dropout_rates(model: Any) -> dict[str, float]:
 
     Names are unique within one model only; a layer that has its name from another is left out.
     """
-    names = Counter(layer.name for layer in find_parts(model, keras.layers.Dropout))
+    plain = [layer for layer in all_layers(model) if type(layer) is keras.layers.Dropout]
+    named = _named_once(model, keras.layers.Dropout, plain)
     return {
         layer.name: layer.rate
-        for layer in all_layers(model)
-        if type(layer) is keras.layers.Dropout
-        and 0 < layer.rate < 1
-        and layer.noise_shape is None
-        and names[layer.name] == 1
+        for layer in plain
+        if 0 < layer.rate < 1 and layer.noise_shape is None and layer.name in named
     }
+
+
+def _named_once(model: Any, kind: type[Any], layers: Sequence[Any]) -> set[str]:
+    """The names of layers that no other layer of their kind has, however deep in the model."""
+    names = Counter(layer.name for layer in find_parts(model, kind))
+    return {layer.name for layer in layers if names[layer.name] == 1}
 
 
 def draw_masks(stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> Masks:

@@ -2,14 +2,16 @@
 
 Keras's configurations leave things out: the delta of a Huber loss, a kernel that was made
 untrainable after the model was built, a class of the running script, a function that bears the
-name of an activation of Keras's. So every object that can be reached from a model is looked at,
-with all its attributes, whatever they are called.
+name of an activation of Keras's. So every object of Keras's that can be reached from a model is
+looked at, with its attributes, whatever they are called, and what isn't Keras's is refused.
 """
 
 import functools
 import hashlib
+import inspect
 import re
 from collections import deque
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import keras
@@ -20,15 +22,15 @@ from kt_grid.errors import EngineError
 
 _KERAS = "keras"
 _PLAIN = (bool, int, float, str, type(None))
-# Values that every model has of its own, and that are copied from model to model.
-_VALUES = (keras.initializers.Initializer, keras.random.SeedGenerator, tf.Variable)
+_NAMED = (FunctionType, MethodType, BuiltinFunctionType, type)
 # What a constructor was given, which stands in the attributes too; bookkeeping.
 _REPEATED = ("_auto_config", "_self_", "_track")
-# Where other objects are defined that Keras's refer to: those that show all they hold, such as a
-# slice, and those that say nothing of the model.
-_SHOWN = ("builtins", "numpy")
-_HELPERS = ("inspect", "tensorflow")
-_ADDRESS = re.compile(r"\d{12,}")
+# Other objects that Keras's refer to: those that show all they hold, and those that say nothing
+# of the model.
+_SHOWN = (slice, range, complex, bytes, type(...), np.dtype, tf.DType, tf.TensorShape)
+_SILENT = (inspect.Signature, tf.distribute.Strategy)
+# Where objects begin in memory, as far as numbers of that length may be that.
+_ADDRESS = re.compile(r"\d{9,}")
 
 
 class ForeignError(EngineError):
@@ -44,12 +46,13 @@ def describe_parts(model: Any) -> list[dict[str, Any]]:
     Returns:
         One dict per object: its class's name, and its attributes. Objects refer to each other by
         their place in the list, so two models have equal descriptions only if they are made of
-        equal parts, put together and shared alike. Values of variables are left out.
+        equal parts, put together and shared alike. Left out are the values of the model's own
+        variables and of its optimizer's, and initializers, which have done their work.
 
     Raises:
         ForeignError: If a part isn't Keras's own.
     """
-    return _Walk().describe(model)
+    return _Walk(model).describe()
 
 
 def find_parts(model: Any, kind: type[Any]) -> list[Any]:
@@ -62,22 +65,29 @@ def find_parts(model: Any, kind: type[Any]) -> list[Any]:
     Returns:
         The objects, each once; those that foreign parts alone refer to are left out.
     """
-    walk = _Walk(strict=False)
-    walk.describe(model)
+    walk = _Walk(model, strict=False)
+    walk.visit()
     return [part for part in walk.parts if isinstance(part, kind)]
 
 
 class _Walk:
     """One walk from object to object; the nearest ones first, so that no depth is too much."""
 
-    def __init__(self, *, strict: bool = True) -> None:
+    def __init__(self, model: Any, *, strict: bool = True) -> None:
+        self.model = model
         self.parts: list[Any] = []
         self._strict = strict
+        self._copied = _copied_variables(model)
         self._places: dict[int, str] = {}
         self._ahead: deque[Any] = deque()
+        self._generators: dict[int, int] = {}
 
-    def describe(self, model: Any) -> list[dict[str, Any]]:
-        self._value(model)
+    def describe(self) -> list[dict[str, Any]]:
+        return [{name: self._placed(v) for name, v in each.items()} for each in self.visit()]
+
+    def visit(self) -> list[dict[str, Any]]:
+        """Meet all parts; what refers to another by its address isn't settled yet."""
+        self._value(self.model)
         described = []
         while self._ahead:
             part = self._ahead.popleft()
@@ -87,7 +97,7 @@ class _Walk:
                 if not name.startswith(_REPEATED)
             }
             described.append({"class_name": type(part).__name__, **attributes})
-        return [{name: self._placed(v) for name, v in each.items()} for each in described]
+        return described
 
     def _refer(self, part: Any) -> str:
         """The place of a part; it is looked at later if it hasn't been met yet."""
@@ -109,21 +119,34 @@ class _Walk:
             return {"set": [self._value(each) for each in value]}
         if _has_parts(type(value)):  # type: ignore[arg-type] # a class is hashable
             return self._refer(value)
-        if isinstance(value, _VALUES):
-            return type(value).__name__
-        if isinstance(value, np.ndarray | np.generic | tf.Tensor):
-            return _digest(np.asarray(value))
+        if isinstance(value, _NAMED):
+            return self._function(value)
         return self._other(value)
 
-    def _other(self, value: Any) -> str:
-        """What is neither plain nor an object of Keras's: a class, a function, or some helper."""
-        named = callable(value) and hasattr(value, "__qualname__")
-        if named and _is_own(value):
-            return f"{value.__module__}.{value.__qualname__}"
-        package = _package(type(value))
-        if self._strict and (callable(value) or package not in (*_SHOWN, *_HELPERS)):
+    def _function(self, value: Any) -> Any:
+        """The name of a function or a class, and the object whose method it is."""
+        if self._strict and not _is_own(value):
             raise ForeignError(f"Expected parts of Keras's own. Received: {value!r}")
-        return repr(value) if package in _SHOWN else type(value).__name__
+        named = f"{value.__module__}.{value.__qualname__}"
+        return [named, self._value(value.__self__)] if isinstance(value, MethodType) else named
+
+    def _other(self, value: Any) -> Any:
+        """What has no parts of its own."""
+        if isinstance(value, keras.initializers.Initializer):
+            return "initializer"
+        if isinstance(value, keras.random.SeedGenerator):
+            return ["generator", self._generators.setdefault(id(value), len(self._generators))]
+        if isinstance(value, tf.Variable):
+            return "variable" if id(value) in self._copied else _digest(value.numpy())
+        if isinstance(value, np.ndarray | np.generic | tf.Tensor):
+            return _digest(np.asarray(value))
+        if isinstance(value, re.Pattern):
+            return [value.pattern, value.flags]
+        if isinstance(value, _SHOWN):
+            return repr(value)
+        if self._strict and not isinstance(value, _SILENT):
+            raise ForeignError(f"Expected parts of Keras's own. Received: {value!r}")
+        return type(value).__name__
 
     def _placed(self, value: Any) -> Any:
         """Say of which part it is where an object's address stands for it."""
@@ -133,25 +156,34 @@ class _Walk:
             placed = {self._placed(name): self._placed(each) for name, each in value.items()}
             return sorted(map(str, placed["set"])) if "set" in placed else placed
         if isinstance(value, int | str) and (found := _ADDRESS.search(str(value))):
-            return str(value).replace(found[0], self._places.get(int(found[0]), "elsewhere"))
+            place = self._places.get(int(found[0]))
+            return value if place is None else str(value).replace(found[0], place)
         return value
 
 
-def _package(value: Any) -> str:
-    return str(getattr(value, "__module__", "")).partition(".")[0]
+def _copied_variables(model: Any) -> set[int]:
+    """The variables whose values go from model to model, unlike those that an operation holds."""
+    optimizer = getattr(model, "optimizer", None)
+    kept = [getattr(model, "variables", ()), getattr(model, "metrics_variables", ())]
+    kept.append(getattr(optimizer, "variables", ()))
+    return {id(variable.value) for variables in kept for variable in variables}
 
 
 def _is_own(value: Any) -> bool:
-    """Whether a class or a function is defined by Keras."""
-    return _package(value) == _KERAS
+    """Whether a class or a function is defined by Keras, whatever name it was given."""
+    written = isinstance(value, FunctionType | MethodType)
+    module = value.__globals__.get("__name__") if written else value.__module__
+    return str(module).partition(".")[0] == _KERAS
 
 
 @functools.cache
 def _has_parts(kind: Any) -> bool:
-    """Whether objects of a class are Keras's, may refer to others, and are no mere values."""
+    """Whether objects of a class are Keras's and consist of parts that matter."""
     own = _is_own(kind) and kind.__dictoffset__ != 0
-    return own and not issubclass(kind, (type, *_VALUES))
+    values = (type, keras.initializers.Initializer, keras.random.SeedGenerator)
+    return own and not issubclass(kind, values)
 
 
 def _digest(array: Any) -> str:
-    return hashlib.sha256(repr((array.dtype, array.shape)).encode() + array.tobytes()).hexdigest()
+    held = repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()
+    return hashlib.sha256(repr((array.dtype, array.shape)).encode() + held).hexdigest()

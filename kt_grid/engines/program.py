@@ -14,8 +14,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kt_grid.engines.design import generalise, text_of
-from kt_grid.engines.knobs import Knobs, Masks, draw_masks, dropout_rates
+from kt_grid.engines.knobs import Knobs, Masks, draw_masks
 from kt_grid.engines.padding import fill_up, may_pad, pad_rows, row_weights
+from kt_grid.engines.suitability import as_unsuitable
 from kt_grid.seeds import epoch_orders
 
 Data: TypeAlias = tuple[Any, ...]
@@ -154,13 +155,12 @@ class TrainingProgram:
         # Not yet built, a fresh optimizer has but its step count and its learning rate.
         for new, variable in zip(fresh.optimizer.variables, optimizer.variables, strict=False):
             variable.assign(new)
-        self._knobs.set(fresh)
-        rates = dropout_rates(fresh)
+        rates = self._knobs.set(fresh)
         seeds = [np.random.SeedSequence([seed, i]) for i, _ in enumerate(self._knobs.masked)]
         return Course(
             orders=epoch_orders(seed, rows),
             streams=[np.random.PCG64(sequence) for sequence in seeds],
-            rates=[rates[masked.layer.name] for masked in self._knobs.masked],
+            rates=rates,
         )
 
     def state(self) -> list[npt.NDArray[Any]]:
@@ -195,13 +195,17 @@ class TrainingProgram:
             epochs: Epochs to reach, counted from the training's beginning.
             train: Positions of the rows that are trained on.
             stopped: Asked now and then whether to give up.
+
+        Raises:
+            UnsuitableError: If XLA refuses the program.
         """
         steps = tf.constant(-(-len(train) // self.batch_size))
         weights = tf.constant(row_weights(len(train), self.batch_size, self._places))
         while course.epochs < epochs and not stopped():
             count = min(self._block, epochs - course.epochs)
             orders, masks = self._draw(course, count, train)
-            self._train(orders, weights, masks, steps, tf.constant(count))
+            with as_unsuitable():
+                self._train(orders, weights, masks, steps, tf.constant(count))
             course.epochs += count
 
     def finish(self) -> None:

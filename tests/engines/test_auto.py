@@ -49,6 +49,15 @@ def trained(hypermodel, **fit):
             id="large-convolution",
         ),
         pytest.param(
+            Model(
+                lambda: keras.layers.Reshape((2, 3, 6, 1)), lambda: keras.layers.ConvLSTM2D(1, 2)
+            ),
+            {},
+            "keras",
+            "convolutions",
+            id="recurrent-convolution",
+        ),
+        pytest.param(
             Model(lambda: keras.layers.Lambda(lambda x: x)), {}, "keras", "Keras's own", id="lambda"
         ),
         pytest.param(

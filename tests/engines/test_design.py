@@ -11,8 +11,10 @@ from kt_grid.engines.design import (
     all_layers,
     copy_state,
     design,
+    digest_of,
     generalise,
     has_same_layout,
+    have_common_layers,
     text_of,
 )
 from kt_grid.engines.knobs import share_all
@@ -60,9 +62,9 @@ def bounded(*bounds):
     return model(*layers)
 
 
-def shifted(by):
+def shifted(by, kind=tf.constant):
     rows = keras.Input((4,))
-    built = keras.Model(rows, keras.layers.Dense(1)(rows + tf.constant([by] * 4)))
+    built = keras.Model(rows, keras.layers.Dense(1)(rows + kind([by] * 4)))
     built.compile(loss="mse")
     return built
 
@@ -75,6 +77,18 @@ DIFFERENT = {
     "loss": (lambda: model(), lambda: model(loss="mae")),
     "metrics": (lambda: model(), lambda: model(metrics=["mae"])),
     "constant": (lambda: shifted(1.0), lambda: shifted(2.0)),
+    "variable-of-an-operation": (
+        lambda: shifted(1.0, keras.Variable),
+        lambda: shifted(2.0, keras.Variable),
+    ),
+    "method": (
+        lambda: model(loss=keras.losses.Huber(1.0).call),
+        lambda: model(loss=keras.losses.Huber(0.1).call),
+    ),
+    "decay": (
+        lambda: model(optimizer=kept_from_decay("kernel")),
+        lambda: model(optimizer=kept_from_decay("bias")),
+    ),
     "dropout": (
         lambda: model(lambda: keras.layers.Dropout(0.0)),
         lambda: model(lambda: keras.layers.Dropout(0.5)),
@@ -136,8 +150,34 @@ def test_layout_is_that_of_the_same_model(optimizer):
     assert not has_same_layout(one, model(units=2, optimizer=optimizer(name="own")))
 
 
+def test_layout_changes_where_an_optimizer_around_another_has_trained():
+    used, fresh = (model(optimizer=scaled(name="own")) for _ in range(2))
+    used.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    assert not has_same_layout(fresh, used)
+
+
+def test_where_a_training_begins():
+    keras.utils.set_random_seed(1)
+    one = model()
+    keras.utils.set_random_seed(1)
+    same = model()
+    assert digest_of(one) == digest_of(same) != digest_of(model())
+
+
+def test_common_layers_are_found_however_deep():
+    common = keras.layers.Dense(3)
+    one, other = model(lambda: common), model(lambda: keras.Sequential([common]))
+    assert have_common_layers(one, other)
+    assert not have_common_layers(one, model())
+
+
 def relu(x):
     return -5 * x
+
+
+@functools.wraps(keras.losses.mean_squared_error)
+def in_disguise(y_true, y_pred):
+    return 2 * keras.losses.mean_squared_error(y_true, y_pred)
 
 
 class OfTheScript(keras.layers.Layer):
@@ -184,10 +224,8 @@ def subclassed():
             lambda: model(loss=functools.partial(keras.losses.huber, delta=2)), id="bound"
         ),
         pytest.param(lambda: model(loss=tf.function(relu)), id="function"),
+        pytest.param(lambda: model(loss=in_disguise), id="wrapped"),
         pytest.param(lambda: model(optimizer=Optimizer()), id="optimizer"),
-        pytest.param(
-            lambda: model(optimizer=kept_from_decay("kernel")), id="weights-kept-from-decay"
-        ),
         pytest.param(
             lambda: model(optimizer=keras.optimizers.SGD(learning_rate=Schedule())), id="schedule"
         ),

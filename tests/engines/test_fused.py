@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kt_grid.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings
+from kt_grid.engines.base import FitArguments, Task, Trainings, Upcoming
 from kt_grid.engines.fused import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.suitability import UnsuitableError, as_unsuitable
@@ -407,6 +407,48 @@ def test_epochs_are_a_prefix_bit_for_bit(make, rows, tasks, calls_of_ten):
             np.testing.assert_array_equal(mine, other)
 
 
+class ByEpochs(keras_tuner.HyperModel):
+    """A model that knows for how many epochs it will be trained."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.make = make
+
+    def build(self, hp):
+        return self.make(hp.get("epochs"))
+
+
+def falling(epochs):
+    decay = keras.optimizers.schedules.CosineDecay(0.5, decay_steps=5 * epochs)
+    return compiled(dense(), keras.optimizers.SGD(decay))
+
+
+def shifted_first(epochs):
+    model = compiled(dense())
+    model.build((None, FEATURES))
+    model.layers[-1].bias.assign([float(epochs)])
+    return model
+
+
+@pytest.mark.parametrize("make", [falling, shifted_first], ids=["schedule", "first-weights"])
+def test_epochs_are_no_prefix_where_the_model_depends_on_them(make, rows, tasks):
+    """Nor is a model that was built ahead for one number of epochs taken for another."""
+
+    def trainings(epochs, upcoming=None):
+        space = keras_tuner.HyperParameters()
+        space.Fixed("epochs", epochs)
+        fit = FitArguments(epochs=epochs, batch_size=8, longest=4)
+        ahead = None if upcoming is None else Upcoming(*upcoming, tasks[0])
+        return Trainings(ByEpochs(make), space, rows, fit, tasks[:1], ahead)
+
+    shared = Fused()
+    foreseen = trainings(3)
+    list(shared.run(trainings(2, upcoming=(foreseen.hyperparameters, foreseen.fit))))
+    (after,) = shared.run(trainings(4))
+    (alone,) = Fused().run(trainings(4))
+    assert after.scores == alone.scores
+
+
 @pytest.mark.parametrize(
     "fits",
     [
@@ -552,6 +594,8 @@ class Doubling(keras.layers.Layer):
         return 2 * inputs
 
 
+COMMON = keras.layers.Normalization(mean=0.0, variance=1.0)
+
 UNSUITABLE = {
     "own_fit": (OwnFit(), FIT, "fit of its own"),
     "callbacks": (
@@ -571,6 +615,11 @@ UNSUITABLE = {
         ),
         FIT,
         "optimizer around another",
+    ),
+    "common_layer": (
+        Builder(lambda: compiled(dense(COMMON))),
+        FIT,
+        "a layer that the models of several folds have in common",
     ),
     "around_others": (
         Builder(

@@ -104,6 +104,20 @@ def test_layers_of_one_name_keep_their_own_randomness():
     assert dropout_rates(made) == {"e": 0.3}
 
 
+def test_statistics_are_inputs_where_they_are_set():
+    normal = keras.layers.Normalization
+    rows = keras.Input((4, 2))
+    wrapped = keras.layers.TimeDistributed(normal(name="within"))(normal(name="own")(rows))
+    made = keras.Model(rows, keras.layers.Dense(1)(wrapped))
+    made.compile("sgd", "mse")
+    made.layers[1].adapt(np.ones((3, 4, 2)))
+    made.layers[2].layer.adapt(np.ones((3, 2)))
+    knobs = Knobs(made, np.ones((1, 4, 2), "float32"), rows=2)
+    told = {name: {"name": name, "mean": 5} for name in ("own", "within")}
+    assert knobs.share("Normalization", told["own"], "mean") is None
+    assert knobs.share("Normalization", told["within"], "mean") == 5
+
+
 def test_one_bound_for_two_layers_becomes_two():
     norm = keras.constraints.MaxNorm(1.0)
     shared = model(*(keras.layers.Dense(4, kernel_constraint=norm) for _ in range(2)))
