@@ -24,6 +24,8 @@ _ROW_BY_ROW = frozenset(
         *("Flatten", "Reshape", "LayerNormalization", "Normalization", "Add", "Concatenate"),
         *("Conv1D", "Conv2D", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D"),
         *("AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+        *("Embedding", "Bidirectional", "RNN", "StackedRNNCells", "SimpleRNN", "SimpleRNNCell"),
+        *("LSTM", "LSTMCell", "GRU", "GRUCell"),
     )
 )
 # Others, such as dice, look at all rows of a batch at once.
@@ -76,11 +78,12 @@ def _is_mean(loss: Any) -> bool:
 
 
 def _spares_rows(settings: Mapping[str, Any]) -> bool:
-    """Whether no axis among the settings may be that of the rows, and no row is left out."""
+    """Whether rows stay apart: along every axis, in what is left out, and from batch to batch."""
     axis = settings.get("axis", -1)
     axes = axis if isinstance(axis, list | tuple) else [axis]
     along_rows = any(axis is None or axis == 0 or axis < -1 for axis in axes)
-    return not along_rows and settings.get("ignore_class") is None
+    leaves_out = settings.get("mask_zero") or settings.get("ignore_class") is not None
+    return not (along_rows or leaves_out or settings.get("stateful"))
 
 
 def pad_rows(rows: int, batch_size: int) -> int:

@@ -132,8 +132,12 @@ OPTIMIZERS = {
     "lion": lambda: keras.optimizers.Lion(),
     "adafactor": lambda: keras.optimizers.Adafactor(0.01),
     "lamb": lambda: keras.optimizers.Lamb(),
-    "muon": lambda: keras.optimizers.Muon(0.01),
-    "schedule_free_adamw": lambda: keras.optimizers.ScheduleFreeAdamW(0.01),
+    **{
+        name: lambda kind=kind: getattr(keras.optimizers, kind)(0.01)
+        for name, kind in {"muon": "Muon", "schedule_free_adamw": "ScheduleFreeAdamW"}.items()
+        # Not every version of Keras that may be installed has them.
+        if hasattr(keras.optimizers, kind)
+    },
 }
 
 
@@ -249,6 +253,7 @@ MODELS = {
         keras.Sequential(
             [
                 keras.layers.Reshape((FEATURES, 1)),
+                keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True)),
                 keras.layers.GRU(3),
                 keras.layers.Dense(1, activation="sigmoid"),
             ]

@@ -14,6 +14,16 @@ def model(*layers, loss="mse", output=None):
     return built
 
 
+def recurrent(mask_zero=False, stateful=False):
+    words = keras.Input((4,), batch_size=2 if stateful else None)
+    embedded = keras.layers.Embedding(5, 3, mask_zero=mask_zero)(words)
+    both = keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True))(embedded)
+    last = keras.layers.GRU(2, stateful=stateful)(both)
+    built = keras.Model(words, keras.layers.Dense(1)(last))
+    built.compile(loss="mse")
+    return built
+
+
 def centred():
     rows = keras.Input((4,))
     built = keras.Model(rows, rows - keras.ops.mean(rows, axis=0))
@@ -71,6 +81,9 @@ def penalised():
             False,
             id="batch-norm-within",
         ),
+        pytest.param(lambda: recurrent(), True, id="recurrent"),
+        pytest.param(lambda: recurrent(mask_zero=True), False, id="masked"),
+        pytest.param(lambda: recurrent(stateful=True), False, id="stateful"),
         pytest.param(lambda: centred(), False, id="operation"),
         pytest.param(lambda: penalised(), False, id="activity-of-the-model"),
     ],
