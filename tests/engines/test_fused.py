@@ -132,12 +132,8 @@ OPTIMIZERS = {
     "lion": lambda: keras.optimizers.Lion(),
     "adafactor": lambda: keras.optimizers.Adafactor(0.01),
     "lamb": lambda: keras.optimizers.Lamb(),
-    **{
-        name: lambda kind=kind: getattr(keras.optimizers, kind)(0.01)
-        for name, kind in {"muon": "Muon", "schedule_free_adamw": "ScheduleFreeAdamW"}.items()
-        # Not every version of Keras that may be installed has them.
-        if hasattr(keras.optimizers, kind)
-    },
+    "muon": lambda: keras.optimizers.Muon(0.01),
+    "schedule_free_adamw": lambda: keras.optimizers.ScheduleFreeAdamW(0.01),
 }
 
 
