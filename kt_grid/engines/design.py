@@ -27,11 +27,12 @@ def design(model: Any) -> Any:
         Nested dicts and lists of plain values, or None.
     """
     try:
+        # First, so that no get_config of somebody else's is called.
+        parts = describe_parts(model)
         with warnings.catch_warnings():
             # Keras warns of what can't be read back, but this is only looked at.
             warnings.simplefilter("ignore")
-            config = keras.saving.serialize_keras_object(model)
-        return {"config": config, "parts": describe_parts(model)}
+            return {"config": keras.saving.serialize_keras_object(model), "parts": parts}
     except (ForeignError, NotImplementedError, TypeError, ValueError):
         return None
 

@@ -67,10 +67,8 @@ class KerasFit:
             adapted = is_adapted(hypermodel, fresh)
             if adapted:
                 adapt(hypermodel, hyperparameters, fresh, train)
-            described = None if own_fit or adapted else design(fresh)
-            made_as = None if described is None else (text_of(described), steps)
-            reusable = made_as is not None and made_as == traced_as
-            if reusable and has_same_layout(fresh, traced):
+            made_as = None if own_fit or adapted else _traced_as(fresh, steps)
+            if made_as and made_as == traced_as and has_same_layout(fresh, traced):
                 model = traced
                 copy_state(fresh, model)
             test = None if task.test is None else arrays.take(task.test)
@@ -91,6 +89,12 @@ class KerasFit:
             yield Trained(
                 task.split, scores, epochs, seconds, model, self.name, steps=taken or None
             )
+
+
+def _traced_as(model: Any, steps: int) -> tuple[str, int] | None:
+    """What two models must have in common to be trained by one traced step; None if none can."""
+    described = design(model)
+    return None if described is None else (text_of(described), steps)
 
 
 def fit_ordered(

@@ -175,8 +175,8 @@ def share_all(owner: str | None, config: dict[str, Any], setting: str) -> Any:
 
     Returns:
         None for an initializer, what a Normalization was adapted to, MaxNorm's bound and a
-        learning rate that is a number; for SGD's
-        momentum and a Dropout rate below 1 whether it isn't zero; else the setting's value.
+        learning rate that is a number; for SGD's momentum and a Dropout rate below 1 whether it
+        isn't zero; else the setting's value.
     """
     value = config[setting]
     if setting.endswith("initializer") or (owner, setting) == ("MaxNorm", "max_value"):

@@ -68,7 +68,7 @@ def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> st
     if model.run_eagerly:
         return "a model compiled with run_eagerly=True"
     if described is None:
-        return "a layer, loss, metric or optimizer that isn't Keras's own"
+        return "a part that isn't Keras's own"
     if len([*adaptable_layers(model)]) > len(normalizations(model)):
         return "a layer other than Normalization that is adapted to the rows"
     if not _has_plain_rate(model.optimizer):

@@ -190,6 +190,14 @@ class OfTheScript(keras.layers.Layer):
 OfTheScript.__module__ = "__main__"
 
 
+class Indescribable(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+    def get_config(self):
+        raise KeyError("no config")
+
+
 class Trained(keras.Sequential):
     def train_step(self, data):
         return {}
@@ -230,6 +238,7 @@ def subclassed():
             lambda: model(optimizer=keras.optimizers.SGD(learning_rate=Schedule())), id="schedule"
         ),
         pytest.param(subclassed, id="model"),
+        pytest.param(lambda: model(Indescribable), id="layer-without-a-config"),
         pytest.param(lambda: changed(lambda m: setattr(m, "train_step", relu)), id="patched"),
     ],
 )
