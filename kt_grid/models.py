@@ -2,7 +2,8 @@
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.arrays import as_feed
 from kt_grid.engines.weights import load_weights
-from kt_grid.errors import DamageError, PredictionError, UsageError
+from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
 from kt_grid.objective import Objective
 from kt_grid.runner import TrialRunner
 from kt_grid.space import FIT_AXES
@@ -107,6 +108,9 @@ class KeptModels:
 
         Returns:
             The trained model.
+
+        Raises:
+            PredictionError: If Keras can't write it, or read it again.
         """
         record = {
             "trial_id": trial.trial_id,
@@ -116,9 +120,12 @@ class KeptModels:
             "identity": identity,
         }
         # Read back from JSON, tuples are lists.
-        if self.store.read_refit() != json.loads(json.dumps(record)):
-            self.store.write_refit(record, runner.refit(trial).save)
-        return load_refit(self.store)
+        if self.store.read_refit() == json.loads(json.dumps(record)):
+            return load_refit(self.store)
+        model = runner.refit(trial)
+        with _as_unreadable("save", "Give it a get_config, or search with --no-refit"):
+            self.store.write_refit(record, model.save)
+        return model
 
 
 def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, Any]:
@@ -158,7 +165,7 @@ def load_refit(store: SearchStore) -> Any:
         The model; loading it runs no code from the file.
 
     Raises:
-        PredictionError: If there is none.
+        PredictionError: If there is none, or Keras doesn't know a part of it.
         DamageError: If there is one that isn't whole.
     """
     whole = store.read_refit() is not None
@@ -174,4 +181,20 @@ def load_refit(store: SearchStore) -> Any:
         )
     # A file names its layers only; these must be known when it is loaded.
     importlib.import_module("kt_grid.layers")
-    return keras.saving.load_model(store.model_file, safe_mode=True)
+    mend = "Put @keras.saving.register_keras_serializable() before its class, and import that first"
+    with _as_unreadable("read", mend):
+        return keras.saving.load_model(store.model_file, safe_mode=True)
+
+
+@contextmanager
+def _as_unreadable(what: str, mend: str) -> Iterator[None]:
+    """Say in a line what Keras says in many of a model with a part that it can't describe."""
+    try:
+        yield
+    except KtGridError:
+        raise
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise PredictionError(
+            f"Expected a model all of which Keras can {what}. Received: a part of its own kind "
+            f"({type(error).__name__}). {mend}"
+        ) from error

@@ -53,6 +53,41 @@ def test_refit_is_another_training_on_all_rows(tuner):
     assert all(not np.allclose(fold.get_weights()[0], model.get_weights()[0]) for fold in folds)
 
 
+class Unregistered(keras.layers.Layer):
+    """A layer that a file can't name."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+class Indescribable(Unregistered):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+
+@pytest.mark.parametrize(
+    ("make", "refits", "word"),
+    [
+        pytest.param(Unregistered, True, "register_keras_serializable", id="read"),
+        pytest.param(lambda: Indescribable(object()), False, "--no-refit", id="saved"),
+    ],
+)
+def test_what_keras_cannot_read_or_save_is_said_with_the_mend(tmp_path, raises, make, refits, word):
+    def own(hp):
+        hp.Choice("units", [2])
+        model = keras.Sequential([keras.Input((3,)), make(), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    tuner = CrossValidationTuner(own, "val_loss", cv=2, directory=tmp_path, engine="keras")
+    tuner.search(X, Y, epochs=1)
+    if refits:
+        assert tuner.refit().predict(X, verbose=0).shape == (24, 1)
+    with raises(PredictionError, "Expected a model", word):
+        load_refit(tuner.store) if refits else tuner.refit()
+
+
 def test_no_refit_is_missed_with_the_mend(tmp_path, raises):
     with raises(PredictionError, "without --no-refit"):
         load_refit(SearchStore(tmp_path, "none"))
