@@ -8,15 +8,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kt_grid.analysis import Analysis, analyse
+    from kt_grid.analysis.comparison import Analysis, analyse
+    from kt_grid.analysis.verdict import Verdict, judge
     from kt_grid.data import Dataset, Reading, read_csv, read_data
+    from kt_grid.engines.layers import FillMissing
     from kt_grid.errors import KtGridError
-    from kt_grid.experiments.base import Experiment, experiment
-    from kt_grid.layers import FillMissing
-    from kt_grid.objective import Objective, Score
-    from kt_grid.oracle import GridOracle
-    from kt_grid.prediction import load_best_model
-    from kt_grid.results import SearchResults, TrialResult, read_results
+    from kt_grid.plan.experiments.base import Experiment, experiment
+    from kt_grid.search.oracle import GridOracle
+    from kt_grid.search.predict import load_best_model
+    from kt_grid.search.tuner import CrossValidationTuner
+    from kt_grid.space.objective import Objective, Score
     from kt_grid.splitters import (
         GroupKFold,
         GroupShuffleSplit,
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
         StratifiedShuffleSplit,
         TimeSeriesSplit,
     )
-    from kt_grid.store import SearchStore
-    from kt_grid.tuner import CrossValidationTuner
-    from kt_grid.verdict import Verdict, judge
+    from kt_grid.store.directory import SearchStore
+    from kt_grid.store.results import SearchResults, TrialResult, read_results
 
 __version__ = "0.1.0"
 
@@ -76,40 +76,40 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Analysis": "analysis",
-    "CrossValidationTuner": "tuner",
+    "Analysis": "analysis.comparison",
+    "CrossValidationTuner": "search.tuner",
     "Dataset": "data",
-    "Experiment": "experiments.base",
-    "FillMissing": "layers",
-    "GridOracle": "oracle",
+    "Experiment": "plan.experiments.base",
+    "FillMissing": "engines.layers",
+    "GridOracle": "search.oracle",
     "GroupKFold": "splitters",
     "GroupShuffleSplit": "splitters",
     "KFold": "splitters",
     "KtGridError": "errors",
     "LeaveOneGroupOut": "splitters",
     "LeaveOneOut": "splitters",
-    "Objective": "objective",
+    "Objective": "space.objective",
     "PredefinedSplit": "splitters",
     "Reading": "data",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
-    "Score": "objective",
-    "SearchResults": "results",
-    "SearchStore": "store",
+    "Score": "space.objective",
+    "SearchResults": "store.results",
+    "SearchStore": "store.directory",
     "ShuffleSplit": "splitters",
     "StratifiedGroupKFold": "splitters",
     "StratifiedKFold": "splitters",
     "StratifiedShuffleSplit": "splitters",
     "TimeSeriesSplit": "splitters",
-    "TrialResult": "results",
-    "Verdict": "verdict",
-    "analyse": "analysis",
-    "experiment": "experiments.base",
-    "judge": "verdict",
-    "load_best_model": "prediction",
+    "TrialResult": "store.results",
+    "Verdict": "analysis.verdict",
+    "analyse": "analysis.comparison",
+    "experiment": "plan.experiments.base",
+    "judge": "analysis.verdict",
+    "load_best_model": "search.predict",
     "read_csv": "data",
     "read_data": "data",
-    "read_results": "results",
+    "read_results": "store.results",
 }
 
 

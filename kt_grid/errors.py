@@ -92,3 +92,15 @@ class WorkerSlowError(WorkerError):
 
 class PredictionError(KtGridError, ValueError):
     """No trained model to predict with, or data that doesn't fit it."""
+
+
+def printable(text: str) -> str:
+    """Return a text on one line that can't do anything to a terminal.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The same with control characters in Python's spelling.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

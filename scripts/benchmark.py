@@ -144,14 +144,14 @@ def run_one(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 def split_time(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Run searches in this process and sum up the time of kt-grid's parts."""
     start = time.perf_counter()
-    from kt_grid.backend import load_backend
+    from kt_grid.engines.backend import load_backend
 
     load_backend()
-    from kt_grid import tuner  # noqa: F401 - the import is what is timed
-    from kt_grid.experiments import load_experiment
-    from kt_grid.plans import plan
-    from kt_grid.search import run
-    from kt_grid.settings import Options
+    from kt_grid.plan.experiments import load_experiment
+    from kt_grid.plan.options import Options
+    from kt_grid.plan.plan import plan
+    from kt_grid.plan.run import run
+    from kt_grid.search import tuner  # noqa: F401 - the import is what is timed
 
     imported = time.perf_counter() - start
     for experiment in arguments.experiments:
@@ -167,9 +167,10 @@ def split_time(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 @contextmanager
 def stopwatches() -> Iterator[dict[str, float]]:
     """Measure the parts of a search while it runs."""
-    from kt_grid import oracle, store
     from kt_grid.engines import fused
-    from kt_grid.engines.program import TrainingProgram
+    from kt_grid.engines.fused.program import TrainingProgram
+    from kt_grid.search import oracle
+    from kt_grid.store import directory as store
 
     spent: dict[str, float] = defaultdict(float)
     watched = [
@@ -210,7 +211,7 @@ def timed(function: Any, label: str, spent: dict[str, float]) -> Any:
 
 def measure_growth(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - as the others
     """Measure the oracle by trials, and both engines by rows, weights, folds and layers."""
-    from kt_grid.backend import load_backend
+    from kt_grid.engines.backend import load_backend
 
     load_backend()
     yield from map(trials_row, (10, 100, 1_000, 10_000))
@@ -226,8 +227,8 @@ def trials_row(count: int) -> dict[str, Any]:
     """Time the oracle and the disk on a search whose trials cost nothing."""
     import keras_tuner
 
-    from kt_grid.oracle import GridOracle
-    from kt_grid.store import SearchStore
+    from kt_grid.search.oracle import GridOracle
+    from kt_grid.store.directory import SearchStore
 
     space = keras_tuner.HyperParameters()
     space.Int("x", 1, count)
@@ -276,10 +277,10 @@ def engine_row(axis: str, kind: str, rows: int, width: int, folds: int) -> dict[
     import keras_tuner
     import numpy as np
 
-    from kt_grid.arrays import Arrays
+    from kt_grid.data.arrays import Arrays
     from kt_grid.engines import make_engine
     from kt_grid.engines.base import FitArguments, Task, Trainings
-    from kt_grid.folds import KFold, make_splits
+    from kt_grid.splitters.folds import KFold, make_splits
 
     random = np.random.default_rng(SEED)
     features = math.prod(AREAS.get(kind, (50,)))

@@ -126,7 +126,7 @@ def memory_of(process: Any) -> list[float]:
 
 def measure_overhead(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
     """Time searches whose trials train nothing, and compare a long one with a short one."""
-    from kt_grid.backend import load_backend
+    from kt_grid.engines.backend import load_backend
 
     load_backend()
     rows = []
@@ -145,7 +145,7 @@ def idle_search(workers: int, trials: int) -> tuple[float, float]:
     import keras_tuner
     import numpy as np
 
-    from kt_grid.tuner import CrossValidationTuner
+    from kt_grid.search.tuner import CrossValidationTuner
 
     class Idle(keras_tuner.HyperModel):  # type: ignore[misc] # keras-tuner is untyped
         def build(self, hp: Any) -> Any:

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.analysis import LEVEL
-from kt_grid.folds import KFold, make_splits
-from kt_grid.statistics import compare_with_best
+from kt_grid.analysis.comparison import LEVEL
+from kt_grid.analysis.statistics import compare_with_best
+from kt_grid.splitters.folds import KFold, make_splits
 
 Floats = npt.NDArray[np.float64]
 

@@ -191,8 +191,8 @@ def attempt(case: list[Kill], whole: dict[str, Any], tally: Tally) -> list[str]:
 def between(whole: dict[str, Any]) -> list[str]:
     """Look at what a killed search has left, as a report does."""
     from kt_grid.errors import StoreError
-    from kt_grid.results import read_results
-    from kt_grid.store import SearchStore
+    from kt_grid.store.directory import SearchStore
+    from kt_grid.store.results import read_results
 
     store = SearchStore(ROOT.parent, EXPERIMENT)
     try:
@@ -210,9 +210,9 @@ def records() -> set[str]:
 
 def results(stdout: str) -> dict[str, Any]:
     """Everything of a finished search that mustn't depend on how it came about."""
-    from kt_grid.report import render
-    from kt_grid.results import read_results
-    from kt_grid.store import SearchStore
+    from kt_grid.report.text import render
+    from kt_grid.store.directory import SearchStore
+    from kt_grid.store.results import read_results
 
     found = read_results(SearchStore(ROOT.parent, EXPERIMENT))
     report = json.loads(render(found, "json"))
@@ -280,7 +280,7 @@ def child(kill: Kill) -> Ended:
 def search(kill: Kill, points: Path | None) -> None:
     """Run the search in this process with fault points, and end the process."""
     from kt_grid import cli
-    from kt_grid.store import SearchStore
+    from kt_grid.store.directory import SearchStore
 
     counter = Faults(kill.point)
     counter.wrap()

@@ -33,7 +33,7 @@ def study(experiment: str) -> tuple[Callable[..., Any], dict[str, list[Any]], An
     import keras_tuner
 
     from kt_grid.data import bundled, read_csv
-    from kt_grid.experiments import load_experiment
+    from kt_grid.plan.experiments import load_experiment
 
     loaded, data = load_experiment(experiment), read_csv(bundled())
     grid: Any = loaded.grid

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kt_grid import data, space
-from kt_grid.backend import ENVIRONMENT
+from kt_grid.engines.backend import ENVIRONMENT
 from kt_grid.engines.base import Trained
-from kt_grid.executors import Workers
-from kt_grid.store import FoldRecord, SearchStore
+from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.workers.local import Workers
 
 # What kt-grid itself sets before it imports TensorFlow, which some tests import first.
 for name, value in ENVIRONMENT.items():
@@ -186,12 +186,12 @@ class StubWorkers(Workers):
 @pytest.fixture
 def stub_engine(monkeypatch):
     """Searches train with an engine that trains nothing; returns a function that renews it."""
-    import kt_grid.jobs
-    import kt_grid.tuner
+    import kt_grid.search.tuner
+    import kt_grid.workers.jobs
 
     def renew():
         engine = StubEngine()
-        for module in (kt_grid.tuner, kt_grid.jobs):
+        for module in (kt_grid.search.tuner, kt_grid.workers.jobs):
             monkeypatch.setattr(module, "make_engine", lambda _: engine)
         return engine
 
@@ -204,10 +204,10 @@ def stub_search(monkeypatch, stub_engine):
     """A search of four trials and three folds in a directory; returns the tuner and the engine."""
     import keras
 
-    import kt_grid.placement
-    import kt_grid.tuner
+    import kt_grid.search.tuner
+    import kt_grid.workers.placement
 
-    monkeypatch.setattr(kt_grid.placement, "LocalWorkers", StubWorkers)
+    monkeypatch.setattr(kt_grid.workers.placement, "LocalWorkers", StubWorkers)
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(loss="mse")
@@ -221,7 +221,7 @@ def stub_search(monkeypatch, stub_engine):
     def make(directory, *, search=True, **options):
         engine = stub_engine()
         options = {"cv": 3, "project_name": "search", **options}
-        tuner = kt_grid.tuner.CrossValidationTuner(build, directory=directory, **options)
+        tuner = kt_grid.search.tuner.CrossValidationTuner(build, directory=directory, **options)
         if search:
             tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
         return tuner, engine

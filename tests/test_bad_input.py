@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import kt_grid.cli
 from kt_grid.data import read_csv, read_features
 from kt_grid.errors import KtGridError
-from kt_grid.experiments import REGISTRY
+from kt_grid.plan.experiments import REGISTRY
 
 EXAMPLES = 60
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kt_grid.errors import StoreError
-from kt_grid.report import render
-from kt_grid.results import read_results
-from kt_grid.store import SearchStore
+from kt_grid.report.text import render
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.results import read_results
 
 # Of three trials, the second is better than the first and the third is not.
 UNITS = [2, 3, 4]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from kt_grid.errors import DamageError
-from kt_grid.observer import Silent
-from kt_grid.report import render
-from kt_grid.results import read_results
-from kt_grid.runner import TrialRunner
-from kt_grid.store import SearchStore
+from kt_grid.report.text import render
+from kt_grid.search.observer import Silent
+from kt_grid.search.runner import TrialRunner
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.results import read_results
 
 
 class Told(Silent):

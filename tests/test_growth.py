@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kt_grid.oracle
-from kt_grid.observer import Silent
+import kt_grid.search.oracle
+from kt_grid.search.observer import Silent
 
 TRIALS = 120
 
@@ -50,9 +50,11 @@ def test_the_grid_is_read_when_it_changes_and_not_for_every_trial(
     stub_search, tmp_path, monkeypatch
 ):
     read = []
-    declared_axes = kt_grid.oracle.declared_axes
+    declared_axes = kt_grid.search.oracle.declared_axes
     monkeypatch.setattr(
-        kt_grid.oracle, "declared_axes", lambda *given: read.append(1) or declared_axes(*given)
+        kt_grid.search.oracle,
+        "declared_axes",
+        lambda *given: read.append(1) or declared_axes(*given),
     )
     stub_search(tmp_path, grid={"units": [*range(1000, 1020)]})
     assert 1 <= len(read) < 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kt_grid.tuner import CrossValidationTuner
+from kt_grid.search.tuner import CrossValidationTuner
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.uniform(size=(24, 4)).astype(np.float32)

@@ -13,10 +13,10 @@ import keras_tuner
 import numpy as np
 import pytest
 
-import kt_grid.placement
+import kt_grid.workers.placement
 from kt_grid.errors import WorkerError
-from kt_grid.report import render
-from kt_grid.tuner import CrossValidationTuner
+from kt_grid.report.text import render
+from kt_grid.search.tuner import CrossValidationTuner
 
 X = np.random.RandomState(5).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -91,16 +91,16 @@ def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
 def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):
     alone = searched(tmp_path / "a", Cheap([2, 3, 4, 5]))
     opened = []
-    open_workers = kt_grid.placement.Placement.open
+    open_workers = kt_grid.workers.placement.Placement.open
     monkeypatch.setattr(
-        kt_grid.placement.Placement,
+        kt_grid.workers.placement.Placement,
         "open",
         lambda place, shared, left: opened.append(left) or open_workers(place, shared, left),
     )
-    monkeypatch.setattr(kt_grid.placement, "_SECONDS_WORTH_MOVING", 0.0)
-    monkeypatch.setattr(kt_grid.placement, "_SECONDS_TO_START", 0.0)
-    monkeypatch.setattr(kt_grid.placement, "_cores", lambda: 2)
-    monkeypatch.setattr(kt_grid.placement, "_memory", lambda: 2**40)
+    monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_WORTH_MOVING", 0.0)
+    monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_TO_START", 0.0)
+    monkeypatch.setattr(kt_grid.workers.placement, "_cores", lambda: 2)
+    monkeypatch.setattr(kt_grid.workers.placement, "_memory", lambda: 2**40)
     moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
     assert opened == [3]
     assert text(moved) == text(alone)
@@ -139,7 +139,7 @@ def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs,
     assert text(spread) == text(alone)
     assert ids(spread) == ids(alone)
 
-    class Lose(kt_grid.observer.Silent):
+    class Lose(kt_grid.search.observer.Silent):
         def trial(self, parameters, score, best):
             scheduler.kill()
 
@@ -162,6 +162,6 @@ def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs,
     ],
 )
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, raises, monkeypatch, address, words):
-    monkeypatch.setattr(kt_grid.cluster, "_SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(kt_grid.workers.dask_cluster, "_SECONDS_TO_CONNECT", 1)
     with raises(WorkerError, *words):
         searched(tmp_path, Cheap([2]), scheduler=address)

@@ -11,7 +11,7 @@ import pytest
 from sklearn import datasets
 
 import kt_grid.cli
-from kt_grid.prediction import load_best_model
+from kt_grid.search.predict import load_best_model
 
 MODELS = """
 import keras

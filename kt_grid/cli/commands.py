@@ -7,30 +7,30 @@ from typing import Annotated, NoReturn
 import typer
 
 import kt_grid
-from kt_grid.analysis import analyse
-from kt_grid.backend import load_backend
+from kt_grid.analysis.comparison import analyse
+from kt_grid.analysis.pooled import pooled_report
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
 from kt_grid.cli.process import FAILED, complain
 from kt_grid.data import Reading, parse_encode, parse_separator
+from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
-from kt_grid.experiments import REGISTRY, Experiment, load_experiment, write_template
-from kt_grid.export import table_as_csv
-from kt_grid.files import write_output
-from kt_grid.hparams import write_hparams
-from kt_grid.observer import Observer, Silent
-from kt_grid.overview import render_several
-from kt_grid.plans import Plan, plan
-from kt_grid.pooled import pooled_report
-from kt_grid.prediction import predict_file
-from kt_grid.published import Published, published_results
-from kt_grid.report import render, render_verdict
-from kt_grid.results import SearchResults, read_results
-from kt_grid.search import run as run_search
-from kt_grid.search import zoom as zoom_into
-from kt_grid.settings import Options
+from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
+from kt_grid.plan.options import Options
+from kt_grid.plan.plan import Plan, plan
+from kt_grid.plan.run import run as run_search
+from kt_grid.plan.run import zoom as zoom_into
+from kt_grid.report.export import table_as_csv
+from kt_grid.report.overview import render_several
+from kt_grid.report.published import Published, published_results
+from kt_grid.report.tensorboard import write_hparams
+from kt_grid.report.text import render, render_verdict
+from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.predict import predict_file
 from kt_grid.space import check_grid, make_axes, parse_grid
-from kt_grid.store import SearchStore
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.files import write_output
+from kt_grid.store.results import SearchResults, read_results
 
 app = typer.Typer(
     name="kt-grid",
@@ -324,7 +324,7 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
 def _progress(planned: Plan) -> Observer:
     from rich.console import Console
 
-    from kt_grid.progress import TerminalProgress
+    from kt_grid.search.progress import TerminalProgress
 
     return TerminalProgress(planned.experiment.name, Console(stderr=True))
 

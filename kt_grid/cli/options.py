@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kt_grid.experiments import REGISTRY
+from kt_grid.plan.experiments import REGISTRY
 from kt_grid.splitters import CV
 
 ALL = "all"

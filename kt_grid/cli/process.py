@@ -14,8 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from kt_grid.cli.interruption import Interruption
-from kt_grid.errors import KtGridError, UsageError
-from kt_grid.observer import printable
+from kt_grid.errors import KtGridError, UsageError, printable
 from kt_grid.splitters import RareClassWarning
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130

@@ -1,6 +1,6 @@
 """Data files become a `Dataset`; every check of what is in them is here."""
 
-from kt_grid.data.dataset import PIMA, Dataset, bundled, check_target, digest
+from kt_grid.data.dataset import PIMA, Dataset, bundled, check_target
 from kt_grid.data.encoding import Encoder
 from kt_grid.data.loading import read_csv, read_data, read_features
 from kt_grid.data.reading import Reading, parse_encode, parse_separator
@@ -12,7 +12,6 @@ __all__ = [
     "Reading",
     "bundled",
     "check_target",
-    "digest",
     "parse_encode",
     "parse_separator",
     "read_csv",

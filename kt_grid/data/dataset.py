@@ -1,7 +1,5 @@
 """What a data file becomes: features and a target."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy.typing as npt
 
 from kt_grid.data.encoding import Encoder
 from kt_grid.errors import DataError, UsageError
-from kt_grid.seeds import check_seed
+from kt_grid.space.seeds import check_seed
 
 PIMA = "pima-indians-diabetes.csv"
 
@@ -92,31 +90,9 @@ def bundled(name: str = PIMA) -> Path:
     Returns:
         The path of the file.
     """
-    package = Path(__file__).parent.parent
-    inside = package / "bundled" / name
-    return inside if inside.exists() else package.parent / "data" / name
-
-
-def digest(*arrays: npt.NDArray[Any]) -> str:
-    """Hash arrays by shape, dtype and content.
-
-    Args:
-        *arrays: Arrays of any shape and dtype; those of objects hold texts.
-
-    Returns:
-        32 hexadecimal digits of a SHA-256.
-    """
-    sha = hashlib.sha256()
-    for part in arrays:
-        sha.update(f"{part.dtype.str}{part.shape}".encode())
-        # The bytes of an array of objects are addresses.
-        texts = part.dtype.hasobject
-        sha.update(
-            json.dumps(part.tolist(), default=repr).encode()
-            if texts
-            else np.ascontiguousarray(part).tobytes()
-        )
-    return sha.hexdigest()[:32]
+    here = Path(__file__).parent
+    inside = here / "bundled" / name
+    return inside if inside.exists() else here.parent.parent / "data" / name
 
 
 def check_target(dataset: Dataset, *, binary: bool) -> None:

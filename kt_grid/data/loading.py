@@ -16,8 +16,8 @@ from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import Choose, Column, Table, Wanted, as_words, find_column
+from kt_grid.data.targets import label_places
 from kt_grid.errors import DataError, UsageError
-from kt_grid.targets import label_places
 
 _NPZ = ".npz"
 _PARQUET = (".parquet", ".pq")

@@ -37,7 +37,7 @@ def make_engine(name: str) -> Engine:
 
         return KerasFit()
     if name == "fused":
-        from kt_grid.engines.fused import Fused
+        from kt_grid.engines.fused.engine import Fused
 
         return Fused()
     from kt_grid.engines.auto import Auto

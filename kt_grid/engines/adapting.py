@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kt_grid.arrays import Arrays, as_feed
+from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.design import all_layers
 from kt_grid.errors import EngineError
 

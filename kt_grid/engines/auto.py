@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
-from kt_grid.arrays import Arrays
+from kt_grid.data.arrays import Arrays
 from kt_grid.engines.base import FitArguments, Trained, Trainings
 from kt_grid.engines.design import all_layers
-from kt_grid.engines.fused import Fused
+from kt_grid.engines.fused.engine import Fused
+from kt_grid.engines.fused.suitability import UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
-from kt_grid.engines.suitability import UnsuitableError, refusal
 
 # Measured: XLA's code for these is slower on CPUs than TensorFlow's own where a step multiplies
 # more than some 4 million times, and faster where it is half of that; dense, recurrent, embedding

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
 
-from kt_grid.arrays import Arrays, as_feed
+from kt_grid.data.arrays import Arrays, as_feed
+from kt_grid.data.digests import source_digest
 from kt_grid.errors import EngineError, UsageError
-from kt_grid.folds import Indices
-from kt_grid.identity import source_digest
+from kt_grid.splitters.folds import Indices
 
 _SHARE = 0.2
 

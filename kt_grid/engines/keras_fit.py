@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kt_grid.arrays import Arrays, as_feed
+from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.base import (
     FitArguments,
@@ -21,7 +21,7 @@ from kt_grid.engines.base import (
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
 from kt_grid.engines.own_fit import fit_own, overrides_fit
 from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks
-from kt_grid.seeds import epoch_orders
+from kt_grid.space.seeds import epoch_orders
 
 _SCORING_BATCH = 4096
 

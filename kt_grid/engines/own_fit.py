@@ -12,12 +12,12 @@ import keras
 import keras_tuner
 import numpy as np
 
-from kt_grid.arrays import Arrays, as_feed
+from kt_grid.data.arrays import Arrays, as_feed
+from kt_grid.data.targets import strata
+from kt_grid.data.weighting import settle_class_weight
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
-from kt_grid.targets import strata
-from kt_grid.weighting import settle_class_weight
 
 _WATCHING = ("validation_split", "early_stopping")
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks", *_WATCHING)

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kt_grid.arrays import Arrays
+from kt_grid.data.arrays import Arrays
 from kt_grid.engines.base import Engine, Task, Trained, Trainings
 from kt_grid.engines.stopping import hold_back
 from kt_grid.errors import EngineError
-from kt_grid.objective import Extras, Score
+from kt_grid.space.objective import Extras, Score
 
 _BATCH = 4096
 

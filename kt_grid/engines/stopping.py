@@ -16,7 +16,7 @@ import numpy as np
 
 from kt_grid.engines.base import FitArguments, Task
 from kt_grid.errors import SplitError
-from kt_grid.folds import Indices, Split
+from kt_grid.splitters.folds import Indices, Split
 
 
 def hold_back(task: Task, fit: FitArguments, groups: Any) -> Task:

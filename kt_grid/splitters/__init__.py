@@ -1,7 +1,6 @@
 """Splitters: which rows train and which are held out; indices only, numpy only."""
 
 from kt_grid.splitters.base import Indices, OwnSplitter, Split, Splitter, class_labels, is_one_hot
-from kt_grid.splitters.drawn import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 from kt_grid.splitters.kfold import (
     GroupKFold,
     KFold,
@@ -17,6 +16,7 @@ from kt_grid.splitters.ordered import (
     TimeSeriesSplit,
 )
 from kt_grid.splitters.repeated import Repeated, RepeatedKFold, RepeatedStratifiedKFold
+from kt_grid.splitters.shuffle import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 
 __all__ = [
     "CV",

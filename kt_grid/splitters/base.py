@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import SplitError
-from kt_grid.seeds import check_seed
+from kt_grid.space.seeds import check_seed
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Indices, Indices]

@@ -7,7 +7,6 @@ from typing import Any
 
 from kt_grid.errors import UsageError
 from kt_grid.splitters.base import Splitter
-from kt_grid.splitters.drawn import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 from kt_grid.splitters.kfold import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from kt_grid.splitters.ordered import (
     LeaveOneGroupOut,
@@ -16,6 +15,7 @@ from kt_grid.splitters.ordered import (
     TimeSeriesSplit,
 )
 from kt_grid.splitters.repeated import Repeated, RepeatedKFold, RepeatedStratifiedKFold
+from kt_grid.splitters.shuffle import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 
 DEFAULT_FOLDS = 3
 

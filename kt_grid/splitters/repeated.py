@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kt_grid.errors import SplitError
-from kt_grid.seeds import derive_seed
+from kt_grid.space.seeds import derive_seed
 from kt_grid.splitters.base import OwnSplitter, Split, Splitter, check_number, check_random_state
 from kt_grid.splitters.kfold import FoldSplitter, KFold, StratifiedKFold
 

@@ -21,9 +21,9 @@ import kt_grid
 import kt_grid.cli
 import kt_grid.cli.process
 from kt_grid.data import bundled
-from kt_grid.files import write_sealed
-from kt_grid.store import SearchStore
-from kt_grid.tuner import CrossValidationTuner
+from kt_grid.search.tuner import CrossValidationTuner
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.files import write_sealed
 
 # Scores a model by its initial weights, which is quick; the environment says what goes wrong.
 OWN = """

@@ -5,7 +5,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kt_grid.arrays import Arrays
+from kt_grid.data.arrays import Arrays
 from kt_grid.engines import ENGINES, make_engine
 from kt_grid.engines.auto import Auto
 from kt_grid.engines.base import FitArguments, Task, Trainings

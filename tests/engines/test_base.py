@@ -7,11 +7,11 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kt_grid.arrays import Arrays
+from kt_grid.data.arrays import Arrays
+from kt_grid.data.digests import source_digest
 from kt_grid.engines import make_engine
 from kt_grid.engines.base import FitArguments, Task, Trainings, build_model, check_scores
 from kt_grid.errors import EngineError, UsageError
-from kt_grid.identity import source_digest
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 Y = np.arange(6)

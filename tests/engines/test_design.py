@@ -17,7 +17,7 @@ from kt_grid.engines.design import (
     have_common_layers,
     text_of,
 )
-from kt_grid.engines.knobs import share_all
+from kt_grid.engines.fused.program_inputs import share_all
 
 
 @keras.saving.register_keras_serializable("design_tests")

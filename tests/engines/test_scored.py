@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kt_grid.arrays import as_arrays
+from kt_grid.data.arrays import as_arrays
 from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
-from kt_grid.engines.fused import Fused
+from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.scored import evaluate, predict, with_extras
 from kt_grid.errors import EngineError
-from kt_grid.objective import Extras, Score
+from kt_grid.space.objective import Extras, Score
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(40, 3)).astype(np.float32)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kt_grid.arrays import as_feed
+from kt_grid.data.arrays import as_feed
 from kt_grid.engines.weights import load_weights, save_weights
 
 L = keras.layers

@@ -1,0 +1,168 @@
+"""The rows of a search as arrays."""
+
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from kt_grid.data.targets import Labels, label_places
+from kt_grid.errors import UsageError
+from kt_grid.splitters.folds import Indices
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The rows of a search.
+
+    Attributes:
+        x: An array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
+        y: Targets, likewise.
+        sample_weight: None, or weights of shape `(rows,)`.
+        groups: None, or the group of each row; splitters see it, models don't.
+        labels: Names of the classes 0, 1, … of `y`, where the data has others for them.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any = None
+    groups: Any = None
+    labels: Labels = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        import keras
+
+        return len(keras.tree.flatten(self.x)[0])
+
+    def take(self, rows: Indices) -> "Arrays":
+        """Return the arrays' rows at the given positions."""
+        import keras
+
+        x, y = keras.tree.map_structure(lambda a: a[rows], (self.x, self.y))
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return Arrays(x, y, weights, labels=self.labels)
+
+    def training_tuple(self) -> tuple[Any, ...]:
+        """Return what `model.fit` takes from a dataset: (x, y) or (x, y, sample_weight)."""
+        # tf.data would stack a list's arrays into one.
+        rows = (_as_tuple(self.x), _as_tuple(self.y))
+        return rows if self.sample_weight is None else (*rows, self.sample_weight)
+
+
+def as_arrays(x: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Arrays:
+    """Take rows in any container.
+
+    Args:
+        x: Anything numpy makes an array of, or a list, tuple or dict of arrays.
+        y: Targets, likewise; names of classes become 0, 1, … in sorted order.
+        sample_weight: Weights of shape `(rows,)`, or None.
+        groups: Group of each row, or None.
+
+    Returns:
+        The rows; double precision becomes Keras's float type, as `model.fit` would have it.
+
+    Raises:
+        UsageError: If there are no rows, or not equally many of all.
+    """
+    import keras
+
+    weights = None if sample_weight is None else _as_array(sample_weight)
+    members = None if groups is None else np.atleast_1d(np.asarray(groups))
+    target = _structure(y)
+    words = isinstance(target, np.ndarray) and target.dtype.kind in "OSU"
+    target, labels = label_places(target) if words else (target, ())
+    arrays = Arrays(_structure(x), target, weights, members, labels)
+    lengths = {len(a) for a in keras.tree.flatten(arrays.training_tuple())}
+    lengths |= set() if members is None else {len(members)}
+    if len(lengths) != 1 or 0 in lengths:
+        raise UsageError(
+            "Expected x, y, sample_weight and groups of equal length. "
+            f"Received: {sorted(lengths)} rows"
+        )
+    return arrays
+
+
+def as_inputs(x: Any) -> Any:
+    """Take inputs in any container, to predict on.
+
+    Args:
+        x: As `as_arrays` takes them.
+
+    Returns:
+        What Keras takes.
+
+    Raises:
+        UsageError: If no array can be made of them.
+    """
+    return as_feed(_structure(x))
+
+
+def as_feed(x: Any) -> Any:
+    """Turn texts into tensors, which Keras asks for; everything else stays as it is.
+
+    Args:
+        x: An array, or a list, tuple or dict of arrays.
+
+    Returns:
+        The same structure.
+    """
+    import keras
+
+    return keras.tree.map_structure(_fed, x)
+
+
+def _fed(array: Any) -> Any:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "OSU":
+        return array
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
+def _structure(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {name: _structure(part) for name, part in values.items()}
+    if isinstance(values, list | tuple) and all(hasattr(part, "shape") for part in values):
+        return type(values)(_as_array(part) for part in values)
+    return _as_array(values)
+
+
+def _as_array(values: Any) -> Any:
+    import keras
+
+    _check_frame(values)
+    array = np.atleast_1d(np.asarray(values))
+    if array.dtype.kind in "OT":
+        array = _of_one_kind(array)
+    return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
+
+
+def _check_frame(values: Any) -> None:
+    """Refuse a DataFrame with columns that one array of numbers can't hold."""
+    if not hasattr(values, "columns"):
+        return
+    for name, kind in values.dtypes.items():
+        if getattr(kind, "kind", "O") not in "biuf" and len(values.columns) > 1:
+            raise UsageError(
+                f"Expected a DataFrame of numbers. Received: {kind} in column {name!r}. Encode it "
+                "with pandas.get_dummies, or give x as a dict of columns, dict(x.items()), for a "
+                "model with an Input per column"
+            )
+
+
+def _of_one_kind(array: Any) -> Any:
+    """Objects as numbers, such as a DataFrame's of booleans beside floats, or as texts."""
+    values = array.reshape(-1).tolist()
+    if all(isinstance(value, Number) for value in values):
+        return array.astype(np.float64)
+    odd = [value for value in values if not isinstance(value, str | Number)]
+    if odd or not all(isinstance(value, str) for value in values):
+        received = repr(odd[0]) if odd else "both"
+        raise UsageError(f"Expected an array of numbers or of texts. Received: {received} in one")
+    return array.astype(object)
+
+
+def _as_tuple(structure: Any) -> Any:
+    return tuple(structure) if isinstance(structure, list) else structure

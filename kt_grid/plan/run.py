@@ -1,0 +1,127 @@
+"""From a plan to a finished search that can be resumed, or to a finer one around its best."""
+
+from dataclasses import replace
+from typing import Any
+
+from kt_grid.analysis.comparison import analyse
+from kt_grid.analysis.zoom import propose_zoom
+from kt_grid.errors import GridError, UsageError
+from kt_grid.plan.options import command
+from kt_grid.plan.plan import Plan
+from kt_grid.search.observer import Observer, Silent
+from kt_grid.space import check_grid, from_json, replace_axes
+from kt_grid.store.results import SearchResults, read_results
+
+
+def zoom(planned: Plan) -> Plan:
+    """Plan a finer grid around what can't be told from the best, in the same directory.
+
+    Args:
+        planned: The search to look into; its grid is the one that was last asked for.
+
+    Returns:
+        The plan with the finer grid; with the present one if the search isn't finished yet, so
+        that a zoom that was interrupted goes on, or if nothing is left to refine.
+
+    Raises:
+        UsageError: If there is no search to look into, or `--grid` sets all axes to refine.
+        MismatchError: If the directory holds another search.
+    """
+    if planned.options.overwrite or not planned.store.exists():
+        raise UsageError(
+            f"Expected a search in {planned.store.root} to zoom into. Received: none. "
+            "Run it without --zoom first"
+        )
+    planned.store.check_identity(planned.identity)
+    results = read_results(planned.store)
+    if any(axis.part is not None for axis in results.axes):
+        raise GridError(
+            f"Expected one grid in {planned.store.root} to zoom into. Received: a list of grids"
+        )
+    proposed = propose_zoom(analyse(results)) if results.complete else None
+    present = {axis.name: axis.values for axis in results.axes if not axis.conditions}
+    asked_for = {**present, **dict(results.about.get("asked", {}))}
+    grid = dict(proposed.grid) if proposed else {n: from_json(v) for n, v in asked_for.items()}
+    own = check_grid(planned.options.grid)
+    if len(own) > 1:
+        raise GridError("Expected --grid AXIS=VALUES beside --zoom. Received: a list of grids")
+    refined = proposed.refined if proposed else tuple(grid)
+    if refined and set(refined) <= set(own[0]):
+        raise UsageError(
+            "Expected an axis to refine beside --zoom that --grid doesn't set. "
+            f"Received: --grid for {', '.join(refined)}, which are all"
+        )
+    options = replace(planned.options, grid={**grid, **own[0]}, words=())
+    return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
+
+
+def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
+    """Run a search to its end, or go on with it; then refit the best combination.
+
+    Args:
+        planned: The plan.
+        observer: Is told how it goes on.
+
+    Returns:
+        The results.
+
+    Raises:
+        MismatchError: If the directory holds another search.
+        LockedError: If another search is at work in it.
+        StoreError: If it can't be read or written.
+    """
+    finished = planned.finished()
+    if finished is not None:
+        return finished
+    from kt_grid.search.tuner import CrossValidationTuner
+
+    options, dataset = planned.options, planned.dataset
+    observer = observer or Silent()
+    for note in planned.notes:
+        observer.note(note)
+    tuner = CrossValidationTuner(
+        planned.experiment.model,
+        objective=planned.objective,
+        cv=planned.cv,
+        grid=planned.grid,
+        max_trials=options.max_trials,
+        seed=options.seed,
+        engine=options.engine,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        trial_timeout=options.trial_timeout,
+        directory=options.directory,
+        project_name=planned.experiment.name,
+        overwrite=options.overwrite,
+        keep=options.keep,
+        about=_about(planned),
+        observer=observer,
+        scores=planned.extras.scores,
+        train_scores=planned.extras.train_scores,
+        keep_predictions=planned.extras.predictions,
+        racing=options.racing,
+    )
+    with tuner.locked():
+        rows = {"groups": planned.groups, "sample_weight": planned.weights}
+        tuner.search(dataset.x, dataset.y, **rows, **planned.fit.given())
+        results = tuner.search_results()
+        if options.refit and results.completed:
+            tuner.refit()
+    return results
+
+
+def _about(planned: Plan) -> dict[str, Any]:
+    dataset, experiment = planned.dataset, planned.experiment
+    return {
+        "experiment": experiment.name,
+        "command": command(planned.experiment, planned.options),
+        "file": experiment.source,
+        "source": dataset.source,
+        "sample": planned.options.sample,
+        "features": list(dataset.features),
+        "target": dataset.target,
+        "target_column": dataset.target_column,
+        "labels": list(dataset.labels),
+        "encoders": [encoder.to_json() for encoder in dataset.encoders],
+        "reading": planned.options.reading.to_json(),
+    }

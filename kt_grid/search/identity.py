@@ -1,0 +1,119 @@
+"""What makes a search the same search: the entries of search.json that must agree."""
+
+import functools
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from kt_grid.data.digests import digest, source_digest, splits_digest
+from kt_grid.engines.backend import precision
+from kt_grid.space import Grids, as_json, check_grid
+from kt_grid.space.objective import Extras, Objective
+from kt_grid.splitters.folds import Split, Splitter, count_repeats
+
+_PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
+
+
+def make_identity(
+    *,
+    objective: Objective,
+    cv: Splitter,
+    splits: Sequence[Split],
+    seed: int,
+    arrays: Sequence[Any],
+    fit: Mapping[str, Any],
+    model_source: str,
+    engine: str,
+    extras: Extras | None = None,
+) -> dict[str, Any]:
+    """Describe a search so that two searches with equal descriptions give equal numbers.
+
+    The grid is no part of it: a grid may grow or shrink.
+
+    Args:
+        objective: What is optimised.
+        cv: The splitter.
+        splits: The splits it gave.
+        seed: The search's seed.
+        arrays: The data, as arrays.
+        fit: Epochs, batch size and other arguments of the training, as JSON values.
+        model_source: Digest of the build function or HyperModel.
+        engine: What trains.
+        extras: What is wanted of each fold beyond the model's own metrics; a fold that was
+            trained without it lacks it.
+
+    Returns:
+        Plain JSON values.
+    """
+    folds = len(splits) // count_repeats(cv)
+    return {
+        "objective": str(objective),
+        "cv": repr(cv),
+        "folds": len(splits),
+        "rows": len(arrays[0]),
+        "data": digest(*(np.asarray(array) for array in arrays)),
+        "splits": [
+            "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
+            for number, split in enumerate(splits)
+        ],
+        **_describe(extras or Extras()),
+        **_precision(),
+        "seed": seed,
+        "fit": dict(fit),
+        "model source": model_source,
+        "engine": engine,
+    }
+
+
+def _precision() -> dict[str, str]:
+    """Keras's dtype policy, if it isn't the usual one."""
+    name = precision()
+    return {} if name == "float32" else {"precision": name}
+
+
+def _describe(extras: Extras) -> dict[str, Any]:
+    """What is wanted of each fold; nothing where nothing is, so that it may be left out later."""
+    scores = {str(score.objective): _function_digest(score.function) for score in extras.scores}
+    wanted = {
+        "scores": scores,
+        "train_scores": extras.train_scores,
+        "predictions": extras.predictions,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _function_digest(function: Any) -> str:
+    """Hash a function's source; its name has to do where it isn't written in Python."""
+    if isinstance(function, FunctionType | MethodType | functools.partial):
+        return source_digest(function)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def asked(grid: Grids) -> Any:
+    """Describe the axes asked for by plain JSON values: a dict, or a list of dicts.
+
+    Args:
+        grid: Values by axis, or a list of such dicts.
+
+    Returns:
+        Lists by axis, or a list of such dicts.
+    """
+    parts = [{name: as_json(v) for name, v in part.items()} for part in check_grid(grid)]
+    return parts if len(parts) > 1 else parts[0]
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

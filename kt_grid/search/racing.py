@@ -1,0 +1,195 @@
+"""When a trial needn't be trained to its end, because another one is better."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kt_grid.analysis.statistics import corrected_t_test
+from kt_grid.errors import UsageError
+from kt_grid.space.objective import Objective, Score, is_accuracy
+from kt_grid.store.results import STOPPED, SearchResults
+
+BOUND, TEST = RACING = ("bound", "test")
+
+LEVEL = 0.05
+_LEAST = 3
+# Scores come in single precision, and a share can round to a little more than 1.
+_SLACK = 1e-6
+_AT_MOST_1 = frozenset(
+    (
+        *("acc", "accuracy", "binary_accuracy", "categorical_accuracy"),
+        *("sparse_categorical_accuracy", "top_k_categorical_accuracy"),
+        *("sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score"),
+        *("fbeta_score", "r2_score", "cosine_similarity", "binary_io_u", "io_u", "mean_io_u"),
+        *("one_hot_io_u", "one_hot_mean_io_u", "sensitivity_at_specificity"),
+        *("specificity_at_sensitivity", "precision_at_recall", "recall_at_precision"),
+    )
+)
+# Not the loss, which may be anything; nor kl_divergence and poisson, which can be negative.
+_AT_LEAST_0 = frozenset(
+    (
+        *("mse", "mean_squared_error", "mae", "mean_absolute_error", "mape"),
+        *("mean_absolute_percentage_error", "msle", "mean_squared_logarithmic_error"),
+        *("root_mean_squared_error", "binary_crossentropy", "categorical_crossentropy"),
+        *("sparse_categorical_crossentropy", "hinge", "squared_hinge", "categorical_hinge"),
+        *("log_cosh_error", "logcosh", "huber", "false_positives", "false_negatives"),
+    )
+)
+
+
+class GivenUp(Exception):  # noqa: N818 - no error, as StopIteration is none
+    """Ends a trial that needn't be trained any further; its message says why."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Compares a trial that has some of its scores with the best one that has all.
+
+    Attributes:
+        kind: "bound" or "test".
+        objective: What is optimised.
+        units: Which measurement each split belongs to: repeats on the same folds are one.
+        ratio: Rows held out per row trained on.
+        resolution: The step in which scores come; 0 if none is known.
+    """
+
+    kind: str
+    objective: Objective
+    units: tuple[int, ...]
+    ratio: float
+    resolution: float
+
+    def judge(self, scores: Sequence[float], best: Sequence[float]) -> str:
+        """Say why a trial needn't be trained any further.
+
+        Args:
+            scores: The trial's, of its first splits.
+            best: Of all splits, those of the trial to beat.
+
+        Returns:
+            A reason; nothing if it has to be trained on, or has all its scores.
+
+        Raises:
+            UsageError: If a score is better than what was taken for the best possible.
+        """
+        if len(scores) >= len(self.units):
+            return ""
+        judge = self._by_bound if self.kind == BOUND else self._by_test
+        return judge(scores, best)
+
+    def _by_bound(self, scores: Sequence[float], best: Sequence[float]) -> str:
+        """Lossless: even with the best possible scores from here on, the mean would be worse."""
+        sign, most = self.objective.sign, float(_best_possible(self.objective) or 0.0)
+        for score in (*scores, *best):
+            if sign * (score - most) > _SLACK:
+                raise UsageError(
+                    f"Expected {self.objective.name} to be no better than {most:g} with --racing "
+                    f"{BOUND}. Received: {score:g}. Run without it, or with --racing {TEST}"
+                )
+        left = len(self.units) - len(scores)
+        limit = math.fsum((*scores, *[most] * left)) / len(self.units)
+        mean = math.fsum(best) / len(best)
+        if sign * (mean - limit) <= _SLACK * max(1.0, abs(mean)):
+            return ""
+        return f"its mean can't be better than {limit:.6g}, and another one's is {mean:.6g}"
+
+    def _by_test(self, scores: Sequence[float], best: Sequence[float]) -> str:
+        """One one-sided test per look, without a correction for their number: not lossless."""
+        behind: dict[int, list[float]] = {}
+        for unit, score, other in zip(self.units, scores, best, strict=False):
+            behind.setdefault(unit, []).append(self.objective.sign * (other - score))
+        if len(behind) < _LEAST:
+            return ""
+        differences = np.array([[np.mean(values) for values in behind.values()]])
+        test = corrected_t_test(differences, self.ratio, self.resolution)
+        p = float(test.p[0]) / 2
+        if test.t[0] <= 0 or p >= LEVEL:
+            return ""
+        return f"it is behind the best one on the same folds, p = {p:.3g}"
+
+
+def make_race(
+    kind: str | None, objective: Objective, repeats: int, notes: Mapping[str, Any]
+) -> Race | None:
+    """Make the race of a search.
+
+    Args:
+        kind: "bound", "test" or None.
+        objective: What is optimised.
+        repeats: Passes over all folds.
+        notes: What `describe_splits` says of the splits.
+
+    Returns:
+        The race; None if there is to be none.
+
+    Raises:
+        UsageError: If there are too few folds to test anything before the last one.
+    """
+    if kind is None:
+        return None
+    rows = notes["split_rows"]
+    folds = len(rows) // repeats
+    units = range(len(rows)) if notes["fresh_folds"] else [i % folds for i in range(len(rows))]
+    if kind == TEST and (len(set(units)) < _LEAST or len(rows) <= _LEAST):
+        raise UsageError(
+            f"Expected more than {_LEAST} folds for --racing {TEST}, which looks from the "
+            f"{_LEAST}rd one on. Received: {folds}. Ask for more with --folds"
+        )
+    train, test = (sum(side) for side in zip(*rows, strict=True))
+    resolution = len(rows) / test if is_accuracy(objective) else 0.0
+    return Race(kind, objective, tuple(units), test / train, resolution)
+
+
+def confirm(kind: str | None, results: SearchResults) -> bool:
+    """Tell whether what was given up would be given up again, in the grid as it is now.
+
+    Args:
+        kind: "bound", "test" or None.
+        results: What the search's directory says.
+    """
+    if not results.given_up:
+        return True
+    race = make_race(kind, results.objective, results.repeats, results.about)
+    best: tuple[float, Sequence[float]] | None = None
+    for trial in results.trials:
+        mean = None if trial.mean is None else results.objective.sign * trial.mean
+        if mean is not None and (best is None or mean > best[0]):
+            best = mean, trial.scores
+        elif trial.status == STOPPED and not (
+            race and best and race.judge(trial.first_scores, best[1])
+        ):
+            return False
+    return True
+
+
+def check_racing(kind: str | None, objective: Objective, scores: Sequence[Score] = ()) -> None:
+    """Refuse a race that can't be meant.
+
+    Args:
+        kind: What is asked for.
+        objective: What is optimised.
+        scores: Scores by functions, of whose values nothing is known.
+
+    Raises:
+        UsageError: If there is no such kind, or the objective's best value isn't known.
+    """
+    if kind not in (None, *RACING):
+        raise UsageError(f"Expected --racing to be {BOUND} or {TEST}. Received: {kind!r}")
+    own = objective in [score.objective for score in scores]
+    if kind == BOUND and (own or _best_possible(objective) is None):
+        raise UsageError(
+            f"Expected a bounded objective for --racing {BOUND}. Received: {objective}, whose "
+            f"best value isn't known. Take one of Keras's own metrics, such as val_accuracy, "
+            f"val_auc or val_mse, or --racing {TEST}"
+        )
+
+
+def _best_possible(objective: Objective) -> float | None:
+    """The best value that one of Keras's metrics can have; None if it isn't known."""
+    metric = objective.name.removeprefix("val_")
+    if objective.direction == "max":
+        return 1.0 if metric in _AT_MOST_1 else None
+    return 0.0 if metric in _AT_LEAST_0 else None

@@ -1,0 +1,339 @@
+"""Runs one trial: trains the folds that have no record yet, and sums up."""
+
+import itertools
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import keras_tuner
+import numpy as np
+
+from kt_grid.data.arrays import Arrays
+from kt_grid.data.weighting import check_weighted
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
+from kt_grid.engines.stopping import check_hold_back, without_watching
+from kt_grid.errors import EngineError, KtGridError
+from kt_grid.search.baseline import describe_splits
+from kt_grid.search.observer import Observer
+from kt_grid.search.racing import GivenUp
+from kt_grid.space import FIT_AXES, Axis, Parameters
+from kt_grid.space.objective import Objective
+from kt_grid.space.seeds import derive_seed
+from kt_grid.splitters.folds import Split
+from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.store.held_out import write_predictions
+from kt_grid.store.trials import trial_metrics
+from kt_grid.workers.jobs import describe
+
+_REFIT = "refit"
+
+# Says why a trial with these scores, of its first splits, needn't be trained any further.
+Judge: TypeAlias = Callable[[Sequence[float]], str]
+
+
+@dataclass(frozen=True)
+class TrialWork:
+    """A trial that is being run.
+
+    Attributes:
+        trial: The keras-tuner trial.
+        fit: How it is trained.
+        tasks: All its trainings, by split.
+        done: The records of those that are done, by split.
+    """
+
+    trial: Any
+    fit: FitArguments
+    tasks: dict[int, Task]
+    done: dict[int, FoldRecord]
+
+    @property
+    def missing(self) -> list[Task]:
+        """The trainings that are left to do."""
+        return [task for split, task in self.tasks.items() if split not in self.done]
+
+    def first_scores(self, metric: str) -> list[float]:
+        """Return the scores of the splits before the first that is missing.
+
+        Args:
+            metric: The metric's name.
+        """
+        first = itertools.takewhile(self.done.__contains__, self.tasks)
+        return [self.done[split].scores[metric] for split in first]
+
+
+@dataclass(frozen=True)
+class TrialRunner:
+    """Everything that the trials of one search have in common.
+
+    Attributes:
+        hypermodel: A `keras_tuner.HyperModel`.
+        engine: What trains.
+        store: Where the folds' records go.
+        arrays: The rows.
+        splits: Which of them train and which are held out.
+        repeats: Passes over all folds that the splits consist of.
+        fit: How to train, where the trial's parameters don't say it.
+        passed_axes: Axes among `batch_size` and `epochs` that a HyperModel's own `fit` is
+            given as arguments.
+        longest: The most epochs that any trial trains.
+        seed: The search's seed.
+        objective: What is optimised.
+        observer: Is told of every fold.
+
+    Raises:
+        SplitError: If rows are to be held back of a single one, or of a single group.
+        UsageError: If all weights of what a split trains on or holds out are 0.
+    """
+
+    hypermodel: Any
+    engine: Engine
+    store: SearchStore
+    arrays: Arrays
+    splits: list[Split]
+    repeats: int
+    fit: FitArguments
+    passed_axes: tuple[str, ...]
+    longest: int
+    seed: int
+    objective: Objective
+    observer: Observer
+
+    def __post_init__(self) -> None:
+        check_hold_back(self.splits, self.fit, self.arrays.groups)
+        check_weighted(self.arrays.sample_weight, self.splits)
+
+    def run(
+        self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
+    ) -> dict[str, float]:
+        """Train and score the folds of a trial that have no record yet, in this process.
+
+        Args:
+            trial: A keras-tuner trial.
+            following: The parameters of the trial that is likely to be next.
+            judge: Is asked before anything is trained, and after each fold.
+
+        Returns:
+            As `metrics`.
+
+        Raises:
+            GivenUp: If `judge` has a reason.
+            FailedTrialError: If a training raises or its result isn't finite.
+            FatalRuntimeError: If a record can't be written, from the StoreError.
+        """
+        work = self.begin(trial)
+        self._consult(judge, work)
+        upcoming = self._upcoming(trial, following)
+        with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
+            for trained in trainings:
+                self.keep(work, trained)
+                self._consult(judge, work)
+        return self.metrics(work)
+
+    def _consult(self, judge: Judge | None, work: TrialWork) -> None:
+        """End a trial that needn't be trained any further."""
+        try:
+            reason = judge(work.first_scores(self.objective.name)) if judge else ""
+        except KtGridError as error:
+            # keras-tuner would take anything but a FatalError for a failure of the trial.
+            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        if reason:
+            done, folds = len(work.done), len(work.tasks)
+            raise GivenUp(f"given up after {done} of {folds} folds: {reason}")
+
+    def begin(self, trial: Any) -> TrialWork:
+        """Find out what is left to do for a trial.
+
+        Args:
+            trial: A keras-tuner trial.
+
+        Returns:
+            Its trainings, and the records of those that were done before an interruption.
+        """
+        fit = self._fit_of(trial.hyperparameters.values)
+        tasks = {task.split: task for task in self._tasks(trial.hyperparameters.values)}
+        records = {split: self._stored(trial, task, fit) for split, task in tasks.items()}
+        done = {split: record for split, record in records.items() if record is not None}
+        return TrialWork(trial, fit, tasks, done)
+
+    def refit(self, trial: Any) -> Any:
+        """Train a trial's combination on all rows.
+
+        Args:
+            trial: A keras-tuner trial.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            EngineError: If the training raises.
+        """
+        rows = np.arange(self.arrays.rows)
+        task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
+        try:
+            fit = without_watching(
+                self._fit_of(trial.hyperparameters.values), self._kept_epochs(trial)
+            )
+            (trained,) = self._train(trial, fit, [task])
+        except keras_tuner.errors.FailedTrialError as error:
+            raise EngineError(f"Expected the refit to succeed. Received: {error}") from error
+        return trained.model
+
+    def _kept_epochs(self, trial: Any) -> list[int]:
+        """The epochs that a trial's folds were trained for."""
+        records = (self.store.read_fold(trial.trial_id, n) for n in range(len(self.splits)))
+        return [record.epochs for record in records if record is not None]
+
+    def refit_seed(self, trial: Any) -> int:
+        """Return the seed of a trial's refit."""
+        return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
+
+    def steps(self, values: Parameters) -> float:
+        """Return how many optimizer steps a combination takes per fold, roughly.
+
+        Args:
+            values: Its parameters.
+        """
+        fit = self._fit_of(values)
+        return fit.epochs * -(-self.arrays.rows // fit.batch_size)
+
+    def notes(self) -> dict[str, Any]:
+        """Return what the splits and the targets say before anything is trained."""
+        return describe_splits(self.splits, self.arrays.y, self.repeats, self.objective)
+
+    def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
+        if following is None:
+            return None
+        hyperparameters = trial.hyperparameters.copy()
+        hyperparameters.values = dict(following)
+        first = next(iter(self._tasks(following)))
+        return Upcoming(hyperparameters, self._fit_of(following), first)
+
+    def _tasks(self, values: Parameters) -> list[Task]:
+        folds = len(self.splits) // self.repeats
+        return [
+            Task(split, train, test, derive_seed(self.seed, values, *divmod(split, folds)))
+            for split, (train, test) in enumerate(self.splits)
+        ]
+
+    def _fit_of(self, values: Parameters) -> FitArguments:
+        chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
+        passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
+        own = {**self.fit.own, **passed}
+        return replace(self.fit, **chosen, own=own, longest=self.longest)
+
+    def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
+        """The record of a fold that was trained before an interruption.
+
+        Without its weights it counts only if those of all folds are gone, as they are when
+        another trial was better.
+        """
+        record = self.store.read_fold(trial.trial_id, task.split)
+        if record is None or record.seed != task.seed:
+            return None
+        if record.epochs > fit.epochs or (record.epochs < fit.epochs and not fit.may_stop):
+            return None
+        whole = self.store.has_weights(trial.trial_id, record)
+        return record if whole or not self.store.keeps_weights(trial.trial_id) else None
+
+    def _train(
+        self,
+        trial: Any,
+        fit: FitArguments,
+        tasks: list[Task],
+        upcoming: Upcoming | None = None,
+    ) -> Generator[Trained, None, None]:
+        """Let the engine train; whatever it raises makes the trial failed, with the reason."""
+        if not tasks:
+            return
+        try:
+            yield from self.engine.run(
+                Trainings(self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks, upcoming)
+            )
+        except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
+            raise
+        except Exception as error:
+            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+
+    def keep(self, work: TrialWork, trained: Trained) -> None:
+        """Write the record and the weights of a training that is done.
+
+        Args:
+            work: Its trial.
+            trained: It.
+
+        Raises:
+            FailedTrialError: If its score isn't finite.
+            FatalRuntimeError: If something can't be written, from the StoreError.
+        """
+        record = FoldRecord(
+            split=trained.split,
+            parameters=dict(work.trial.hyperparameters.values),
+            seed=work.tasks[trained.split].seed,
+            scores=self._named(trained.scores),
+            epochs=trained.epochs,
+            seconds=trained.seconds,
+            engine=trained.engine,
+            size=trained.count_weights(),
+            steps=trained.steps,
+        )
+        try:
+            self._keep_predictions(work, trained)
+            self.store.write_fold(work.trial.trial_id, record, trained.save_weights)
+        except KtGridError as error:
+            # Anything but a FatalError would be taken for a failure of the trial.
+            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
+        except Exception as error:
+            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+        if trained.reason:
+            self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
+        self.observer.fold(record.parameters)
+        work.done[trained.split] = record
+
+    def _keep_predictions(self, work: TrialWork, trained: Trained) -> None:
+        rows = work.tasks[trained.split].test
+        if trained.predictions is not None and rows is not None:
+            y_true = self.arrays.take(rows).y
+            place = (self.store, work.trial.trial_id, trained.split)
+            write_predictions(*place, rows, y_true, trained.predictions)
+
+    def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
+        if "" in scores and not self.objective.stated and self.objective.direction == "max":
+            raise keras_tuner.errors.FailedTrialError(
+                "Expected a stated objective for the bare number that fit returns. Received: none. "
+                "keras-tuner minimises it, as objective='min:val_score' does"
+            )
+        named = {name or self.objective.name: value for name, value in scores.items()}
+        value = named.get(self.objective.name)
+        if value is None or not np.isfinite(value):
+            raise keras_tuner.errors.FailedTrialError(
+                f"Expected a finite {self.objective.name} among the scores. Received: {named}"
+            )
+        return {name: value for name, value in named.items() if np.isfinite(value)}
+
+    def metrics(self, work: TrialWork) -> dict[str, float]:
+        """Sum up a trial whose trainings are all done.
+
+        Args:
+            work: The trial.
+
+        Returns:
+            Metrics for trial.json: the mean over the folds of every metric under its own name,
+            and of the objective also the standard deviation (ddof=0) and every fold's score.
+        """
+        return trial_metrics(self.objective.name, work.done)
+
+
+def longest_training(axes: Iterable[Axis]) -> int:
+    """Return the most epochs that any trial of a grid trains.
+
+    Args:
+        axes: The grid.
+
+    Returns:
+        Number of epochs; 0 if the grid doesn't say.
+    """
+    epochs = (n for axis in axes if axis.name == "epochs" for n in axis.values)
+    return max((n for n in epochs if isinstance(n, int)), default=0)

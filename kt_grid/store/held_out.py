@@ -1,0 +1,115 @@
+"""Predictions for held-out rows, kept beside the records of the folds."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kt_grid.errors import PredictionError
+from kt_grid.splitters.folds import Indices
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.files import write_file
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions of a trial's fold models for the rows that they weren't trained on.
+
+    Attributes:
+        rows: Positions of the rows. A row that several splits hold out comes several times, one
+            that none does not at all.
+        y_true: Their targets.
+        y_pred: Predictions, of shape `(len(rows), …)`.
+    """
+
+    rows: Indices
+    y_true: npt.NDArray[Any]
+    y_pred: npt.NDArray[Any]
+
+
+def write_predictions(
+    store: SearchStore, trial_id: str, split: int, rows: Indices, y_true: Any, y_pred: Any
+) -> None:
+    """Write the predictions of one fold as an .npz file.
+
+    Args:
+        store: The search's directory.
+        trial_id: The trial.
+        split: Number of the split.
+        rows: Positions of the held-out rows.
+        y_true: Their targets: an array, or a list, tuple or dict of arrays.
+        y_pred: The predictions, likewise.
+
+    Raises:
+        StoreError: If the file can't be written.
+    """
+    arrays = {"rows": rows, **_named("y_true", y_true), **_named("y_pred", y_pred)}
+
+    def write(beside: Path) -> None:
+        np.savez(beside, **arrays)  # type: ignore[arg-type] # mypy takes them for its options
+
+    write_file(_place(store, trial_id, split), write)
+
+
+def _place(store: SearchStore, trial_id: str, split: int) -> Path:
+    return store.trial_dir(trial_id) / f"fold_{split}.predictions.npz"
+
+
+def _named(name: str, values: Any) -> dict[str, npt.NDArray[Any]]:
+    """Arrays by name; those of a list or a dict under the name of their place in it."""
+    if isinstance(values, dict):
+        return {f"{name}.{key}": _unpickled(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return {f"{name}.{number}": _unpickled(value) for number, value in enumerate(values)}
+    return {name: _unpickled(values)}
+
+
+def _unpickled(values: Any) -> npt.NDArray[Any]:
+    """An array that can be written without pickling: objects become words."""
+    array = np.asarray(values)
+    return array.astype(str) if array.dtype.hasobject else array
+
+
+def read_predictions(store: SearchStore, trial_id: str, splits: int) -> HeldOut:
+    """Read the predictions of all folds of a trial, for a model with one output.
+
+    Args:
+        store: The search's directory.
+        trial_id: The trial.
+        splits: Number of splits.
+
+    Returns:
+        The predictions, split after split.
+
+    Raises:
+        PredictionError: If they weren't kept, or the model has several outputs.
+    """
+    parts = list(_read(store, trial_id, range(splits)))
+    rows, y_true, y_pred = (
+        np.concatenate([part[name] for part in parts]) for name in ("rows", "y_true", "y_pred")
+    )
+    return HeldOut(rows, y_true, y_pred)
+
+
+def _read(
+    store: SearchStore, trial_id: str, splits: Sequence[int]
+) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    for split in splits:
+        path = _place(store, trial_id, split)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
+                arrays = dict(entries)
+        except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise PredictionError(
+                f"Expected the predictions of all folds of trial {trial_id}. Received: none in "
+                f"{path}. Run the search again with --keep-predictions --overwrite"
+            ) from error
+        if not {"rows", "y_true", "y_pred"} <= set(arrays):
+            raise PredictionError(
+                f"Expected predictions of one output in {path}. Received: {', '.join(arrays)}"
+            )
+        yield arrays

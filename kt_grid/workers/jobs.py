@@ -1,0 +1,271 @@
+"""What a worker is sent, and what it sends back: trainings without a directory.
+
+A worker knows the model and the rows; a job says which of them to train on, and how; its result
+holds scores and weights. So workers need no file system in common with whoever asks.
+"""
+
+import sys
+import sysconfig
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import cloudpickle
+
+import kt_grid
+from kt_grid.data.arrays import Arrays
+from kt_grid.engines import make_engine
+from kt_grid.engines.backend import keras_settings, load_backend, set_keras
+from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
+from kt_grid.errors import UsageError
+from kt_grid.space.objective import Extras
+from kt_grid.splitters.folds import Split
+from kt_grid.workers.loop import Shared
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all jobs of a search have in common.
+
+    Attributes:
+        hypermodel: A `keras_tuner.HyperModel`.
+        arrays: The rows.
+        splits: Which of them train and which are held out.
+        engine: Name of the engine.
+        extras: What is wanted of each fold beyond the model's own metrics.
+        keras: Keras's own settings, which the user may have changed for all layers.
+    """
+
+    hypermodel: Any
+    arrays: Arrays
+    splits: list[Split]
+    engine: str
+    extras: Extras = field(default_factory=Extras)
+    keras: Mapping[str, Any] = field(default_factory=keras_settings)
+
+    def pack(self) -> Shared:
+        """Make bytes of it for workers, with the user's own modules in them.
+
+        Returns:
+            The bytes, and how a worker reads them.
+
+        Raises:
+            UsageError: If the model can't be sent.
+        """
+        try:
+            with _sent_whole(_own_modules(_parts(self.hypermodel))):
+                return Shared(cloudpickle.dumps(self), open_context)
+        except Exception as error:
+            raise UsageError(
+                "Expected a model that can be sent to workers. Received: "
+                f"{type(error).__name__}: {error}. Use one worker"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trainings of one trial.
+
+    Attributes:
+        hyperparameters: The trial's `keras_tuner.HyperParameters`.
+        fit: How to train.
+        seeds: Seed of each training, by split.
+    """
+
+    hyperparameters: Any
+    fit: FitArguments
+    seeds: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Received(Trained):
+    """A training done by a worker: its model's weights, without the model.
+
+    Attributes:
+        weights: Content of a Keras weights file.
+        count: How many numbers the model consists of.
+    """
+
+    weights: bytes = b""
+    count: int = 0
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights in Keras's format."""
+        path.write_bytes(self.weights)
+
+    def count_weights(self) -> int:
+        """Count the numbers that the model consists of, trained or not."""
+        return self.count
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        trained: The trainings done.
+        hyperparameters: The trial's, with what the model declared while it was built or trained.
+        failure: Why not all are done: the error's kind and message; empty if they are.
+        details: Its traceback.
+    """
+
+    trained: tuple[Received, ...]
+    hyperparameters: Any
+    failure: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A worker's own copy of what the jobs have in common.
+
+    Attributes:
+        context: It.
+        engine: What trains; it keeps what it compiled from job to job.
+    """
+
+    context: Context
+    engine: Engine
+
+    def run(self, job: Job) -> Result:
+        """Do a job.
+
+        Args:
+            job: The job.
+
+        Returns:
+            Its result; whatever is raised makes it a failure.
+        """
+        trained: list[Received] = []
+        try:
+            for one in self._train(job):
+                trained.append(_without_model(one))
+        except Exception as error:
+            return Result(
+                tuple(trained), job.hyperparameters, describe(error), traceback.format_exc()
+            )
+        return Result(tuple(trained), job.hyperparameters)
+
+    def _train(self, job: Job) -> Iterator[Trained]:
+        tasks = [
+            Task(split, *self.context.splits[split], seed) for split, seed in job.seeds.items()
+        ]
+        context = self.context
+        trainings = Trainings(
+            context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
+        )
+        return self.engine.run(trainings)
+
+
+def open_context(packed: bytes) -> Trainer:
+    """Make a worker ready: import TensorFlow, and read what `Context.pack` wrote.
+
+    Args:
+        packed: The bytes; they come from the process that started the search.
+
+    Returns:
+        What does the jobs.
+    """
+    load_backend()
+    # It imports Keras, which must not come before the backend: TensorFlow's log would show.
+    from kt_grid.engines.scored import with_extras
+
+    context: Context = cloudpickle.loads(packed)
+    set_keras(context.keras)
+    return Trainer(context, with_extras(make_engine(context.engine), context.extras))
+
+
+def run_job(trainer: Trainer, packed: bytes) -> Result:
+    """Do a job in a worker.
+
+    Args:
+        trainer: The worker's.
+        packed: A `Job`, as `pack_job` wrote it.
+
+    Returns:
+        The job's result.
+    """
+    job: Job = cloudpickle.loads(packed)
+    return trainer.run(job)
+
+
+def pack_job(job: Job) -> bytes:
+    """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
+    parts = [part for callback in job.fit.callbacks for part in _parts(callback)]
+    with _sent_whole(_own_modules(parts)):
+        packed: bytes = cloudpickle.dumps(job)
+    return packed
+
+
+def describe(error: Exception) -> str:
+    """Say in one line what a training raised."""
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"
+
+
+def _without_model(trained: Trained) -> Received:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "fold.weights.h5")
+        trained.save_weights(path)
+        weights = path.read_bytes()
+    known = vars(replace(trained, model=None))
+    return Received(**known, weights=weights, count=trained.count_weights())
+
+
+@contextmanager
+def _sent_whole(modules: list[ModuleType]) -> Iterator[None]:
+    """Send what is defined in some modules by its code, since workers can't import them."""
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _parts(thing: Any) -> list[Any]:
+    """An object's class, and the functions that it holds."""
+    held = (getattr(value, "func", value) for value in vars(thing).values())
+    return [type(thing), *(value for value in held if isinstance(value, FunctionType))]
+
+
+def _own_modules(parts: Iterable[Any]) -> list[ModuleType]:
+    """The modules that things are defined in and those beside them, unless they are installed."""
+    homes = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
+    folders = {_folder(home) for home in homes if home} - {None}
+    own = {folder for folder in folders if folder and not _is_installed(folder)}
+    # A module that mustn't be imported is None.
+    known = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    return [module for module in known if own and _lies_in(module, own)]
+
+
+def _lies_in(module: ModuleType, folders: set[Path]) -> bool:
+    folder = None if module.__name__ == "__main__" else _folder(module)
+    if folder is None or folders.isdisjoint({folder, *folder.parents}):
+        return False
+    return not _is_installed(folder)
+
+
+def _folder(module: ModuleType) -> Path | None:
+    """Where a module's file is, if it has one."""
+    file = getattr(module, "__file__", None)
+    return _resolve(Path(file).parent) if file else None
+
+
+@cache
+def _resolve(folder: Path) -> Path:
+    return folder.resolve()
+
+
+@cache
+def _is_installed(folder: Path) -> bool:
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")}
+    within = {Path(place).resolve() for place in places} | {Path(kt_grid.__file__).resolve().parent}
+    return not within.isdisjoint({folder, *folder.parents})

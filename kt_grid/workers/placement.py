@@ -1,0 +1,213 @@
+"""Where the trials of a search run: in this process, in worker processes, or on a cluster."""
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kt_grid.engines.backend import worker_environment
+from kt_grid.errors import UsageError
+from kt_grid.workers.local import LocalWorkers, Workers
+from kt_grid.workers.loop import Shared
+
+AUTO = "auto"
+_KERAS_TUNERS_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+_BYTES_PER_WORKER = 2 * 2**30
+# A worker imports TensorFlow and compiles every program anew, which takes some seconds.
+_SECONDS_WORTH_MOVING = 60.0
+# The first trial starts what the others use, so it says little of them unless it took longer.
+_SECONDS_TO_START = 10.0
+_PROGRAMS_WORTH_MOVING = 100
+
+
+class Pace:
+    """How long the trials of a search take, one after the other; begins when it is made."""
+
+    def __init__(self) -> None:
+        self._mark = time.monotonic()
+        self._first: float | None = None
+        self._others: list[float] = []
+        self._steady: list[float] = []
+        self._compiled = 0
+        self._waited = True
+
+    def note(self, compiled: int) -> None:
+        """Note that a trial has ended.
+
+        Args:
+            compiled: Programs that were compiled so far, some of them ahead of their trial.
+        """
+        now = time.monotonic()
+        seconds, self._mark = now - self._mark, now
+        waited, self._waited = self._waited, compiled > self._compiled
+        self._compiled = compiled
+        if self._first is None:
+            self._first = seconds
+            return
+        self._others.append(seconds)
+        if not (waited or self._waited):
+            self._steady.append(seconds)
+
+    @property
+    def seconds(self) -> float:
+        """What a trial is expected to take.
+
+        That is the mean over those that waited for no program. If all of them have, it is the mean
+        over all but the first, which starts what the others use; until there are two of them,
+        the first one without what it may have taken to start.
+        """
+        if self._steady or len(self._others) > 1:
+            return statistics.fmean(self._steady or self._others)
+        return max(0.0, (self._first or 0.0) - _SECONDS_TO_START)
+
+
+@dataclass
+class Placement:
+    """Decides where trials run.
+
+    Attributes:
+        workers: Number of processes; 1 for this one; "auto" for this one as long as it is
+            expected to be about as fast, and then as many as the machine has cores.
+        scheduler: Address of a Dask scheduler, such as `tcp://host:8786`.
+        timeout: Seconds that a trial may take.
+        racing: Whether a trial may be given up for one before it, so that each has to wait for
+            the one before.
+
+    Raises:
+        UsageError: If these can't be meant.
+    """
+
+    workers: int | str = 1
+    scheduler: str | None = None
+    timeout: float | None = None
+    racing: bool = False
+    _pace: Pace = field(default_factory=Pace)
+    _moved: bool = False
+
+    def __post_init__(self) -> None:
+        self.workers = _check_workers(self.workers)
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"Expected a trial timeout above 0 s. Received: {self.timeout:g}")
+        if self.scheduler and self.workers not in (1, AUTO):
+            raise UsageError(
+                f"Expected workers or a scheduler. Received: both, {self.workers} workers and "
+                f"{self.scheduler}. A scheduler brings workers of its own"
+            )
+        if self.racing and not self.begins_here:
+            raise UsageError(
+                "Expected one process with --racing, where a trial is compared with those before "
+                f"it. Received: {self._elsewhere()}. Run without it"
+            )
+
+    @property
+    def begins_here(self) -> bool:
+        """Whether trials run in this process at first."""
+        return self.workers in (1, AUTO) and not self.scheduler and self.timeout is None
+
+    def _elsewhere(self) -> str:
+        """What calls for other processes."""
+        if self.timeout is not None:
+            return f"a trial timeout of {self.timeout:g} s"
+        return f"the scheduler {self.scheduler}" if self.scheduler else f"{self.workers} workers"
+
+    def begin(self) -> None:
+        """Note that the search begins now."""
+        self._pace = Pace()
+        self._moved = not self.begins_here
+
+    def should_move(self, left: int, compiled: int) -> bool:
+        """Tell whether the trials that are left had better run in worker processes.
+
+        Args:
+            left: Number of them.
+            compiled: Programs that this process has compiled, which it can't free.
+
+        Returns:
+            True, once, if there is enough left to do, and cores to do it, or too much memory is
+            used.
+        """
+        self._pace.note(compiled)
+        if not self._moved and left and not self.racing:
+            slow = self._count(left) > 1 and self._pace.seconds * left > _SECONDS_WORTH_MOVING
+            self._moved = slow or compiled >= _PROGRAMS_WORTH_MOVING
+            return self._moved
+        return False
+
+    @contextmanager
+    def open(self, shared: Shared, left: int) -> Iterator[Workers]:
+        """Provide the workers, and end them whatever happens.
+
+        Args:
+            shared: What every worker is given once.
+            left: Number of trials to run.
+
+        Yields:
+            The workers.
+        """
+        workers = self._make(shared, left)
+        try:
+            yield workers
+        except BaseException:
+            workers.shutdown(wait=False)
+            raise
+        workers.shutdown()
+
+    def _make(self, shared: Shared, left: int) -> Workers:
+        environment, timeout = worker_environment(), self.timeout
+        if self.scheduler is None:
+            count = self._count(left)
+            return LocalWorkers(count, shared, environment=environment, timeout=timeout)
+        from kt_grid.workers.dask_cluster import DaskCluster
+
+        return DaskCluster(self.scheduler, shared, environment=environment, timeout=timeout)
+
+    def _count(self, left: int) -> int:
+        if isinstance(self.workers, int):
+            return max(1, min(self.workers, left))
+        return max(1, min(_cores(), _memory() // _BYTES_PER_WORKER, left))
+
+
+def check_environment() -> None:
+    """Refuse keras-tuner's own way to several processes, which a search of ours doesn't take.
+
+    Its chief hands the trial of a worker that died to nobody, and its idle workers burn a core.
+
+    Raises:
+        UsageError: If one of keras-tuner's environment variables is set.
+    """
+    present = [name for name in _KERAS_TUNERS_OWN if name in os.environ]
+    if present:
+        raise UsageError(
+            f"Expected no {present[0]} in the environment, which is for keras-tuner's own chief "
+            f"and workers. Received: {os.environ[present[0]]!r}. Unset it, and use --workers N on "
+            "one machine or --scheduler tcp://HOST:PORT for many (workers=, scheduler= in Python)"
+        )
+
+
+def _check_workers(workers: int | str) -> int | str:
+    if workers == AUTO:
+        return AUTO
+    try:
+        count = int(workers)
+    except (TypeError, ValueError):
+        count = 0
+    if count < 1 or isinstance(workers, bool) or count != float(workers):
+        raise UsageError(f"Expected a number of workers from 1, or {AUTO!r}. Received: {workers!r}")
+    return count
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """The machine's memory in bytes; where it doesn't tell, as much as its cores would use."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return _cores() * _BYTES_PER_WORKER

@@ -1,0 +1,403 @@
+"""A race: what is given up and why, by hand, at random, and in whole searches."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_grid.errors import UsageError
+from kt_grid.report.text import render
+from kt_grid.search.observer import Silent
+from kt_grid.search.racing import Race, check_racing, make_race
+from kt_grid.space.objective import Objective, Score
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.results import read_results
+
+ACCURACY = Objective("val_accuracy", "max")
+ERROR = Objective("val_mse", "min")
+GRID = {"units": list(range(2, 14))}
+
+
+def race(kind="bound", objective=ACCURACY, folds=3, units=None, resolution=0.0):
+    return Race(kind, objective, tuple(units or range(folds)), 1 / (folds - 1), resolution)
+
+
+@pytest.mark.parametrize(
+    ("objective", "scores", "best", "reason"),
+    [
+        pytest.param(ACCURACY, [], [1.0, 1.0, 1.0], "", id="nothing to go by"),
+        # 0.2 and twice 1 make 2.2, that is a mean of 0.7333.
+        pytest.param(
+            ACCURACY,
+            [0.2],
+            [0.8, 0.7, 0.75],
+            "its mean can't be better than 0.733333, and another one's is 0.75",
+            id="can't win",
+        ),
+        pytest.param(ACCURACY, [0.25], [0.8, 0.7, 0.75], "", id="can tie"),
+        pytest.param(ACCURACY, [0.5, 0.5], [0.8, 0.7, 0.75], "1 and 2 of 3", id="from the second"),
+        pytest.param(ACCURACY, [0.0, 0.0, 0.0], [0.8, 0.7, 0.75], "", id="all there"),
+        pytest.param(ACCURACY, [0.3], [0.1 + 0.2, 1.0, 1.0], "", id="a tie but for rounding"),
+        pytest.param(ERROR, [6.0], [1.0, 2.0, 3.0], "", id="less is better, can tie"),
+        pytest.param(
+            ERROR,
+            [6.6],
+            [1.0, 2.0, 3.0],
+            "its mean can't be better than 2.2, and another one's is 2",
+            id="less is better, can't win",
+        ),
+    ],
+)
+def test_by_bound_a_trial_is_given_up_once_it_can_not_tie(objective, scores, best, reason):
+    if reason == "1 and 2 of 3":
+        reason = "its mean can't be better than 0.666667, and another one's is 0.75"
+    assert race(objective=objective).judge(scores, best) == reason
+
+
+@pytest.mark.parametrize(
+    ("objective", "scores", "best"),
+    [
+        pytest.param(ACCURACY, [], [76.0, 75.0, 77.0], id="in percent"),
+        pytest.param(ACCURACY, [1.01], [0.5, 0.5, 0.5], id="above 1"),
+        pytest.param(ERROR, [-0.01], [0.5, 0.5, 0.5], id="below 0"),
+    ],
+)
+def test_a_score_beyond_the_bound_ends_the_search(raises, objective, scores, best):
+    with raises(UsageError, "--racing bound", objective.name, "no better than"):
+        race(objective=objective).judge(scores, best)
+
+
+def test_a_share_may_round_to_a_little_more_than_1():
+    assert race().judge([float(np.float32(1) + np.float32(1e-7))], [1.0, 1.0, 1.0]) == ""
+
+
+@given(
+    st.integers(1, 5).flatmap(
+        lambda folds: st.lists(
+            st.lists(st.integers(0, 10), min_size=folds, max_size=folds), min_size=1, max_size=8
+        )
+    )
+)
+def test_by_bound_nothing_is_given_up_that_wins_or_ties(trials):
+    folds, best, given_up = len(trials[0]), None, []
+    referee = race(folds=max(folds, 2)) if folds > 1 else race(folds=2, units=(0,))
+    for tenths in trials:
+        scores, rival = [t / 10 for t in tenths], best and [t / 10 for t in best]
+        looks = [bool(rival and referee.judge(scores[:n], rival)) for n in range(folds + 1)]
+        exact = [
+            bool(best) and n < folds and Fraction(sum(tenths[:n]) + 10 * (folds - n)) < sum(best)
+            for n in range(folds + 1)
+        ]
+        assert looks == exact
+        if any(looks):
+            given_up.append(tenths)
+        elif best is None or sum(tenths) > sum(best):
+            best = tenths
+    assert sum(best) == max(sum(tenths) for tenths in trials)
+    assert all(sum(tenths) < sum(best) for tenths in given_up)
+
+
+def one_sided(ours, theirs, ratio, resolution=0.0):
+    """The corrected resampled t-test by its formula, with scipy's distribution."""
+    differences = np.array(theirs) - np.array(ours)
+    variance = differences.var(ddof=1) + resolution**2 / 6
+    t = differences.mean() / np.sqrt(variance * (1 / len(differences) + ratio))
+    return float(scipy.stats.t.sf(t, len(differences) - 1))
+
+
+BEST = [0.80, 0.82, 0.81, 0.79, 0.80]
+
+
+@pytest.mark.parametrize(
+    ("scores", "gives_up"),
+    [
+        pytest.param([0.1, 0.1], False, id="two folds say nothing"),
+        pytest.param([0.50, 0.54, 0.52], True, id="far behind"),
+        pytest.param([0.78, 0.70, 0.80], False, id="behind by chance"),
+        pytest.param([0.90, 0.93, 0.92], False, id="ahead"),
+        pytest.param(BEST[:4], False, id="equal"),
+        pytest.param([0.75, 0.78, 0.76, 0.74], True, id="four folds"),
+        pytest.param([0.1] * 5, False, id="all there"),
+    ],
+)
+def test_by_test_a_trial_is_given_up_once_noise_does_not_explain_it(scores, gives_up):
+    reason = race("test", folds=5).judge(scores, BEST)
+    if 2 < len(scores) < 5 and scores != BEST[:4]:
+        p = one_sided(scores, BEST[: len(scores)], 1 / 4)
+        assert (p < 0.05) is gives_up
+        assert not gives_up or reason.endswith(f"p = {p:.3g}")
+    assert bool(reason) is gives_up
+    mirrored = race("test", ERROR, folds=5)
+    assert mirrored.judge([1 - s for s in scores], [1 - s for s in BEST]) == reason
+
+
+def test_repeats_on_the_same_folds_are_one_measurement():
+    """Six looks at three folds are three differences, each the mean of two."""
+    referee = race("test", folds=3, units=(0, 1, 2, 0, 1, 2, 0, 1, 2))
+    best = [0.8] * 9
+    scores = [0.78, 0.60, 0.66, 0.60, 0.66, 0.66]
+    p = one_sided([0.69, 0.63, 0.66], best[:3], 1 / 2)
+    assert p < 0.05
+    assert referee.judge(scores, best).endswith(f"p = {p:.3g}")
+    assert referee.judge(scores[:2], best) == ""
+    assert one_sided(scores[:3], best[:3], 1 / 2) > 0.05
+    assert referee.judge(scores[:3], best) == ""
+
+
+def test_the_step_of_an_accuracy_counts_as_noise():
+    ours, theirs = [0.5, 0.5, 0.5001], [0.6, 0.6, 0.6]
+    assert race("test", folds=5).judge(ours, theirs)
+    assert not race("test", folds=5, resolution=0.5).judge(ours, theirs)
+
+
+def test_a_race_is_made_of_what_the_splits_are():
+    notes = {"split_rows": [[6, 2]] * 3 + [[7, 1]] * 3, "fresh_folds": False}
+    made = make_race("bound", ACCURACY, 2, notes)
+    assert (made.units, made.ratio, made.resolution) == ((0, 1, 2, 0, 1, 2), 9 / 39, 6 / 9)
+    fresh = make_race("test", ERROR, 2, {**notes, "fresh_folds": True})
+    assert (fresh.units, fresh.resolution) == ((0, 1, 2, 3, 4, 5), 0.0)
+    assert make_race(None, ACCURACY, 2, notes) is None
+
+
+@pytest.mark.parametrize(("folds", "repeats"), [(3, 1), (2, 2)], ids=["three", "two, twice"])
+def test_too_few_folds_for_a_test_are_refused(raises, folds, repeats):
+    notes = {"split_rows": [[6, 2]] * folds * repeats, "fresh_folds": False}
+    with raises(UsageError, "more than 3 folds", "--racing test", str(folds), "--folds"):
+        make_race("test", ACCURACY, repeats, notes)
+    assert make_race("bound", ACCURACY, repeats, notes) is not None
+
+
+@pytest.mark.parametrize("name", ["max:val_accuracy", "max:val_auc", "min:val_mse", "max:val_acc"])
+def test_metrics_whose_best_value_is_known_can_be_raced_by_bound(name):
+    direction, _, metric = name.partition(":")
+    check_racing("bound", Objective(metric, direction))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        Objective("val_loss", "min"),
+        Objective("val_poisson", "min"),
+        Objective("val_kl_divergence", "min"),
+        Objective("val_mine", "max"),
+        Objective("val_true_positives", "max"),
+        Objective("val_accuracy", "min"),
+        Objective("val_mse", "max"),
+    ],
+    ids=str,
+)
+def test_others_are_refused(raises, objective):
+    check_racing("test", objective)
+    check_racing(None, objective)
+    with raises(UsageError, "bounded objective", str(objective), "--racing test"):
+        check_racing("bound", objective)
+
+
+def test_a_function_may_have_a_metrics_name_and_other_values(raises):
+    score = Score("accuracy", max, "max")
+    with raises(UsageError, "bounded objective"):
+        check_racing("bound", score.objective, [score])
+
+
+def test_another_word_is_refused(raises):
+    with raises(UsageError, "bound or test", "'often'"):
+        check_racing("often", ACCURACY)
+
+
+class Stop(Silent):
+    """Interrupts after so many folds."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def fold(self, parameters):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+# The race by a test needs a score without a coarse step, as an accuracy on few rows has.
+OBJECTIVES = {"bound": "val_accuracy", "test": "val_loss"}
+
+
+@pytest.fixture
+def raced(stub_search, tmp_path, monkeypatch):
+    """Runs a search of twelve trials in a folder; returns its results and the folds trained.
+
+    Half of a score is the trial's own, the other half the fold's.
+    """
+
+    def run(folder="raced", kind="bound", **options):
+        defaults = {"objective": OBJECTIVES[kind], "grid": GRID, "cv": 5, "keep": "best"}
+        options = {**defaults, **options, "search": False}
+        tuner, engine = stub_search(tmp_path / folder, **options)
+        stub_run = engine.run
+
+        def graded(trainings):
+            own = trainings.hyperparameters.get("units") * 5 % 12 / 12
+            for trained in stub_run(trainings):
+                score = (own + trained.scores["val_accuracy"]) / 2
+                trained.scores.update(val_accuracy=score, val_loss=1 - score)
+                yield trained
+
+        monkeypatch.setattr(engine, "run", graded)
+        tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
+        return tuner.search_results(), engine.trained
+
+    return run
+
+
+def files(folder):
+    """All that a search leaves, but for keras-tuner's own order of trials."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("oracle.json", "lock.json")
+    }
+
+
+@pytest.mark.parametrize("keep", ["best", "all"])
+def test_by_bound_the_best_is_that_of_the_whole_search(raced, keep):
+    whole, all_folds = raced("whole", keep=keep)
+    results, folds = raced(racing="bound", keep=keep)
+    assert results.best == whole.best
+    assert len(all_folds) == 60
+    assert len(folds) < 60
+    assert set(folds) < set(all_folds)
+    complete = {trial.trial_id: trial.scores for trial in whole.trials}
+    assert results.given_up
+    for trial in results.given_up:
+        known = [score for score in trial.partial_scores if score is not None]
+        assert known == [*complete[trial.trial_id][: len(known)]]
+        assert trial.partial_scores[len(known) :] == (None,) * (5 - len(known))
+        assert (trial.scores, trial.mean, trial.std, trial.rank) == ((), None, None, None)
+        assert np.mean(complete[trial.trial_id]) < whole.best.mean
+        assert trial.reason.startswith(f"given up after {len(known)} of 5 folds: its mean can't")
+    assert results.complete
+    assert sum(bool(t.partial_scores) for t in results.trials) == len(results.given_up)
+
+
+def test_what_is_given_up_is_stopped_for_keras_tuner_and_never_the_best(raced, tmp_path):
+    results, _ = raced(racing="bound")
+    store = SearchStore(tmp_path / "raced", "search")
+    for trial in results.given_up:
+        state = store.read_trial(trial.trial_id)
+        assert (state["status"], state["score"]) == ("STOPPED", None)
+        assert state["message"] == trial.reason
+        assert not store.keeps_weights(trial.trial_id)
+
+
+def test_all_best_trials_are_complete(stub_search, tmp_path):
+    tuner, _ = stub_search(tmp_path, objective="val_accuracy", grid=GRID, cv=5, racing="bound")
+    best = tuner.oracle.get_best_trials(100)
+    assert {trial.status for trial in best} == {"COMPLETED"}
+    assert len(best) == len(tuner.search_results().completed) < 12
+    assert tuner.oracle.remaining_trials() == 0
+
+
+@pytest.mark.parametrize("kind", ["bound", "test"])
+@pytest.mark.parametrize("after", [1, 3, 6, 11, 17, 23])
+def test_an_interrupted_race_ends_with_the_same_bytes(raced, tmp_path, kind, after):
+    results, whole = raced("whole", kind, racing=kind)
+    assert results.given_up
+    with pytest.raises(KeyboardInterrupt):
+        raced("parts", kind, racing=kind, observer=Stop(after))
+    _, rest = raced("parts", kind, racing=kind)
+    assert len(rest) == len(whole) - after
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    assert raced("parts", kind, racing=kind)[1] == []
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["bound", "test"])
+def test_without_the_race_only_the_missing_folds_are_trained(raced, tmp_path, kind):
+    _, folds = raced("raced", kind, racing=kind)
+    assert len(folds) < 60
+    assert "racing" in json.loads((tmp_path / "raced/search/search.json").read_text())
+    results, rest = raced("raced", kind)
+    whole, _ = raced("whole", kind)
+    assert sorted(folds + rest) == sorted((units, i) for units in GRID["units"] for i in range(5))
+    assert render(results, "json") == render(whole, "json")
+    assert files(tmp_path / "raced") == files(tmp_path / "whole")
+
+
+def test_what_was_complete_before_the_race_stays(raced, tmp_path):
+    whole, _ = raced()
+    results, folds = raced(racing="bound")
+    assert folds == []
+    assert render(results) == render(whole)
+
+
+def test_a_trial_is_judged_again_when_its_rival_is_gone(raced):
+    """Without the best ones in the grid, what was given up for them may be the best."""
+    first, _ = raced(racing="bound")
+    left = [t.parameters["units"] for t in first.given_up]
+    results, _ = raced(racing="bound", grid={"units": left})
+    alone, _ = raced("alone", grid={"units": left})
+    assert results.best.parameters == alone.best.parameters
+    assert results.best.scores == alone.best.scores
+    assert render(results) == render(raced("raced alone", racing="bound", grid={"units": left})[0])
+
+
+def test_more_folds_are_another_race(raced):
+    splits = [(np.delete(np.arange(6), i), np.array([i])) for i in range(6)]
+    raced(cv=splits[:4], racing="bound")
+    results, _ = raced(cv=splits, racing="bound")
+    whole, _ = raced("whole", cv=splits)
+    assert results.complete
+    assert (results.best.parameters, results.best.scores) == (
+        whole.best.parameters,
+        whole.best.scores,
+    )
+
+
+def test_a_record_that_is_lost_is_trained_again(raced, tmp_path):
+    first, _ = raced(racing="bound")
+    before = files(tmp_path / "raced")
+    trial = first.given_up[0]
+    folder = tmp_path / "raced" / "search" / f"trial_{trial.trial_id}"
+    (folder / "fold_0.json").write_text("{")
+    assert read_results(SearchStore(tmp_path / "raced", "search")).damage
+    _, folds = raced(racing="bound")
+    assert folds == [(trial.parameters["units"], 0)]
+    assert files(tmp_path / "raced") == before
+
+
+def test_scores_in_percent_end_the_search(stub_search, tmp_path, raises, monkeypatch):
+    tuner, engine = stub_search(
+        tmp_path, search=False, objective="val_accuracy", grid=GRID, racing="bound"
+    )
+    run = engine.run
+
+    def in_percent(trainings):
+        for trained in run(trainings):
+            trained.scores["val_accuracy"] *= 100
+            yield trained
+
+    monkeypatch.setattr(engine, "run", in_percent)
+    with raises(UsageError, "no better than 1", "--racing bound"):
+        tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
+    assert len(engine.trained) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"workers": 2}, ["2 workers"]),
+        ({"scheduler": "tcp://host:1"}, ["the scheduler tcp://host:1"]),
+        ({"trial_timeout": 5.0}, ["a trial timeout of 5 s"]),
+        ({"racing": "sometimes"}, ["'sometimes'"]),
+        ({"objective": "val_loss"}, ["val_loss"]),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_raced_is_refused_before_anything_is_written(
+    raced, raises, tmp_path, options, words
+):
+    with raises(UsageError, "--racing", *words):
+        raced(**{"racing": "bound", **options})
+    assert not (tmp_path / "raced").exists()

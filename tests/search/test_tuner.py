@@ -1,0 +1,387 @@
+"""The tuner: what a search leaves behind, however it was interrupted, and what it is good for."""
+
+import json
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+import sklearn.model_selection
+from scipy.stats import rankdata
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import GridSearchCV
+
+import kt_grid
+from kt_grid.errors import MismatchError, ObjectiveError, PredictionError, UsageError
+from kt_grid.report.text import render
+from kt_grid.search.observer import Silent
+from kt_grid.search.tuner import CrossValidationTuner
+
+RANDOM = np.random.RandomState(5)
+X = RANDOM.normal(size=(12, 2)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.float32)
+
+RAISES, DIVERGES = range(10, 20), range(20, 30)
+
+
+class Cheap(keras_tuner.HyperModel):
+    """Scores a model by its initial weights: all of a search but the training, which is slow."""
+
+    def __init__(self):
+        super().__init__()
+        self.fits = []
+
+    def build(self, hp):
+        units = hp.Choice("units", [2, 3, 4])
+        model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        model.optimizer.build(model.trainable_variables)
+        self.fits.append(hp.get("units"))
+        if hp.get("units") in RAISES:
+            raise ValueError("unlucky\nand more")
+        if hp.get("units") in DIVERGES:
+            return {"val_accuracy": float("nan")}
+        return {"val_accuracy": float(abs(model.get_weights()[0]).mean()), "val_loss": 1.0}
+
+
+class Other(Cheap):
+    """Another source."""
+
+
+class Stop(Silent):
+    """Interrupts after so many folds."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def fold(self, parameters):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def make(directory, hypermodel=None, **options):
+    options = {"cv": 2, "project_name": "search", "engine": "keras", **options}
+    return CrossValidationTuner(hypermodel or Cheap(), directory=directory, **options)
+
+
+def searched(directory, hypermodel=None, x=X, y=Y, fit=None, **options):
+    tuner = make(directory, hypermodel, **({"objective": "val_accuracy"} | options))
+    tuner.search(x, y, **(fit or {}))
+    return tuner
+
+
+def text(tuner):
+    return render(tuner.search_results())
+
+
+def by_units(tuner):
+    return {t.parameters["units"]: t.scores for t in tuner.search_results().trials}
+
+
+def weights_in(directory):
+    return sorted(str(p.relative_to(directory)) for p in directory.rglob("fold_*.weights.h5"))
+
+
+def test_trial_json_sums_up_the_records_of_the_folds(tmp_path):
+    tuner = searched(tmp_path, cv=3)
+    for trial in tuner.oracle.get_best_trials(3):
+        folder = tmp_path / "search" / f"trial_{trial.trial_id}"
+        records = [json.loads((folder / f"fold_{i}.json").read_text()) for i in range(3)]
+        scores = [record["scores"]["val_accuracy"] for record in records]
+        state = json.loads((folder / "trial.json").read_text())
+        metrics = {
+            name: metric["observations"][0]["value"]
+            for name, metric in state["metrics"]["metrics"].items()
+        }
+        assert metrics == {
+            "val_accuracy": [pytest.approx(np.mean(scores), rel=1e-14)],
+            "val_accuracy_std": [pytest.approx(np.std(scores), rel=1e-14)],
+            "val_loss": [1.0],
+            **{f"split{i}_val_accuracy": [score] for i, score in enumerate(scores)},
+        }
+        assert state["score"] == metrics["val_accuracy"][0]
+        assert len({record["seed"] for record in records}) == 3
+
+
+@pytest.mark.parametrize("module", [kt_grid, sklearn.model_selection], ids=["ours", "scikit-learn"])
+def test_groups_are_kept_together(tmp_path, module):
+    tuner = make(tmp_path, cv=module.GroupKFold(3))
+    tuner.search(X, Y, groups=np.repeat(["ann", "bob", "cid"], 4))
+    assert [test.tolist() for _, test in tuner._runner.splits] == [
+        [8, 9, 10, 11],
+        [4, 5, 6, 7],
+        [0, 1, 2, 3],
+    ]
+    assert tuner.refit(X, Y, groups=[1, 2, 3] * 4) is not None
+
+
+def test_groups_of_another_length_are_refused(tmp_path, raises):
+    with raises(UsageError, "groups of equal length", "[11, 12]"):
+        make(tmp_path, cv=kt_grid.GroupKFold(3)).search(X, Y, groups=[0] * 11)
+
+
+def test_results_are_a_table_with_scikit_learns_columns(tmp_path):
+    tuner = searched(tmp_path, cv=3)
+    table = tuner.results()
+    yardstick = GridSearchCV(DummyClassifier(), {"random_state": [0]}, cv=3).fit(X, Y).cv_results_
+    expected = {c.replace("random_state", "units") for c in yardstick if "score_time" not in c}
+    assert expected - {"std_fit_time"} == set(table.columns) - {"trial_id", "status"}
+
+    scores = table[[f"split{i}_test_score" for i in range(3)]].to_numpy()
+    np.testing.assert_allclose(table["mean_test_score"], scores.mean(axis=1), rtol=1e-14)
+    np.testing.assert_allclose(table["std_test_score"], scores.std(axis=1), rtol=1e-14)
+    ranks = rankdata(-table["mean_test_score"], method="min")
+    np.testing.assert_array_equal(table["rank_test_score"], ranks)
+    assert list(table["param_units"]) == [2, 3, 4]
+    best = table.loc[table["mean_test_score"].idxmax()]
+    assert tuner.best_score == best["mean_test_score"]
+    assert tuner.best_params == best["params"]
+
+
+def test_the_same_search_elsewhere_gives_the_same_bytes(tmp_path):
+    report = text(searched(tmp_path / "a"))
+    assert report == text(searched(tmp_path / "b"))
+    assert report.count("with:") == 3
+    assert report != text(searched(tmp_path / "c", seed=8))
+
+
+@pytest.mark.parametrize(
+    ("folds", "keep"), [*((folds, "best") for folds in range(1, 7)), (3, "all")]
+)
+def test_an_interrupted_search_goes_on_to_the_same_bytes(tmp_path, folds, keep):
+    whole = searched(tmp_path / "whole", keep=keep)
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path / "parts", observer=Stop(folds), keep=keep)
+    again = Cheap()
+    resumed = searched(tmp_path / "parts", again, keep=keep)
+    assert len(again.fits) == 6 - folds
+    assert text(resumed) == text(whole)
+    assert weights_in(tmp_path / "parts") == weights_in(tmp_path / "whole")
+
+
+def test_a_result_does_not_depend_on_what_else_is_in_the_grid_nor_on_the_order(tmp_path):
+    whole = by_units(searched(tmp_path / "a"))
+    turned = by_units(searched(tmp_path / "b", grid={"units": [4, 2]}))
+    assert list(turned) == [4, 2]
+    assert turned == {units: whole[units] for units in (4, 2)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        pytest.param({"seed": 8}, "another seed, 7 there, 8 asked for", id="seed"),
+        pytest.param({"cv": 3}, "another cv,", id="folds"),
+        pytest.param({"objective": "val_loss"}, "another objective,", id="objective"),
+        pytest.param({"x": X + 1}, "another data,", id="features"),
+        pytest.param({"y": 1 - Y}, "another data,", id="target"),
+        pytest.param({"x": X[:10], "y": Y[:10]}, "another rows, 12 there, 10 asked", id="rows"),
+        pytest.param({"hypermodel": Other()}, "another model source,", id="model"),
+        pytest.param({"fit": {"epochs": 9}}, "another fit,", id="epochs"),
+    ],
+)
+def test_another_search_in_the_same_place_is_refused_or_replaces(tmp_path, changes, named):
+    before = text(searched(tmp_path))
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    del files[tmp_path / "search" / "tuner0.json"]
+    with pytest.raises(MismatchError, match=named):
+        searched(tmp_path, **changes)
+    assert {path: path.read_bytes() for path in files} == files
+    assert text(searched(tmp_path)) == before
+
+    replaced = searched(tmp_path, overwrite=True, **changes)
+    fresh = searched(tmp_path / "fresh", **changes)
+    assert text(replaced) == text(fresh)
+
+
+def test_a_refused_search_deletes_nothing(tmp_path):
+    searched(tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(MismatchError):
+        searched(tmp_path, seed=8)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == files
+
+
+def test_a_grown_grid_trains_only_what_is_new_and_a_shrunk_one_shows_only_what_is_asked(tmp_path):
+    first = by_units(searched(tmp_path, grid={"units": [2, 4]}))
+    grown = Cheap()
+    whole = by_units(searched(tmp_path, grown, grid={"units": [2, 3, 4]}))
+    assert grown.fits == [3, 3]
+    assert list(whole) == [2, 3, 4]
+    assert {units: whole[units] for units in first} == first
+
+    shrunk = Cheap()
+    tuner = searched(tmp_path, shrunk, grid={"units": [4, 3]})
+    assert shrunk.fits == []
+    assert by_units(tuner) == {units: whole[units] for units in (4, 3)}
+    assert {t.hyperparameters.values["units"] for t in tuner.oracle.get_best_trials(9)} == {3, 4}
+    assert tuner.remaining_trials == 0
+
+
+FAILING = {"units": [10, 20, 11, 21, 12, 2, 3]}
+
+
+def test_what_fails_is_named_and_the_others_go_on(tmp_path):
+    trials = searched(tmp_path, grid=FAILING).search_results().trials
+    assert [t.status for t in trials] == ["FAILED"] * 5 + ["COMPLETED"] * 2
+    assert trials[0].reason == "ValueError: unlucky"
+    assert trials[1].reason.startswith("Expected a finite val_accuracy among the scores")
+    assert [t.scores for t in trials[:5]] == [()] * 5
+    again = Cheap()
+    searched(tmp_path, again, grid=FAILING)
+    assert again.fits == []
+
+
+def test_a_failed_trial_is_never_among_the_best(tmp_path, capsys):
+    tuner = searched(tmp_path, grid=FAILING)
+    units = [hp.values["units"] for hp in tuner.get_best_hyperparameters(7)]
+    assert sorted(units) == [2, 3]
+    assert len(tuner.get_best_models(7)) == 2
+    tuner.results_summary(7)
+    shown = capsys.readouterr().out
+    for trial in tuner.search_results().trials:
+        assert (f"Trial {trial.trial_id} summary" in shown) == (trial.status == "COMPLETED")
+    with pytest.raises(PredictionError, match="Expected the weights of all folds of trial 0000"):
+        tuner.load_model(tuner.oracle.trials["0000"])
+
+
+def test_a_search_in_which_all_fail_has_no_best(tmp_path):
+    tuner = searched(tmp_path, grid={"units": [10, 20]})
+    for ask in (lambda: tuner.best_score, lambda: tuner.best_params, tuner.refit):
+        with pytest.raises(PredictionError, match="Expected a completed trial"):
+            ask()
+    assert text(tuner) == "nan (nan) with: {'units': 10}\nnan (nan) with: {'units': 20}\n"
+
+
+def test_a_failure_is_not_shouted_on_the_terminal(tmp_path, capsys):
+    searched(tmp_path, grid={"units": [10, 2]})
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_search_prints_nothing(tmp_path, capfd):
+    searched(tmp_path)
+    searched(tmp_path).refit()
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("keep", ["all", "best"])
+def test_whose_weights_are_kept(tmp_path, keep):
+    tuner = searched(tmp_path, grid={"units": [2, 10, 3, 4]}, keep=keep)
+    best = tuner.oracle.get_best_trials(1)[0].trial_id
+    kept = {"all": ["0000", "0002", "0003"], "best": [best]}[keep]
+    names = [f"search/trial_{i}/fold_{split}.weights.h5" for i in kept for split in (0, 1)]
+    assert weights_in(tmp_path) == names
+    assert len(tuner.load_fold_models(tuner.oracle.trials[best])) == 2
+
+
+def test_weights_that_are_not_kept_are_missed_with_the_mend(tmp_path):
+    tuner = searched(tmp_path, keep="best")
+    worst = tuner.oracle.get_best_trials(3)[-1]
+    with pytest.raises(PredictionError, match="Search with keep='all'"):
+        tuner.load_model(worst)
+
+
+def test_the_refit_is_trained_once(tmp_path):
+    first, again = Cheap(), Cheap()
+    tuner = searched(tmp_path, first)
+    best = tuner.best_params["units"]
+    before = len(first.fits)
+    model = tuner.refit()
+    tuner.refit()
+    assert first.fits[before:] == [best]
+    later = searched(tmp_path, again)
+    np.testing.assert_array_equal(later.refit().get_weights()[0], model.get_weights()[0])
+    assert again.fits == []
+
+
+def test_a_refit_on_other_rows_is_another_one(tmp_path):
+    hypermodel = Cheap()
+    tuner = searched(tmp_path, hypermodel)
+    tuner.refit()
+    tuner.refit(X + 1, Y)
+    assert len(hypermodel.fits) == 6 + 2
+
+
+def test_predictions_are_the_refits_here_and_later(tmp_path):
+    tuner = searched(tmp_path)
+    with pytest.raises(PredictionError, match="or call refit"):
+        tuner.predict(X)
+    (kernel, bias, out, out_bias) = tuner.refit().get_weights()
+    expected = (X @ kernel + bias) @ out + out_bias
+    np.testing.assert_allclose(tuner.predict(X), expected, rtol=1e-5, atol=1e-6)
+    later = kt_grid.load_best_model(tmp_path / "search")
+    np.testing.assert_allclose(later.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "error", "words"),
+    [
+        ({"objective": "val_mine"}, {}, ObjectiveError, "Write max:val_mine or min:val_mine"),
+        ({"objective": "accuracy"}, {}, ObjectiveError, "on the held-out fold"),
+        ({"keep": "some"}, {}, UsageError, "keep to be one of all, best"),
+        ({"engine": "warp"}, {}, UsageError, "engine to be one of auto, .*keras"),
+        ({"grid": {"units": []}}, {}, UsageError, "at least one value for axis 'units'"),
+        ({"cv": 1}, {}, UsageError, "Received: 1"),
+        ({"cv": 13}, {}, UsageError, "at least as many rows as folds"),
+        ({}, {"sample_weight": Y[:3]}, UsageError, "equal length"),
+    ],
+    ids=["direction", "val_", "keep", "engine", "empty axis", "one fold", "many folds", "weights"],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path, options, fit, error, words):
+    with pytest.raises(error, match=words):
+        searched(tmp_path, fit=fit, **options)
+
+
+def network(hp, build=keras.Sequential):
+    hidden = keras.layers.Dense(hp.Choice("units", [3]), activation="relu")
+    model = build([hidden, keras.layers.Dense(1, activation="sigmoid")])
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def functional(hp):
+    def connect(layers):
+        inputs = outputs = keras.Input((2,))
+        for layer in layers:
+            outputs = layer(outputs)
+        return keras.Model(inputs, outputs)
+
+    return network(hp, connect)
+
+
+class Trained(keras_tuner.HyperModel):
+    def build(self, hp):
+        return network(hp)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    "model",
+    [network, functional, Trained()],
+    ids=["unbuilt sequential", "functional", "HyperModel"],
+)
+def test_every_kind_of_model_is_trained_scored_and_loaded(tmp_path, model):
+    tuner = searched(tmp_path, model, fit={"epochs": 2, "batch_size": 4}, objective="val_loss")
+    (trial,) = tuner.oracle.get_best_trials(1)
+    folds = [np.arange(6), np.arange(6, 12)]
+    losses = []
+    for held_out, fold_model in zip(folds, tuner.load_fold_models(trial), strict=True):
+        predicted, truth = fold_model.predict(X[held_out], verbose=0)[:, 0], Y[held_out]
+        losses.append(-np.log(np.where(truth == 1, predicted, 1 - predicted)).mean())
+    (result,) = tuner.search_results().trials
+    np.testing.assert_allclose(result.scores, losses, rtol=1e-5)
+    best = tuner.load_model(trial)
+    held_out = folds[int(np.argmin(losses))]
+    scored = best.evaluate(X[held_out], Y[held_out], verbose=0, return_dict=True)
+    assert scored["loss"] == pytest.approx(min(losses), rel=1e-5)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_one_training_serves_as_a_prefix_of_a_longer_one(tmp_path):
+    """A combination's score doesn't depend on which other numbers of epochs are in the grid."""
+    both = searched(tmp_path / "a", network, grid={"epochs": [1, 2]})
+    alone = searched(tmp_path / "b", network, grid={"epochs": [2]})
+    assert both.search_results().trials[1].scores == alone.search_results().trials[0].scores

@@ -1,0 +1,191 @@
+"""Who imports whom, what is imported early, and who may print."""
+
+import ast
+import doctest
+import graphlib
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kt_grid
+
+PACKAGE = Path(kt_grid.__file__).parent
+# What a package may import besides itself and `errors`.
+ALLOWED = {
+    "space": set(),
+    "splitters": {"space"},
+    "data": {"space", "splitters"},
+    "store": {"space", "splitters"},
+    "engines": {"space", "splitters", "data"},
+    "workers": {"space", "splitters", "data", "engines"},
+    "analysis": {"space", "store"},
+    "report": {"space", "data", "store", "analysis"},
+}
+ALLOWED["search"] = {*ALLOWED}
+ALLOWED["plan"] = {*ALLOWED}
+ALLOWED["cli"] = {*ALLOWED}
+
+PATHS = {
+    path.relative_to(PACKAGE)
+    .with_suffix("")
+    .as_posix()
+    .replace("/", ".")
+    .removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+MODULES = [name for name in PATHS if name != "__init__"]
+
+
+def test_the_top_shows_the_packages():
+    top = {path.stem for path in PACKAGE.iterdir() if not path.name.startswith(("_", "."))}
+    assert top - {"py"} == {*ALLOWED, "errors"}
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_what_they_may(package):
+    used = {
+        used.split(".")[0]
+        for name in MODULES
+        if name.split(".")[0] == package
+        for used in _uses(name)
+    }
+    assert used - {package, "errors"} <= ALLOWED[package]
+
+
+def test_no_module_imports_itself_by_a_detour():
+    graph = {name: _uses(name) - {name} for name in MODULES}
+    assert len([*graphlib.TopologicalSorter(graph).static_order()]) >= len(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("packages", "allowed"),
+    [
+        pytest.param(
+            {"typer", "click"}, {"cli.commands", "cli.options", "cli.process"}, id="typer"
+        ),
+        pytest.param({"rich"}, {"cli.commands", "search.progress"}, id="rich"),
+        pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
+        pytest.param({"yaml"}, {"space.files"}, id="yaml"),
+        pytest.param({"pandas"}, {"store.results", "search.searched"}, id="pandas"),
+        pytest.param(
+            {"matplotlib"},
+            {f"report.figures.{name}" for name in ("charts", "plots", "style")},
+            id="matplotlib",
+        ),
+        pytest.param({"scipy"}, {"analysis.statistics"}, id="scipy"),
+        pytest.param({"tensorboard"}, {"report.tensorboard"}, id="tensorboard"),
+    ],
+)
+def test_packages_are_imported_where_they_belong(packages, allowed):
+    users = {name for name in PATHS if packages & {used.split(".")[0] for used in _imported(name)}}
+    assert users == allowed
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("cli")])
+def test_only_the_command_line_prints_or_exits(name):
+    calls = [node for node in ast.walk(_tree(name)) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func) for call in calls}
+    names = {ast.unparse(node) for node in ast.walk(_tree(name)) if isinstance(node, ast.Attribute)}
+    raised = {ast.unparse(node) for node in ast.walk(_tree(name)) if isinstance(node, ast.Raise)}
+    assert not called & {"print", "exit", "quit", "input", "breakpoint", "sys.exit", "os._exit"}
+    assert not names & {"sys.stdout", "sys.stderr", "sys.exit"}
+    assert not any("SystemExit" in text for text in raised)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_modules_have_one_subject_and_say_which(name):
+    text = PATHS[name].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 600
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_no_module_for_odds_and_ends():
+    assert not {name.split(".")[-1] for name in PATHS} & {"utils", "util", "helpers", "common"}
+
+
+@pytest.mark.parametrize("module", ["kt_grid", "kt_grid.cli"])
+def test_importing_is_light(module):
+    heavy = [
+        "tensorflow",
+        "keras",
+        "keras_tuner",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "tensorboard",
+    ]
+    assert _run(f"import sys, {module}; print(*(set({heavy}) & set(sys.modules)))") == ""
+
+
+def test_public_names_resolve_and_have_docstrings():
+    bare = [n for n in kt_grid.__all__ if not (inspect.getdoc(getattr(kt_grid, n)) or "").strip()]
+    assert bare == []
+    assert set(kt_grid.__all__) <= set(dir(kt_grid))
+
+
+def test_type_checkers_see_the_public_names():
+    tree = _tree("__init__")
+    seen = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if (node.module or "").startswith("kt_grid")
+    ]
+    assert sorted(seen) == sorted(kt_grid.__all__)
+    assert kt_grid.__all__ == sorted(kt_grid.__all__)
+
+
+def test_other_names_do_not_resolve():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        kt_grid.__getattr__("nonsense")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("analysis.pooled", "analysis.statistics", "data.loading", "data.reading"),
+        *("data.targets", "engines.fused.program_inputs", "engines.session", "report.tables"),
+        *("search.baseline", "space.axes", "space.objective", "space.parsing", "space.scales"),
+        *("space.seeds", "splitters.folds"),
+        *(f"splitters.{name}" for name in ("kfold", "named", "ordered", "repeated", "shuffle")),
+    ],
+)
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(importlib.import_module(f"kt_grid.{name}"))
+    assert (result.failed, result.attempted > 0) == (0, True)
+
+
+def _tree(name):
+    return ast.parse(PATHS[name].read_text(encoding="utf-8"))
+
+
+def _imported(name):
+    """Full names of everything that a module imports, wherever it does."""
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {name}"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _uses(name):
+    """The modules of kt-grid that a module imports."""
+    ours = [
+        used.removeprefix("kt_grid.") for used in _imported(name) if used.startswith("kt_grid.")
+    ]
+    return {used if used in PATHS else used.rpartition(".")[0] for used in ours}
+
+
+def _run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

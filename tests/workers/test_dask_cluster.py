@@ -1,0 +1,152 @@
+"""How a Dask cluster is met, used and lost; `test_parallel` has a real one."""
+
+import os
+import sys
+from concurrent.futures import CancelledError, Future
+from types import SimpleNamespace
+
+import pytest
+
+from kt_grid.errors import UsageError, WorkerDiedError, WorkerError
+from kt_grid.workers import dask_cluster as cluster
+from kt_grid.workers.dask_cluster import DaskCluster
+from kt_grid.workers.loop import Shared
+
+ADDRESS = "tcp://host:8786"
+SHARED = Shared(b"abc", len)
+
+
+class KilledWorker(Exception):  # noqa: N818 - Dask's own name
+    pass
+
+
+class Client:
+    """A scheduler with two workers; calls are kept until the test answers them."""
+
+    threads = {"a": 2, "b": 1}  # noqa: RUF012 - replaced, not changed
+
+    def __init__(self, address, timeout, set_as_default):
+        self.status, self.calls, self.scattered, self.ran = "running", [], 0, []
+        self.now = dict(self.threads)
+
+    def nthreads(self):
+        if self.status != "running":
+            raise OSError
+        return self.now
+
+    def get_executor(self, pure):
+        assert not pure
+        return SimpleNamespace(submit=self._submit, shutdown=lambda **_: None)
+
+    def _submit(self, *call):
+        self.calls.append((call, Future()))
+        return self.calls[-1][1]
+
+    def scatter(self, parcel, broadcast):
+        if self.status != "running":
+            raise RuntimeError
+        self.scattered += 1
+        return SimpleNamespace(parcel=parcel, status="finished")
+
+    def run(self, *call, on_error):
+        self.ran.append(call)
+
+    def close(self):
+        self.status = "closed"
+
+
+@pytest.fixture
+def dask(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Client))
+
+
+@pytest.fixture
+def met(dask):
+    return DaskCluster(ADDRESS, SHARED, environment={"A": "1"}, timeout=3)
+
+
+def test_without_distributed_its_installation_is_the_mend(monkeypatch, raises):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with raises(UsageError, "distributed", "kt-grid[cluster]"):
+        DaskCluster(ADDRESS, SHARED)
+
+
+def test_a_scheduler_without_workers_is_an_error(dask, monkeypatch, raises):
+    monkeypatch.setattr(Client, "threads", {})
+    with raises(WorkerError, ADDRESS, "dask worker"):
+        DaskCluster(ADDRESS, SHARED)
+
+
+def test_places_follow_the_workers_that_come_and_go(met):
+    assert met.places == 6
+    met._client.now = {"a": 2, "b": 1, "c": 4}
+    met.check()
+    assert met.places == 14
+    met._client.status = "connecting"
+    met.check()
+    assert met.places == 14
+
+
+def test_the_context_is_sent_once_unless_it_was_lost(met):
+    for _ in range(2):
+        met.submit(len)
+    assert met._client.scattered == 1
+    met._sent.status = "lost"
+    met.submit(len, 1, more=2)
+    assert met._client.scattered == 2
+    (call, parcel, fn, args, kwargs), _ = met._client.calls[-1]
+    assert (call, fn, args, kwargs) == (cluster._call, len, (1,), {"more": 2})
+    sent = parcel.parcel
+    assert (sent.shared, sent.environment, sent.timeout) == (SHARED, {"A": "1"}, 3)
+
+
+def test_what_a_call_gives_is_passed_on(met):
+    given = [met.submit(len) for _ in range(4)]
+    good, bad, killed, lost = (future for _, future in met._client.calls)
+    good.set_result(5)
+    bad.set_exception(ValueError("unlucky"))
+    killed.set_exception(KilledWorker("thrice"))
+    lost.cancel()
+    lost.set_running_or_notify_cancel()
+    assert given[0].result() == 5
+    with pytest.raises(ValueError, match="unlucky"):
+        given[1].result()
+    with pytest.raises(WorkerDiedError, match="stay alive"):
+        given[2].result()
+    with pytest.raises(CancelledError):
+        given[3].result()
+
+
+def test_a_lost_scheduler_is_told(met, raises):
+    met._client.close()
+    for ask in (met.check, lambda: met.submit(len)):
+        with raises(WorkerError, ADDRESS, "on disk"):
+            ask()
+
+
+def test_leaving_ends_the_processes_of_this_search(met):
+    met.submit(len)
+    key = met._client.calls[0][0][1].parcel.key
+    met.shutdown()
+    assert met._client.ran == [(cluster._close, key)]
+    assert met._client.status == "closed"
+    met.shutdown()
+
+
+def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
+    def pid(_):
+        return os.getpid()
+
+    parcels = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
+    pids = []
+    try:
+        for parcel in parcels:
+            assert cluster._call(parcel, pow, (2,), {}) == 9
+            pids += [cluster._call(parcel, pid, (), {}) for _ in range(2)]
+            assert [*cluster._open] == [parcel.key]
+    finally:
+        for parcel in parcels:
+            cluster._close(parcel.key)
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert os.getpid() not in pids
+    assert cluster._open == {}
