@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
@@ -21,7 +19,7 @@ from kt_grid.errors import UsageError
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
 from kt_grid.workers.loop import Shared
-from kt_grid.workers.packing import own_modules, parts_of, sent_whole
+from kt_grid.workers.packing import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ class Context:
             UsageError: If the model can't be sent.
         """
         try:
-            with sent_whole(own_modules(parts_of(self.hypermodel))):
-                return Shared(cloudpickle.dumps(self), open_context)
+            return Shared(pack(self, [self.hypermodel]), open_context)
         except Exception as error:
             raise UsageError(
                 "Expected a model that can be sent to workers. Received: "
@@ -171,7 +168,7 @@ def open_context(packed: bytes) -> Trainer:
     # It imports Keras, which must not come before the backend: TensorFlow's log would show.
     from kt_grid.engines.scored import with_extras
 
-    context: Context = cloudpickle.loads(packed)
+    context: Context = unpack(packed)
     set_keras(context.keras)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
@@ -186,16 +183,13 @@ def run_job(trainer: Trainer, packed: bytes) -> Result:
     Returns:
         The job's result.
     """
-    job: Job = cloudpickle.loads(packed)
+    job: Job = unpack(packed)
     return trainer.run(job)
 
 
 def pack_job(job: Job) -> bytes:
     """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
-    parts = [part for callback in job.fit.callbacks for part in parts_of(callback)]
-    with sent_whole(own_modules(parts)):
-        packed: bytes = cloudpickle.dumps(job)
-    return packed
+    return pack(job, job.fit.callbacks)
 
 
 def describe(error: Exception) -> str:
