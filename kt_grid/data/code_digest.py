@@ -92,17 +92,24 @@ def explain(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
     Example:
         >>> explain({"a.py: RATES": "12", "a.py: function f()": "34"}, {"a.py: RATES": "56"})
-        'a.py has changed: RATES, function f() (removed)'
+        'a.py has changed: RATES'
     """
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    # What a search was given, or leads to now, is told only if no code that was there has changed.
+    in_both = [name for name in changed if name in before and name in after]
+    told = [name for name in in_both if _is_of_file(name)] or in_both or changed
     by_file: dict[str, list[str]] = {}
-    for name in sorted(changed):
+    for name in sorted(told):
         file, _, words = name.rpartition(": ")
         remark = " (new)" * (name not in before) + " (removed)" * (name not in after)
         by_file.setdefault(file or name, []).append((words if file else "") + remark)
-    # An object given to the search differs by its attributes or by what is told of the files.
-    told = {file: words for file, words in by_file.items() if any(words)} or by_file
-    return "; ".join(_tell(file, [word for word in words if word]) for file, words in told.items())
+    return "; ".join(
+        _tell(file, [word for word in words if word]) for file, words in by_file.items()
+    )
+
+
+def _is_of_file(name: str) -> bool:
+    return ": " in name or name.endswith(".py")
 
 
 def _tell(file: str, words: list[str]) -> str:

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import inspect
 import json
+import operator
 import pathlib
 import re
 import sys
@@ -23,7 +24,7 @@ import threading
 import types
 import uuid
 import weakref
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ _OPEN = frozenset(
     (
         *(object, dict, list, tuple, set, frozenset, deque, OrderedDict, defaultdict, int, float),
         *(complex, str, bytes, types.SimpleNamespace, types.MappingProxyType, type),
+        type(functools.lru_cache(len)),
     )
 )
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
@@ -52,10 +54,12 @@ _BUILTIN = (
     *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType),
     *(types.MethodDescriptorType, types.ClassMethodDescriptorType, *_DESCRIPTORS),
 )
+_GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 # They say nothing of what a program computes.
 _SILENT = (
     *(weakref.ReferenceType, type(threading.Lock()), type(threading.RLock()), threading.local),
     *(inspect.Signature, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
+    type(namedtuple("Pair", "first").first),
 )
 # What a class keeps of how it is written; bookkeeping of `abc` and `dataclasses`, whose fields
 # show in the methods made of them.
@@ -211,6 +215,7 @@ class _Walk:
             (pathlib.PurePath, self._path),
             (slice, lambda cut: ["slice", *map(self._value, (cut.start, cut.stop, cut.step))]),
             (re.Pattern, lambda pattern: ["pattern", pattern.pattern, pattern.flags]),
+            (_GETTERS, lambda getter: ["getter", self._value(getter.__reduce__())]),
             (_SILENT, lambda held: ["of no consequence", type(held).__name__]),
         )
 
@@ -262,7 +267,11 @@ class _Walk:
         tf = sys.modules.get("tensorflow")
         if tf is None or _root(type(value)) != "tensorflow":
             return self._place(value)
-        if _is(value, tf.DType | tf.TensorShape):
+        if _is(value, (list, dict, tuple)):
+            return self._place(value)
+        if type(value).__name__ in ("_DictWrapper", "_TupleWrapper"):
+            return self._value(value.__wrapped__)
+        if _is(value, (tf.DType, tf.TensorShape)):
             return [type(value).__name__, repr(value)]
         if _is(value, tf.Variable) or (tf.is_tensor(value) and hasattr(value, "numpy")):
             return self._array(value.numpy())
@@ -274,7 +283,7 @@ class _Walk:
             keys, values = value.export()
             order = np.argsort(keys.numpy())
             return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
-        if not _is(value, tf.distribute.Strategy | tf.Tensor):
+        if not _is(value, (tf.distribute.Strategy, tf.Tensor)):
             self._found.doubt(f"a {type(value).__name__} of TensorFlow's")
         return ["tensorflow", type(value).__name__]
 
@@ -294,7 +303,8 @@ class _Walk:
         owner = getattr(value, "__self__", None)
         named = ["builtin", str(getattr(value, "__qualname__", value.__name__))]
         bound = owner is not None and not _is(owner, types.ModuleType)
-        return [*named, self._value(owner)] if bound else [*named, str(value.__module__)]
+        where = self._value(owner) if bound else str(getattr(value, "__module__", None))
+        return [*named, where]
 
     def _module(self, module: types.ModuleType) -> Any:
         """A module as a whole: its name, or all that it holds if it is the user's own."""
@@ -368,7 +378,7 @@ class _Walk:
                 return self._module(value) if value.__name__ != home.get("__name__") else "itself"
             left = attributes - {name}
             return [[each, self._global(inside, each, left)] for each in sorted(left & {*inside})]
-        if _is(value, types.FunctionType | type) or type(value) in _BUILTIN:
+        if _is(value, (types.FunctionType, type)) or type(value) in _BUILTIN:
             return self._value(value)
         return self._found.refer_global(home, name)
 
@@ -418,7 +428,7 @@ class _Walk:
         return ["class", [b for b in bases if b != ["class", "builtins.object"]], members]
 
     def _member(self, value: Any) -> Any:
-        if _is(value, staticmethod | classmethod):
+        if _is(value, (staticmethod, classmethod)):
             return [type(value).__name__, self._value(value.__func__)]
         if _is(value, property):
             return ["property", *map(self._value, (value.fget, value.fset, value.fdel))]
@@ -433,7 +443,7 @@ class _Walk:
         if _is(value, functools.partial):
             named = [[name, self._value(each)] for name, each in sorted(value.keywords.items())]
             return ["partial", self._value(value.func), self._value(value.args), named]
-        if _is(value, staticmethod | classmethod | property):
+        if _is(value, (staticmethod, classmethod, property)):
             return self._member(value)
         keras = sys.modules.get("keras")
         if keras is not None and hasattr(keras, "Variable") and _is(value, keras.Variable):
@@ -468,14 +478,14 @@ class _Walk:
             yield ["dict", *([self._value(key), self._value(each)] for key, each in pairs)]
             if isinstance(factory := getattr(value, "default_factory", None), type):
                 yield self._value(factory)
-        elif _is(value, list | tuple | deque):
+        elif _is(value, (list, tuple, deque)):
             items = next(k for k in (list, tuple, deque) if _is(value, k)).__iter__(value)
             yield ["list", *(self._value(each) for each in items)]
-        elif _is(value, set | frozenset):
+        elif _is(value, (set, frozenset)):
             yield self._set(value)
         elif _is(value, types.MappingProxyType):
             yield ["dict", *([self._value(k), self._value(v)] for k, v in value.items())]
-        elif _is(value, int | float | str | complex):
+        elif _is(value, (int, float, str, complex)):
             plain = next(k for k in (int, float, str, complex) if _is(value, k))
             yield ["plain", plain.__repr__(value)]
 
@@ -490,7 +500,7 @@ class _Walk:
     def _attributes(self, value: Any) -> Iterator[Any]:
         kind, held = type(value), _held(value)
         of_keras = any(_root(base) == "keras" for base in kind.__mro__)
-        if of_keras and _is(value, list | dict | set | tuple):
+        if _root(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
@@ -600,7 +610,7 @@ def _root(kind: Any) -> str:
 
 def _package_of(value: Any) -> str:
     """The package that a function, a class or an object's class is defined in."""
-    while _is(value, functools.partial | types.MethodType):
+    while _is(value, (functools.partial, types.MethodType)):
         value = value.func if _is(value, functools.partial) else value.__func__
     if _is(value, types.FunctionType):
         return str(value.__globals__.get("__name__")).partition(".")[0]
