@@ -10,16 +10,10 @@ import tensorflow as tf
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
-from kt_grid.engines.base import (
-    FitArguments,
-    Trained,
-    Trainings,
-    build_model,
-    check_scores,
-    count_steps,
-)
+from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.base import Trained, Trainings, build_model, check_scores, count_steps
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
-from kt_grid.engines.own_fit import fit_own, overrides_fit
+from kt_grid.engines.own_fit import fit_own
 from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks
 from kt_grid.space.seeds import epoch_orders
 

@@ -14,7 +14,7 @@ from kt_grid.data.digests import source_digest
 from kt_grid.data.targets import Loss, fit_target, strata
 from kt_grid.data.weighting import class_weights, row_weights, settle_class_weight
 from kt_grid.engines import check_engine
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import Experiment
 from kt_grid.plan.options import Options
@@ -283,7 +283,7 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
         given["class_weight"] = settle_class_weight(given["class_weight"], y, labels)
     if not experiment.declares:
         return FitArguments(**given)
-    from kt_grid.engines.own_fit import fit_arguments
+    from kt_grid.engines.arguments import fit_arguments
 
     return fit_arguments(experiment.model, given)
 

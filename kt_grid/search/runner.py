@@ -11,7 +11,8 @@ import numpy as np
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.weighting import check_weighted
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
 from kt_grid.engines.stopping import check_hold_back, without_watching
 from kt_grid.errors import EngineError, KtGridError
 from kt_grid.search.baseline import describe_splits

@@ -21,8 +21,9 @@ import cloudpickle
 import kt_grid
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
+from kt_grid.engines.base import Engine, Task, Trained, Trainings
 from kt_grid.errors import UsageError
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
@@ -196,8 +197,9 @@ def run_job(trainer: Trainer, packed: bytes) -> Result:
 
 
 def pack_job(job: Job) -> bytes:
-    """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
-    parts = [part for callback in job.fit.callbacks for part in _parts(callback)]
+    """Make bytes of a job, with callbacks that only the user's script knows."""
+    made_by = (getattr(callback, "func", callback) for callback in job.fit.callbacks)
+    parts = [part for one in made_by for part in (one, *_parts(one))]
     with _sent_whole(_own_modules(parts)):
         packed: bytes = cloudpickle.dumps(job)
     return packed

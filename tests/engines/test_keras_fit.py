@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, build_model
 from kt_grid.engines.design import copy_state, design, text_of
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.stopping import hold_back

@@ -8,7 +8,8 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task
 from kt_grid.errors import StoreError, WorkerDiedError, WorkerError, WorkerSlowError
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.oracle import GridOracle

@@ -8,7 +8,8 @@ import pytest
 from keras_tuner.engine.trial import Trial
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Trained
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Trained
 from kt_grid.errors import EngineError, StoreError, UsageError
 from kt_grid.search.observer import Silent
 from kt_grid.search.racing import GivenUp

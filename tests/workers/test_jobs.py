@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, Upcoming
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, Upcoming
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.scored import with_extras
