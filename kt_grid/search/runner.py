@@ -13,8 +13,8 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.weighting import check_weighted
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import check_hold_back, without_watching
-from kt_grid.errors import EngineError, KtGridError
+from kt_grid.engines.stopping import check_hold_back, hold_back, without_watching
+from kt_grid.errors import EngineError, KtGridError, describe_error
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.observer import Observer
 from kt_grid.search.racing import GivenUp
@@ -25,7 +25,6 @@ from kt_grid.splitters.folds import Split
 from kt_grid.store.directory import FoldRecord, SearchStore
 from kt_grid.store.held_out import write_predictions
 from kt_grid.store.trials import trial_metrics
-from kt_grid.workers.jobs import describe
 
 _REFIT = "refit"
 
@@ -212,10 +211,11 @@ class TrialRunner:
         return Upcoming(hyperparameters, self._fit_of(following), first)
 
     def _tasks(self, values: Parameters) -> list[Task]:
-        folds = len(self.splits) // self.repeats
+        folds, fit = len(self.splits) // self.repeats, self._fit_of(values)
+        seeds = [derive_seed(self.seed, values, *divmod(n, folds)) for n in range(len(self.splits))]
         return [
-            Task(split, train, test, derive_seed(self.seed, values, *divmod(split, folds)))
-            for split, (train, test) in enumerate(self.splits)
+            hold_back(Task(split, *rows, seed), fit, self.arrays.groups)
+            for split, (rows, seed) in enumerate(zip(self.splits, seeds, strict=True))
         ]
 
     def _fit_of(self, values: Parameters) -> FitArguments:
@@ -255,7 +255,7 @@ class TrialRunner:
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise
         except Exception as error:
-            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+            raise keras_tuner.errors.FailedTrialError(describe_error(error)) from error
 
     def keep(self, work: TrialWork, trained: Trained) -> None:
         """Write the record and the weights of a training that is done.
@@ -286,7 +286,7 @@ class TrialRunner:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
         except Exception as error:
-            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+            raise keras_tuner.errors.FailedTrialError(describe_error(error)) from error
         if trained.reason:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)

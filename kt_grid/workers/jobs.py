@@ -4,6 +4,7 @@ A worker knows the model and the rows; a job says which of them to train on, and
 holds scores and weights. So workers need no file system in common with whoever asks.
 """
 
+import io
 import sys
 import sysconfig
 import tempfile
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -24,7 +25,8 @@ from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
 from kt_grid.engines.base import Engine, Task, Trained, Trainings
-from kt_grid.errors import UsageError
+from kt_grid.engines.stopping import hold_back
+from kt_grid.errors import UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
 from kt_grid.workers.loop import Shared
@@ -61,7 +63,7 @@ class Context:
         """
         try:
             with _sent_whole(_own_modules(_parts(self.hypermodel))):
-                return Shared(cloudpickle.dumps(self), open_context)
+                return Shared(_dumps(self), open_context)
         except Exception as error:
             raise UsageError(
                 "Expected a model that can be sent to workers. Received: "
@@ -149,15 +151,16 @@ class Trainer:
                 trained.append(_without_model(one))
         except Exception as error:
             return Result(
-                tuple(trained), job.hyperparameters, describe(error), traceback.format_exc()
+                tuple(trained), job.hyperparameters, describe_error(error), traceback.format_exc()
             )
         return Result(tuple(trained), job.hyperparameters)
 
     def _train(self, job: Job) -> Iterator[Trained]:
-        tasks = [
-            Task(split, *self.context.splits[split], seed) for split, seed in job.seeds.items()
-        ]
         context = self.context
+        tasks = [
+            hold_back(Task(split, *context.splits[split], seed), job.fit, context.arrays.groups)
+            for split, seed in job.seeds.items()
+        ]
         trainings = Trainings(
             context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
         )
@@ -201,14 +204,7 @@ def pack_job(job: Job) -> bytes:
     made_by = (getattr(callback, "func", callback) for callback in job.fit.callbacks)
     parts = [part for one in made_by for part in (one, *_parts(one))]
     with _sent_whole(_own_modules(parts)):
-        packed: bytes = cloudpickle.dumps(job)
-    return packed
-
-
-def describe(error: Exception) -> str:
-    """Say in one line what a training raised."""
-    first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}"
+        return _dumps(job)
 
 
 def _without_model(trained: Trained) -> Received:
@@ -218,6 +214,27 @@ def _without_model(trained: Trained) -> Received:
         weights = path.read_bytes()
     known = vars(replace(trained, model=None))
     return Received(**known, weights=weights, count=trained.count_weights())
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc] # cloudpickle is untyped
+    """Keeps which file code comes from, so that errors name it whoever runs the code."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, CodeType):
+            return super().reducer_override(obj)
+        make, arguments = self.dispatch_table[CodeType](obj)
+        return _code_of, (make, arguments, obj.co_filename)
+
+
+def _code_of(make: Any, arguments: Any, file: str) -> CodeType:
+    code: CodeType = make(*arguments).replace(co_filename=file)
+    return code
+
+
+def _dumps(thing: Any) -> bytes:
+    packed = io.BytesIO()
+    _Pickler(packed).dump(thing)
+    return packed.getvalue()
 
 
 @contextmanager

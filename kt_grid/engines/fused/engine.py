@@ -40,7 +40,6 @@ from kt_grid.engines.fused.early_stopping import Best, advance_watching
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.fused.suitability import Judge, UnsuitableError, as_unsuitable, refusal
-from kt_grid.engines.stopping import hold_back
 from kt_grid.space import Parameters, key
 
 _PROGRAMS = 16
@@ -160,8 +159,7 @@ class Fused:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
         """
-        hypermodel, arrays, fit = trainings.hypermodel, trainings.arrays, trainings.fit
-        tasks = [hold_back(task, fit, arrays.groups) for task in trainings.tasks]
+        hypermodel, arrays, tasks = trainings.hypermodel, trainings.arrays, trainings.tasks
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         if adapts_itself(hypermodel):
@@ -203,7 +201,7 @@ class Fused:
             return
         trial = _make_trial(trainings, upcoming)
         with suppress(Exception):  # its own turn will tell
-            task = hold_back(upcoming.task, trial.fit, trial.arrays.groups)
+            task = upcoming.task
             ready = self._make_ready(trial, task)
             self._ahead = {_place(task, trial.fit, trial.values): ready}
             ready.program.compile_ahead()
