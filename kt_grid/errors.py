@@ -21,7 +21,18 @@
 Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend.
 """
 
+import re
+import sysconfig
+import traceback
+from functools import cache
+from pathlib import Path
 from typing import Any, Self
+
+# Lines of Keras and TensorFlow above and below the one that says what is wrong.
+_HEADINGS = ("Exception encountered when calling", "Graph execution error", "Detected at node")
+_ASIDES = ("Detected at node", "File ", "<stack traces", "[[{{node", "Stack trace for op")
+_ARGUMENTS = re.compile(r"^(Arguments received by|Call arguments received by)", re.MULTILINE)
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class KtGridError(Exception):
@@ -129,3 +140,57 @@ def printable(text: str) -> str:
         The same with control characters in Python's spelling.
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def describe_error(error: BaseException) -> str:
+    r"""Say in one line what somebody's code raised: where, of what kind, and why.
+
+    Args:
+        error: An exception that was caught.
+
+    Returns:
+        Its kind and cause, after the place in the user's own file if it comes from there.
+
+    Example:
+        >>> describe_error(ValueError("Graph execution error:\n\nIn[0]: [8,3], In[1]: [4,1]"))
+        'ValueError: In[0]: [8,3], In[1]: [4,1]'
+    """
+    said = f"{type(error).__name__}: {_cause(str(error))}".removesuffix(": ")
+    place = None if isinstance(error, KtGridError) else _own_place(error)
+    return f"in {place}: {said}" if place else said
+
+
+def _cause(text: str) -> str:
+    """The line that says what is wrong, which stands below a heading where there is one."""
+    plain = _STYLES.sub("", text).strip()
+    first_line = plain.partition("\n")[0].strip()
+    if not first_line.startswith(_HEADINGS):
+        return first_line
+    lines = [line.strip() for line in _ARGUMENTS.split(plain)[0].splitlines()]
+    telling = [line for line in lines if line and not line.startswith((*_HEADINGS, *_ASIDES))]
+    if not telling:
+        return first_line
+    # The innermost layer is called last; below TensorFlow's heading come other operations first.
+    return telling[-1] if first_line.startswith("Graph") else telling[0]
+
+
+def _own_place(error: BaseException) -> str | None:
+    """The file, line and function of the user's own that an error passed through last."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_own(frame.filename):
+            return f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+    return None
+
+
+def _is_own(file: str) -> bool:
+    """Whether a file is neither installed nor part of kt-grid."""
+    name = Path(file).name
+    if name.startswith(("<frozen", "<__array", "__autograph_generated")):
+        return False
+    return not any(Path(file).is_relative_to(folder) for folder in _installed())
+
+
+@cache
+def _installed() -> list[Path]:
+    names = ("stdlib", "platstdlib", "platlib", "purelib")
+    return [Path(__file__).parent, *(Path(sysconfig.get_path(name)) for name in names)]

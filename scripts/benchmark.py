@@ -279,7 +279,8 @@ def engine_row(axis: str, kind: str, rows: int, width: int, folds: int) -> dict[
 
     from kt_grid.data.arrays import Arrays
     from kt_grid.engines import make_engine
-    from kt_grid.engines.base import FitArguments, Task, Trainings
+    from kt_grid.engines.arguments import FitArguments
+    from kt_grid.engines.base import Task, Trainings
     from kt_grid.splitters.folds import KFold, make_splits
 
     random = np.random.default_rng(SEED)

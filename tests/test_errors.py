@@ -7,7 +7,11 @@ import pytest
 
 from kt_grid import errors
 
-CLASSES = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, Exception)
+}
 
 
 def test_tree_is_the_drawn_one():
@@ -35,3 +39,49 @@ def test_errors_are_what_callers_expect_of_python_too(name, builtin):
     error = CLASSES[name]("Expected X. Received: Y")
     assert isinstance(error, builtin)
     assert str(error) == "Expected X. Received: Y"
+
+
+IN_A_LAYER = (
+    "Exception encountered when calling Sequential.call().\n\n"
+    '\x1b[1mInput 0 of layer "dense" is incompatible.\x1b[0m\n\n'
+    "Arguments received by Sequential.call():\n  • inputs=tf.Tensor(shape=(8, 2))"
+)
+IN_A_GRAPH = (
+    "Graph execution error:\n\nDetected at node MatMul defined at (most recent call last):\n"
+    '<stack traces unavailable>\n  File "my.py", line 3, in call\n'
+    "Matrix size-incompatible: In[0]: [8,3], In[1]: [4,1]\n"
+    "\t [[{{node MatMul}}]] [Op:__inference_step_1]"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        pytest.param("unlucky\nand more", "unlucky", id="first line"),
+        pytest.param(IN_A_LAYER, 'Input 0 of layer "dense" is incompatible.', id="layer"),
+        pytest.param(
+            IN_A_GRAPH, "Matrix size-incompatible: In[0]: [8,3], In[1]: [4,1]", id="graph"
+        ),
+        pytest.param("Graph execution error:", "Graph execution error:", id="nothing else"),
+    ],
+)
+def test_an_error_is_described_by_its_cause(text, cause):
+    assert errors.describe_error(RuntimeError(text)) == f"RuntimeError: {cause}"
+    assert errors.describe_error(KeyError()) == "KeyError"
+
+
+def test_an_error_of_somebodys_own_code_is_described_with_its_place(tmp_path):
+    path = tmp_path / "my_file.py"
+    path.write_text("def build_model():\n    import json\n    return json.loads('{')\n")
+    names = {}
+    exec(compile(path.read_text(), path, "exec"), names)  # noqa: S102 - as a user's file is run
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        names["build_model"]()
+    described = errors.describe_error(caught.value)
+    assert described.startswith("in my_file.py, line 3, in build_model: JSONDecodeError: Expecting")
+
+
+def test_kt_grids_own_refusals_have_no_place():
+    with pytest.raises(errors.EngineError) as caught:
+        raise errors.EngineError("Expected X. Received: Y")
+    assert errors.describe_error(caught.value) == "EngineError: Expected X. Received: Y"

@@ -59,7 +59,7 @@ _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _SILENT = (
     *(weakref.ReferenceType, type(threading.Lock()), type(threading.RLock()), threading.local),
     *(inspect.Signature, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
-    type(namedtuple("Pair", "first").first),
+    type(namedtuple("Pair", "first").first),  # type: ignore[attr-defined] # made here
 )
 # What a class keeps of how it is written; bookkeeping of `abc` and `dataclasses`, whose fields
 # show in the methods made of them.

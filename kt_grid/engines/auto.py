@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Trained, Trainings
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Trained, Trainings
 from kt_grid.engines.design import all_layers
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.fused.suitability import UnsuitableError, refusal

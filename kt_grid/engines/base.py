@@ -1,21 +1,14 @@
 """What every engine is given, and what it gives back."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
 from typing import Any, Protocol
 
 from kt_grid.data.arrays import Arrays, as_feed
-from kt_grid.data.digests import source_digest
-from kt_grid.errors import EngineError, UsageError
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.errors import EngineError
 from kt_grid.splitters.folds import Indices
-
-_SHARE = 0.2
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -35,99 +28,6 @@ class Task:
     test: Indices | None
     seed: int
     watch: Indices | None = None
-
-
-@dataclass(frozen=True)
-class FitArguments:
-    """How a model is trained.
-
-    Attributes:
-        epochs: Number of epochs.
-        batch_size: Rows per step.
-        class_weight: Weights by class, or None.
-        callbacks: Keras callbacks; each training gets copies.
-        own: Further arguments, for a HyperModel with a `fit` of its own.
-        longest: The most epochs that any trial of the search trains.
-        validation_split: Share of the training rows that is held back from every training, for
-            callbacks to watch: drawn at random, whole groups if there are any, or else the last
-            rows of a time series; 0.2 where `early_stopping` needs some.
-        early_stopping: Epochs without a better loss on those rows after which a training ends,
-            with the weights of its best epoch; None to train all epochs.
-        in_time: Whether rows follow time, so that the last ones are held back.
-    """
-
-    epochs: int = 1
-    batch_size: int = 32
-    class_weight: Mapping[int, float] | None = None
-    callbacks: tuple[Any, ...] = ()
-    own: Mapping[str, Any] = field(default_factory=dict)
-    longest: int = 0
-    validation_split: float = 0.0
-    early_stopping: int | None = None
-    in_time: bool = False
-
-    def __post_init__(self) -> None:
-        patience, share = self.early_stopping, self.validation_split
-        if patience is not None and not (_is_whole(patience) and patience >= 1):
-            raise UsageError(
-                f"Expected early_stopping after 1 or more epochs. Received: {patience!r}"
-            )
-        if not isinstance(share, int | float) or not 0 <= share < 1:
-            raise UsageError(f"Expected a validation_split in [0, 1). Received: {share!r}")
-        if not isinstance(self.class_weight, Mapping | None):
-            raise UsageError(f"Expected class_weight to be a dict. Received: {self.class_weight!r}")
-        if patience is not None and not share:
-            object.__setattr__(self, "validation_split", _SHARE)
-
-    @property
-    def watching(self) -> dict[str, Any]:
-        """What is held back and why, by argument; nothing if nothing is."""
-        stopping = {"early_stopping": self.early_stopping} if self.early_stopping else {}
-        share = {"validation_split": self.validation_split} if self.validation_split else {}
-        return {**share, **stopping}
-
-    @property
-    def may_stop(self) -> bool:
-        """Whether a training may end before its last epoch."""
-        return self.early_stopping is not None or bool(self.callbacks)
-
-    def given(self) -> dict[str, Any]:
-        """Return the arguments as `search` takes them."""
-        named = {"epochs": self.epochs, "batch_size": self.batch_size, **self.watching}
-        weighted = {"class_weight": self.class_weight} if self.class_weight else {}
-        return {**named, **weighted, **self.own, "callbacks": list(self.callbacks)}
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe the arguments by plain JSON values, those that are not the default."""
-        described: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size}
-        described |= self.watching
-        if self.class_weight:
-            described["class_weight"] = {str(k): v for k, v in self.class_weight.items()}
-        if self.callbacks:
-            described["callbacks"] = [_describe(callback) for callback in self.callbacks]
-        return {
-            **described,
-            **{name: _told(v) for name, v in self.own.items() if name not in described},
-        }
-
-
-def _told(value: Any) -> str:
-    """An argument in words; a function by its source, as its name holds an address."""
-    return source_digest(value) if isinstance(value, FunctionType) else repr(value)
-
-
-def _describe(callback: Any) -> str:
-    """A callback's class and settings; two that are made alike are described alike."""
-    kind = type(callback)
-    shown = []
-    for name, value in sorted(vars(callback).items()):
-        if isinstance(value, FunctionType):
-            shown.append(f"{name}={source_digest(value)}")
-        elif isinstance(value, bool | int | float | str) and not name.startswith("_"):
-            shown.append(f"{name}={value!r}")
-    if not kind.__module__.startswith("keras."):
-        shown.append(f"source={source_digest(kind)}")
-    return f"{kind.__name__}({', '.join(shown)})"
 
 
 @dataclass(frozen=True)

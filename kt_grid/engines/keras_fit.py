@@ -10,17 +10,11 @@ import tensorflow as tf
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
-from kt_grid.engines.base import (
-    FitArguments,
-    Trained,
-    Trainings,
-    build_model,
-    check_scores,
-    count_steps,
-)
+from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.base import Trained, Trainings, build_model, check_scores, count_steps
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
-from kt_grid.engines.own_fit import fit_own, overrides_fit
-from kt_grid.engines.stopping import hold_back, kept_epochs, make_callbacks
+from kt_grid.engines.own_fit import fit_own
+from kt_grid.engines.stopping import kept_epochs, make_callbacks
 from kt_grid.space.seeds import epoch_orders
 
 _SCORING_BATCH = 4096
@@ -54,9 +48,8 @@ class KerasFit:
         traced: Any = None
         traced_as: Any = None
         own_fit = overrides_fit(hypermodel)
-        for given in trainings.tasks:
+        for task in trainings.tasks:
             start = time.perf_counter()
-            task = given if own_fit else hold_back(given, fit, arrays.groups)
             fresh = build_model(
                 hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
             )

@@ -1,7 +1,6 @@
 """HyperModels that train in their own way, through an overridden `fit`."""
 
 import ast
-import copy
 import inspect
 import textwrap
 from collections.abc import Mapping
@@ -15,68 +14,10 @@ import numpy as np
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.data.targets import strata
 from kt_grid.data.weighting import settle_class_weight
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments, fit_arguments, overrides_fit
+from kt_grid.engines.callbacks import renew
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
-
-_WATCHING = ("validation_split", "early_stopping")
-_FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks", *_WATCHING)
-
-
-def overrides_fit(hypermodel: Any) -> bool:
-    """Tell whether a HyperModel has a `fit` of its own."""
-    own = getattr(type(hypermodel), "fit", keras_tuner.HyperModel.fit)
-    return own is not keras_tuner.HyperModel.fit
-
-
-def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
-    """Sort the arguments that `search` was given.
-
-    Args:
-        hypermodel: The HyperModel.
-        given: Arguments by name.
-
-    Returns:
-        How to train.
-
-    Raises:
-        UsageError: If an argument has no meaning here.
-    """
-    own = {name: value for name, value in given.items() if name not in _FIT_ARGUMENTS}
-    if overrides_fit(hypermodel):
-        passed = (*FIT_AXES, "validation_split")
-        own |= {name: given[name] for name in passed if name in given}
-        if given.get("early_stopping") is not None:
-            raise UsageError(
-                "Expected a HyperModel with a fit of its own to stop early by itself. "
-                f"Received: early_stopping={given['early_stopping']}. Hold out some of the "
-                "training rows inside fit"
-            )
-    elif own:
-        raise UsageError(
-            f"Expected fit arguments out of {', '.join(_FIT_ARGUMENTS)}, sample_weight. "
-            f"Received: {', '.join(own)}. The held-out fold is the validation data"
-        )
-    return FitArguments(
-        epochs=given.get("epochs", FitArguments.epochs),
-        batch_size=given.get("batch_size", FitArguments.batch_size),
-        class_weight=given.get("class_weight"),
-        callbacks=_callbacks(given.get("callbacks")),
-        own=own,
-        **({} if overrides_fit(hypermodel) else _watching(given)),
-    )
-
-
-def _watching(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: given[name] for name in _WATCHING if given.get(name) is not None}
-
-
-def _callbacks(given: Any) -> tuple[Any, ...]:
-    listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
-    strange = [one for one in listed if not isinstance(one, keras.callbacks.Callback)]
-    if strange:
-        raise UsageError(f"Expected a list of Keras callbacks. Received: {strange[0]!r} in it")
-    return tuple(listed)
 
 
 def settle_fit(
@@ -223,7 +164,7 @@ def fit_own(
 
 
 def _arguments(train: Arrays, test: Arrays | None, fit: FitArguments) -> dict[str, Any]:
-    arguments = {**fit.own, "callbacks": copy.deepcopy(list(fit.callbacks))}
+    arguments = {**fit.own, "callbacks": renew(fit.callbacks)}
     if test is not None:
         arguments["validation_data"] = as_feed(test.training_tuple())
     if train.sample_weight is not None:

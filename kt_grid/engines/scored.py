@@ -9,7 +9,6 @@ import numpy as np
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.base import Engine, Task, Trained, Trainings
-from kt_grid.engines.stopping import hold_back
 from kt_grid.errors import EngineError
 from kt_grid.space.objective import Extras, Score
 
@@ -64,8 +63,7 @@ class Scored:
         """
         by_split = {task.split: task for task in trainings.tasks}
         for trained in self._engine.run(trainings):
-            task = hold_back(by_split[trained.split], trainings.fit, trainings.arrays.groups)
-            yield self._score(trained, task, trainings.arrays)
+            yield self._score(trained, by_split[trained.split], trainings.arrays)
 
     def _score(self, trained: Trained, task: Task, arrays: Arrays) -> Trained:
         if task.test is None:

@@ -5,7 +5,6 @@ is held back instead; the number of epochs that suits them is kept with every fo
 which holds nothing back, takes the median of those numbers.
 """
 
-import copy
 import statistics
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task
+from kt_grid.engines.callbacks import renew, watches_held_out
 from kt_grid.errors import SplitError
 from kt_grid.splitters.folds import Indices, Split
 
@@ -88,7 +89,7 @@ def _draw_groups(members: Any, wanted: int, random: np.random.RandomState) -> An
 
 
 def make_callbacks(fit: FitArguments) -> list[Any]:
-    """Make a training's callbacks: copies of those given, and early stopping if that is asked for.
+    """Make a training's callbacks: those given, renewed, and early stopping if that is asked for.
 
     Args:
         fit: How to train.
@@ -96,7 +97,7 @@ def make_callbacks(fit: FitArguments) -> list[Any]:
     Returns:
         Fresh callbacks.
     """
-    callbacks = copy.deepcopy(list(fit.callbacks))
+    callbacks = renew(fit.callbacks)
     if fit.early_stopping is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -136,6 +137,6 @@ def without_watching(fit: FitArguments, epochs: Iterable[int]) -> FitArguments:
     """
     if not fit.validation_split:
         return fit
-    kept = tuple(c for c in fit.callbacks if not str(getattr(c, "monitor", "")).startswith("val_"))
+    kept = tuple(one for one in fit.callbacks if not watches_held_out(one))
     median = -int(-statistics.median(epochs) // 1)
     return replace(fit, epochs=median, validation_split=0.0, early_stopping=None, callbacks=kept)

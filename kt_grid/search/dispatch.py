@@ -9,10 +9,16 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.errors import KtGridError, WorkerDiedError, WorkerError, WorkerSlowError
+from kt_grid.errors import (
+    KtGridError,
+    WorkerDiedError,
+    WorkerError,
+    WorkerSlowError,
+    describe_error,
+)
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner, TrialWork
-from kt_grid.workers.jobs import Job, Result, describe, pack_job, run_job
+from kt_grid.workers.jobs import Job, Result, pack_job, run_job
 from kt_grid.workers.local import Workers
 
 _DEATHS = 3
@@ -100,7 +106,8 @@ class Dispatcher:
         except Exception as error:
             # What a training raises is in its result, so this is about the workers themselves.
             raise WorkerError(
-                f"Expected workers with the same packages as here. Received: {describe(error)}"
+                "Expected workers with the same packages as here. Received: "
+                f"{describe_error(error)}"
             ) from error
         else:
             self._keep(work, result)

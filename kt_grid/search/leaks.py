@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments
-from kt_grid.engines.own_fit import fit_tree, overrides_fit
+from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.callbacks import renew
+from kt_grid.engines.own_fit import fit_tree
 
 _ROWS = 10
 _CLOSE = 1e-4
@@ -33,7 +34,7 @@ def find_leaks(arrays: Arrays, fit: FitArguments, hypermodel: Any) -> Iterator[s
         if part.ndim == 2 and part.dtype.kind == "f" and len(part) >= _ROWS:
             yield from _scaled(part)
     own = overrides_fit(hypermodel)
-    for callback in fit.callbacks:
+    for callback in renew(fit.callbacks):
         if str(getattr(callback, "monitor", "")).startswith("val_"):
             if not fit.validation_split:
                 yield _watching(type(callback).__name__, callback.monitor, own)

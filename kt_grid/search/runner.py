@@ -9,9 +9,10 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import without_watching
-from kt_grid.errors import EngineError, KtGridError
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
+from kt_grid.engines.stopping import hold_back, without_watching
+from kt_grid.errors import EngineError, KtGridError, describe_error
 from kt_grid.search.observer import Observer
 from kt_grid.search.racing import GivenUp, Judge
 from kt_grid.search.setup import Setup
@@ -20,7 +21,6 @@ from kt_grid.space.seeds import derive_seed
 from kt_grid.store.directory import FoldRecord, SearchStore
 from kt_grid.store.held_out import write_predictions
 from kt_grid.store.trials import trial_metrics
-from kt_grid.workers.jobs import describe
 
 _REFIT = "refit"
 
@@ -179,10 +179,15 @@ class TrialRunner:
         return Upcoming(hyperparameters, self._fit_of(following), first)
 
     def _tasks(self, values: Parameters) -> list[Task]:
-        folds = len(self.setup.splits) // self.setup.repeats
+        setup, fit = self.setup, self._fit_of(values)
+        folds = len(setup.splits) // setup.repeats
         return [
-            Task(split, train, test, derive_seed(self.setup.seed, values, *divmod(split, folds)))
-            for split, (train, test) in enumerate(self.setup.splits)
+            hold_back(
+                Task(split, *rows, derive_seed(setup.seed, values, *divmod(split, folds))),
+                fit,
+                setup.arrays.groups,
+            )
+            for split, rows in enumerate(setup.splits)
         ]
 
     def _fit_of(self, values: Parameters) -> FitArguments:
@@ -229,7 +234,7 @@ class TrialRunner:
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise
         except Exception as error:
-            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+            raise keras_tuner.errors.FailedTrialError(describe_error(error)) from error
 
     def keep(self, work: TrialWork, trained: Trained) -> None:
         """Write the record and the weights of a training that is done.
@@ -260,7 +265,7 @@ class TrialRunner:
             # Anything but a FatalError would be taken for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
         except Exception as error:
-            raise keras_tuner.errors.FailedTrialError(describe(error)) from error
+            raise keras_tuner.errors.FailedTrialError(describe_error(error)) from error
         if trained.reason:
             self.observer.note(f"engine {trained.engine}, because of {trained.reason}")
         self.observer.fold(record.parameters)

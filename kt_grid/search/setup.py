@@ -12,7 +12,7 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.digests import source_digest
 from kt_grid.data.targets import Loss, fit_target, strata
 from kt_grid.data.weighting import check_weighted
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.identity import make_identity
 from kt_grid.search.racing import Race, check_racing, make_race

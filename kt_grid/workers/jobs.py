@@ -13,9 +13,11 @@ from typing import Any
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
-from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings
-from kt_grid.errors import UsageError
+from kt_grid.engines.base import Engine, Task, Trained, Trainings
+from kt_grid.engines.stopping import hold_back
+from kt_grid.errors import UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
 from kt_grid.workers.loop import Shared
@@ -140,15 +142,16 @@ class Trainer:
                 trained.append(_without_model(one))
         except Exception as error:
             return Result(
-                tuple(trained), job.hyperparameters, describe(error), traceback.format_exc()
+                tuple(trained), job.hyperparameters, describe_error(error), traceback.format_exc()
             )
         return Result(tuple(trained), job.hyperparameters)
 
     def _train(self, job: Job) -> Iterator[Trained]:
-        tasks = [
-            Task(split, *self.context.splits[split], seed) for split, seed in job.seeds.items()
-        ]
         context = self.context
+        tasks = [
+            hold_back(Task(split, *context.splits[split], seed), job.fit, context.arrays.groups)
+            for split, seed in job.seeds.items()
+        ]
         trainings = Trainings(
             context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
         )
@@ -188,14 +191,9 @@ def run_job(trainer: Trainer, packed: bytes) -> Result:
 
 
 def pack_job(job: Job) -> bytes:
-    """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
-    return pack(job, job.fit.callbacks)
-
-
-def describe(error: Exception) -> str:
-    """Say in one line what a training raised."""
-    first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}"
+    """Make bytes of a job, with callbacks that only the user's script knows."""
+    made_by = (getattr(callback, "func", callback) for callback in job.fit.callbacks)
+    return pack(job, [*job.fit.callbacks, *made_by])
 
 
 def _without_model(trained: Trained) -> Received:

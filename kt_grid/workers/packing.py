@@ -8,12 +8,13 @@ worker imports them from there.
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -48,7 +49,7 @@ def pack(value: Any, objects: Iterable[Any]) -> bytes:
     """
     objects = list(objects)
     with _by_value(own_modules(objects)):
-        packed = cloudpickle.dumps(value)
+        packed = _dumps(value)
     message: bytes = cloudpickle.dumps((_texts(objects), packed))
     return message
 
@@ -65,6 +66,27 @@ def unpack(message: bytes) -> Any:
     texts, packed = cloudpickle.loads(message)
     _provide(texts)
     return cloudpickle.loads(packed)
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc] # cloudpickle is untyped
+    """Keeps which file code comes from, so that errors name it whoever runs the code."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, CodeType):
+            return super().reducer_override(obj)
+        make, arguments = self.dispatch_table[CodeType](obj)
+        return _code_of, (make, arguments, obj.co_filename)
+
+
+def _code_of(make: Any, arguments: Any, file: str) -> CodeType:
+    code: CodeType = make(*arguments).replace(co_filename=file)
+    return code
+
+
+def _dumps(thing: Any) -> bytes:
+    packed = io.BytesIO()
+    _Pickler(packed).dump(thing)
+    return packed.getvalue()
 
 
 def _texts(objects: list[Any]) -> dict[str, Text]:

@@ -240,7 +240,7 @@ def test_what_decides_nothing_does_not_show(load, old, new):
 
 def test_names_of_local_variables_do_not_show(load):
     before = of(load())
-    after = of(load('first = hp.Int("units", 1, 16)\n    return [\n        first', 
+    after = of(load('first = hp.Int("units", 1, 16)\n    return [\n        first',
                     'second = hp.Int("units", 1, 16)\n    return [\n        second'))  # fmt: skip
     assert before == after
 

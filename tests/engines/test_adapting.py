@@ -9,8 +9,9 @@ import pytest
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.adapting import adapt, is_adapted
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.auto import Auto
-from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
+from kt_grid.engines.base import Task, Trainings, build_model
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.errors import EngineError

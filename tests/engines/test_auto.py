@@ -7,8 +7,9 @@ import pytest
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import ENGINES, make_engine
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.auto import Auto
-from kt_grid.engines.base import FitArguments, Task, Trainings
+from kt_grid.engines.base import Task, Trainings
 from kt_grid.errors import UsageError
 
 X = np.random.default_rng(0).normal(size=(12, 6, 6, 1)).astype("float32")

@@ -10,7 +10,8 @@ import pytest
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.digests import source_digest
 from kt_grid.engines import make_engine
-from kt_grid.engines.base import FitArguments, Task, Trainings, build_model, check_scores
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, build_model, check_scores
 from kt_grid.errors import EngineError, UsageError
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, build_model
 from kt_grid.engines.design import copy_state, design, text_of
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.stopping import hold_back
@@ -265,11 +266,12 @@ def test_early_stopping_gives_the_weights_of_its_best_epoch():
     hypermodel = keras_tuner.HyperModel()
     hypermodel.build = network(optimizer=lambda: keras.optimizers.SGD(2.0))
     hp = keras_tuner.HyperParameters()
-    stopped = list(KerasFit().run(Trainings(hypermodel, hp, ARRAYS, fit, TASKS[:2])))
+    tasks = [hold_back(task, fit, None) for task in TASKS[:2]]
+    stopped = list(KerasFit().run(Trainings(hypermodel, hp, ARRAYS, fit, tasks)))
     assert [one.steps for one in stopped] == [2 * (one.epochs + 2) for one in stopped]
-    for one, task in zip(stopped, TASKS, strict=False):
+    for one, task in zip(stopped, tasks, strict=True):
         assert one.epochs < 38
-        held = dataclasses.replace(hold_back(task, fit, None), watch=None)
+        held = dataclasses.replace(task, watch=None)
         plain = FitArguments(epochs=one.epochs, batch_size=4)
         (again,) = KerasFit().run(Trainings(hypermodel, hp, ARRAYS, plain, [held]))
         assert again.scores == pytest.approx(one.scores, rel=1e-5)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings
+from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.base import Task, Trainings
 from kt_grid.engines.keras_fit import KerasFit
-from kt_grid.engines.own_fit import declare_fit, fit_own, overrides_fit
+from kt_grid.engines.own_fit import declare_fit, fit_own
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
 

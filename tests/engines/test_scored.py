@@ -9,7 +9,8 @@ import pytest
 from sklearn import metrics
 
 from kt_grid.data.arrays import as_arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, build_model
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, build_model
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.scored import evaluate, predict, with_extras

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task
 from kt_grid.engines.stopping import (
     check_hold_back,
     hold_back,

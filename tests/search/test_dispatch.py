@@ -3,18 +3,19 @@
 from concurrent.futures import CancelledError, Future
 from types import SimpleNamespace
 
-import cloudpickle
 import keras_tuner
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task
 from kt_grid.errors import StoreError, WorkerDiedError, WorkerError, WorkerSlowError
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialWork
 from kt_grid.workers.jobs import Received, Result
 from kt_grid.workers.local import Workers
+from kt_grid.workers.packing import unpack
 
 
 class Runner:
@@ -53,7 +54,7 @@ class FakeWorkers(Workers):
         return 2
 
     def submit(self, fn, /, packed):
-        job = cloudpickle.loads(packed)
+        job = unpack(packed)
         units = job.hyperparameters.values["units"]
         self.calls.append((units, dict(job.seeds)))
         future = Future()

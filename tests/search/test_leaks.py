@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner

@@ -8,7 +8,8 @@ import pytest
 from keras_tuner.engine.trial import Trial
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Trained
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Trained
 from kt_grid.errors import EngineError, StoreError, UsageError
 from kt_grid.search.observer import Silent
 from kt_grid.search.racing import GivenUp
@@ -214,8 +215,8 @@ def test_records_of_another_seed_do_not_count(make_runner, trial):
 @pytest.mark.parametrize(
     ("score", "reason"),
     [
-        (ValueError("too wide\nand more"), "^ValueError: too wide$"),
-        (MemoryError("none left"), "^MemoryError: none left$"),
+        (ValueError("too wide\nand more"), "^in test_runner.py, line .+: ValueError: too wide$"),
+        (MemoryError("none left"), "^in test_runner.py, line .+: MemoryError: none left$"),
         (float("nan"), "Expected a finite val_accuracy"),
         (float("inf"), "Expected a finite val_accuracy"),
         ({"val_loss": 1.0}, "Expected a finite val_accuracy among the scores"),
@@ -245,7 +246,11 @@ def test_a_full_disk_ends_the_search_and_not_only_the_trial(make_runner, trial, 
             keras_tuner.errors.FatalRuntimeError,
             "Expected to write .*No space left",
         ),
-        (MemoryError("none left"), keras_tuner.errors.FailedTrialError, "^MemoryError: none left$"),
+        (
+            MemoryError("none left"),
+            keras_tuner.errors.FailedTrialError,
+            "MemoryError: none left$",
+        ),
     ],
     ids=["disk", "disk, as HDF5 says it", "memory"],
 )

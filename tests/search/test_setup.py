@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import SplitError, UsageError
 from kt_grid.search.setup import make_setup
 from kt_grid.space import register

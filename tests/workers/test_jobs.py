@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,10 +15,11 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job
+from kt_grid.workers.packing import unpack
 
 X = np.random.RandomState(3).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -83,7 +85,7 @@ def test_what_was_trained_before_a_failure_is_kept(hp):
     )
     result = trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}))
     assert [trained.split for trained in result.trained] == [0, 1]
-    assert result.failure == "ValueError: unlucky"
+    assert re.fullmatch(r"in test_jobs.py, line \d+, in fit: ValueError: unlucky", result.failure)
     assert "Traceback" in result.details
 
 
@@ -176,5 +178,5 @@ def test_a_callback_of_ones_own_reaches_workers_that_lack_its_module(tmp_path, m
     packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}))
     monkeypatch.delitem(sys.modules, "my_callbacks")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
-    (callback,) = cloudpickle.loads(packed).fit.callbacks
+    (callback,) = unpack(packed).fit.callbacks
     assert type(callback).__name__ == "Mine"

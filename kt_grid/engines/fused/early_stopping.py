@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kt_grid.engines.base import FitArguments, Task
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task
 from kt_grid.engines.fused.program import Course, TrainingProgram
 
 

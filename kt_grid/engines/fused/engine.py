@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.adapting import adapt, adaptable_layers, adapts_itself
+from kt_grid.engines.arguments import FitArguments, overrides_fit
 from kt_grid.engines.base import (
-    FitArguments,
     Task,
     Trained,
     Trainings,
@@ -35,13 +35,11 @@ from kt_grid.engines.design import (
     have_common_layers,
     text_of,
 )
+from kt_grid.engines.fused.background import Background
 from kt_grid.engines.fused.early_stopping import Best, advance_watching
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.fused.suitability import Judge, UnsuitableError, as_unsuitable, refusal
-from kt_grid.engines.fused.worker import Worker
-from kt_grid.engines.own_fit import overrides_fit
-from kt_grid.engines.stopping import hold_back
 from kt_grid.space import Parameters, key
 
 _PROGRAMS = 16
@@ -105,7 +103,7 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Done:
-    """What the worker gives back: where a training has got to, and the seconds that it took."""
+    """What the background gives back: where a training has got to, and the seconds it took."""
 
     course: Course
     best: Best | None
@@ -114,7 +112,7 @@ class _Done:
 
 @dataclass(frozen=True)
 class _Job:
-    """A task that the worker is training."""
+    """A task that the background thread is training."""
 
     trial: _Trial
     task: Task
@@ -161,8 +159,7 @@ class Fused:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
         """
-        hypermodel, arrays, fit = trainings.hypermodel, trainings.arrays, trainings.fit
-        tasks = [hold_back(task, fit, arrays.groups) for task in trainings.tasks]
+        hypermodel, arrays, tasks = trainings.hypermodel, trainings.arrays, trainings.tasks
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         if adapts_itself(hypermodel):
@@ -171,15 +168,15 @@ class Fused:
             raise UnsuitableError("text")
         self._hold(arrays, trainings.fit)
         trial = _make_trial(trainings, trainings)
-        with Worker() as worker:
-            job = self._begin(worker, trial, tasks[0], self._first(trial, tasks[0]))
+        with Background() as thread:
+            job = self._begin(thread, trial, tasks[0], self._first(trial, tasks[0]))
             self._prepare(trainings)
             for following in tasks[1:]:
                 # Compiled code lets go of Python's lock, so the next model is built meanwhile,
                 # and whoever takes the result can write it while the next fold is trained.
                 ready = self._make_ready(trial, following)
                 trained = self._end(job)
-                job = self._begin(worker, trial, following, ready)
+                job = self._begin(thread, trial, following, ready)
                 yield trained
             yield self._end(job)
 
@@ -204,13 +201,13 @@ class Fused:
             return
         trial = _make_trial(trainings, upcoming)
         with suppress(Exception):  # its own turn will tell
-            task = hold_back(upcoming.task, trial.fit, trial.arrays.groups)
+            task = upcoming.task
             ready = self._make_ready(trial, task)
             self._ahead = {_place(task, trial.fit, trial.values): ready}
             ready.program.compile_ahead()
 
-    def _begin(self, worker: Worker, trial: _Trial, task: Task, ready: _Ready) -> _Job:
-        """Let the worker train a task."""
+    def _begin(self, thread: Background, trial: _Trial, task: Task, ready: _Ready) -> _Job:
+        """Let the background thread train a task."""
         paused = self._take_up(trial, task, ready)
         program = paused.program if paused else ready.program
 
@@ -222,11 +219,16 @@ class Fused:
                 course = paused.course
                 program.restore(paused.state, ready.fresh)
             best = advance_watching(
-                program, course, task, trial.fit, weighted=trial.weighted, stopped=worker.stopped
+                program,
+                course,
+                task,
+                trial.fit,
+                weighted=trial.weighted,
+                stopped=thread.stopped,
             )
             return _Done(course, best, time.perf_counter() - start)
 
-        return _Job(trial, task, ready, program, worker.submit(train))
+        return _Job(trial, task, ready, program, thread.submit(train))
 
     def _end(self, job: _Job) -> Trained:
         """Wait for a training, score it, and copy its weights out of the program."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kt_grid.engines.design import generalise, text_of
 from kt_grid.engines.fused.padding import fill_up, may_pad, pad_rows, row_weights
-from kt_grid.engines.fused.program_inputs import Knobs, Masks, draw_masks
+from kt_grid.engines.fused.program_inputs import Masks, ProgramInputs, draw_masks
 from kt_grid.engines.fused.suitability import as_unsuitable
 from kt_grid.space.seeds import epoch_orders
 
@@ -71,7 +71,7 @@ class TrainingProgram:
         self.rows = None if may_pad(model) else rows
         self._places = rows if self.rows else pad_rows(x.shape[0], batch_size)
         example = keras.tree.map_structure(lambda a: a[:1], data[0])
-        self._knobs = Knobs(model, example, self._places)
+        self._inputs = ProgramInputs(model, example, self._places)
         self._block = self._epochs_a_call()
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
@@ -88,10 +88,10 @@ class TrainingProgram:
         Returns:
             A text that is equal for models that can be loaded into each other's program.
         """
-        return text_of(generalise(description, self._knobs.share))
+        return text_of(generalise(description, self._inputs.share))
 
     def _epochs_a_call(self) -> int:
-        units = sum(math.prod(masked.shape) for masked in self._knobs.masked)
+        units = sum(math.prod(masked.shape) for masked in self._inputs.masked)
         by_bytes = _BYTES_A_CALL // (self._places * (units + 4))
         # Layers along a sequence use their weights at every position of the input.
         positions: int = math.prod(keras.tree.flatten(self._data[0])[0].shape[1:-1])
@@ -104,7 +104,7 @@ class TrainingProgram:
         places = self._places
         masks = [
             tf.TensorSpec((self._block, places, *masked.shape), tf.bool)
-            for masked in self._knobs.masked
+            for masked in self._inputs.masked
         ]
         orders = tf.TensorSpec((self._block, places), tf.int32)
         number = tf.TensorSpec((), tf.int32)
@@ -126,7 +126,7 @@ class TrainingProgram:
         """Compile by running no epoch at all; what XLA refuses, it refuses again in `advance`."""
         masks = [
             tf.zeros((self._block, self._places, *masked.shape), tf.bool)
-            for masked in self._knobs.masked
+            for masked in self._inputs.masked
         ]
         orders, weights = tf.zeros((self._block, self._places), tf.int32), tf.zeros(self._places)
         with contextlib.suppress(Exception):
@@ -155,8 +155,8 @@ class TrainingProgram:
         # Not yet built, a fresh optimizer has but its step count and its learning rate.
         for new, variable in zip(fresh.optimizer.variables, optimizer.variables, strict=False):
             variable.assign(new)
-        rates = self._knobs.set(fresh)
-        seeds = [np.random.SeedSequence([seed, i]) for i, _ in enumerate(self._knobs.masked)]
+        rates = self._inputs.set(fresh)
+        seeds = [np.random.SeedSequence([seed, i]) for i, _ in enumerate(self._inputs.masked)]
         return Course(
             orders=epoch_orders(seed, rows),
             streams=[np.random.PCG64(sequence) for sequence in seeds],
@@ -174,7 +174,7 @@ class TrainingProgram:
             state: What it returned.
             fresh: A model of the same design, with the settings of that training.
         """
-        self._knobs.set(fresh)
+        self._inputs.set(fresh)
         for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
 
@@ -219,7 +219,7 @@ class TrainingProgram:
         orders = np.zeros((self._block, self._places), np.int32)
         for epoch, order in enumerate(itertools.islice(course.orders, count)):
             orders[epoch] = fill_up(train[order], self._places)
-        layers = zip(course.streams, course.rates, self._knobs.masked, strict=True)
+        layers = zip(course.streams, course.rates, self._inputs.masked, strict=True)
         masks = [
             self._draw_layer(stream, rate, (count, len(train), *masked.shape))
             for stream, rate, masked in layers
@@ -278,7 +278,7 @@ class TrainingProgram:
         if places is not None:
             weights = places if weights is None else _weigh(weights, places)
         model = self.model
-        with self._knobs.turned(masks):
+        with self._inputs.turned(masks):
             with tf.GradientTape() as tape:
                 predicted = model(x, training=True)
                 loss = model.compute_loss(

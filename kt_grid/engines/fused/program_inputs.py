@@ -75,7 +75,7 @@ class VariableNumber(float):
         return tf.cast(self.variable, dtype or tf.float32, name=name)
 
 
-class Knobs:
+class ProgramInputs:
     """The settings of one model that a program takes as inputs.
 
     Args:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.adapting import adaptable_layers
-from kt_grid.engines.base import FitArguments
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.fused.program_inputs import normalizations
 from kt_grid.errors import EngineError
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, Upcoming
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.scored import with_extras
@@ -41,7 +42,8 @@ class Network(keras_tuner.HyperModel):
 
 def trained(engine, rows, fit, hypermodel):
     hp = keras_tuner.HyperParameters()
-    results = engine.run(Trainings(hypermodel, hp, rows, fit, TASKS))
+    tasks = [hold_back(task, fit, rows.groups) for task in TASKS]
+    results = engine.run(Trainings(hypermodel, hp, rows, fit, tasks))
     return [(one, [w.numpy().copy() for w in one.model.weights]) for one in results]
 
 
@@ -78,20 +80,13 @@ def test_both_engines_stop_at_the_same_epoch_with_the_same_weights(rows, changes
 def test_rows_held_back_are_no_training_rows_for_scores():
     fit = dataclasses.replace(FIT, epochs=2)
     engine = with_extras(Fused(), Extras(train_scores=True))
-    results = engine.run(Trainings(Network(), keras_tuner.HyperParameters(), ROWS, fit, TASKS))
-    for one, task in zip(results, TASKS, strict=True):
-        rows = hold_back(task, fit, None).train
+    tasks = [hold_back(task, fit, None) for task in TASKS]
+    results = engine.run(Trainings(Network(), keras_tuner.HyperParameters(), ROWS, fit, tasks))
+    for one, task in zip(results, tasks, strict=True):
+        rows = task.train
         loss, accuracy = one.model.evaluate(X[rows], Y[rows], verbose=0)
         assert one.scores["train_loss"] == pytest.approx(loss, rel=1e-5)
         assert one.scores["train_accuracy"] == pytest.approx(accuracy)
-
-
-def test_a_trial_to_come_that_cannot_be_split_is_no_fault_of_this_one():
-    rows = Arrays(X, Y, groups=np.zeros(60))
-    later = Upcoming(keras_tuner.HyperParameters(), FIT, TASKS[0])
-    hp, plain = keras_tuner.HyperParameters(), FitArguments(epochs=1, batch_size=8)
-    (one, _) = Fused().run(Trainings(Network(), hp, rows, plain, TASKS, later))
-    assert one.scores["val_loss"] > 0
 
 
 def test_a_longer_search_does_not_go_on_from_a_training_that_stopped():

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import FitArguments, Task, Trainings, Upcoming
+from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import Task, Trainings, Upcoming
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.fused.suitability import UnsuitableError, as_unsuitable
 from kt_grid.engines.keras_fit import KerasFit

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kt_grid.engines.fused.program_inputs import Knobs, draw_masks, dropout_rates, share_all
+from kt_grid.engines.fused.program_inputs import ProgramInputs, draw_masks, dropout_rates, share_all
 
 EXAMPLE = np.zeros((1, 4), "float32")
 
@@ -39,8 +39,8 @@ def test_masks_go_on_where_the_last_ones_ended(units):
 
 def test_layers_that_are_called_once_take_masks_from_outside():
     once, never = keras.layers.Dropout(0.5), keras.layers.Dropout(0.0)
-    knobs = Knobs(model(once, never), EXAMPLE, rows=10)
-    assert [(masked.layer, masked.shape) for masked in knobs.masked] == [(once, (4,))]
+    inputs = ProgramInputs(model(once, never), EXAMPLE, rows=10)
+    assert [(masked.layer, masked.shape) for masked in inputs.masked] == [(once, (4,))]
 
 
 def test_layer_that_is_called_twice_keeps_its_own_randomness():
@@ -48,17 +48,17 @@ def test_layer_that_is_called_twice_keeps_its_own_randomness():
     dropout, inputs = keras.layers.Dropout(0.5), keras.Input((4,))
     twice = keras.Model(inputs, keras.layers.Dense(1)(dropout(dropout(inputs))))
     twice.compile("sgd", "mse")
-    assert Knobs(twice, EXAMPLE, rows=10).masked == []
+    assert ProgramInputs(twice, EXAMPLE, rows=10).masked == []
 
 
 def test_turned_drops_and_scales_and_is_taken_back():
     dropout = keras.layers.Dropout(0.75)
     made = model(dropout)
-    knobs = Knobs(made, EXAMPLE, rows=2)
-    knobs.set(made)
+    inputs = ProgramInputs(made, EXAMPLE, rows=2)
+    inputs.set(made)
     x = np.array([[1.0, 2, 3, 4]], "float32")
     mask = np.array([[True, False, True, False]])
-    with knobs.turned([mask]):
+    with inputs.turned([mask]):
         dropped = np.asarray(dropout(x, training=True))
     assert dropped.tolist() == [[4.0, 0.0, 12.0, 0.0]]
     assert "call" not in vars(dropout)
@@ -70,10 +70,10 @@ def test_bounds_are_read_from_the_model_at_hand():
         keras.layers.Dense(2, kernel_constraint=keras.constraints.MaxNorm(bound))
     )
     first, second = bounded(4.0), bounded(0.5)
-    knobs = Knobs(first, EXAMPLE, rows=2)
-    knobs.set(second)
+    inputs = ProgramInputs(first, EXAMPLE, rows=2)
+    inputs.set(second)
     constraint = first.layers[0].kernel.constraint
-    with knobs.turned([]):
+    with inputs.turned([]):
         limited = np.asarray(constraint(np.ones((4, 2), "float32")))
     assert np.linalg.norm(limited, axis=0) == pytest.approx(0.5, rel=1e-5)
     assert constraint.max_value == 4.0
@@ -83,9 +83,9 @@ def test_momentum_is_read_from_the_model_at_hand():
     first, second = model(), model()
     for made, momentum in ((first, 0.9), (second, 0.25)):
         made.compile(keras.optimizers.SGD(0.1, momentum=momentum), "mse")
-    knobs = Knobs(first, EXAMPLE, rows=2)
-    knobs.set(second)
-    with knobs.turned([]):
+    inputs = ProgramInputs(first, EXAMPLE, rows=2)
+    inputs.set(second)
+    with inputs.turned([]):
         read = first.optimizer.momentum
         assert (read != 0, float(keras.ops.cast(read, "float32"))) == (True, 0.25)
     assert type(first.optimizer.momentum) is float
@@ -112,10 +112,10 @@ def test_statistics_are_inputs_where_they_are_set():
     made.compile("sgd", "mse")
     made.layers[1].adapt(np.ones((3, 4, 2)))
     made.layers[2].layer.adapt(np.ones((3, 2)))
-    knobs = Knobs(made, np.ones((1, 4, 2), "float32"), rows=2)
+    inputs = ProgramInputs(made, np.ones((1, 4, 2), "float32"), rows=2)
     told = {name: {"name": name, "mean": 5} for name in ("own", "within")}
-    assert knobs.share("Normalization", told["own"], "mean") is None
-    assert knobs.share("Normalization", told["within"], "mean") == 5
+    assert inputs.share("Normalization", told["own"], "mean") is None
+    assert inputs.share("Normalization", told["within"], "mean") == 5
 
 
 def test_one_bound_for_two_layers_becomes_two():
@@ -123,10 +123,10 @@ def test_one_bound_for_two_layers_becomes_two():
     shared = model(*(keras.layers.Dense(4, kernel_constraint=norm) for _ in range(2)))
     two = (keras.constraints.MaxNorm(bound) for bound in (0.5, 2.0))
     apart = model(*(keras.layers.Dense(4, kernel_constraint=norm) for norm in two))
-    knobs = Knobs(shared, EXAMPLE, rows=2)
-    knobs.set(apart)
+    inputs = ProgramInputs(shared, EXAMPLE, rows=2)
+    inputs.set(apart)
     kernels = [layer.kernel for layer in shared.layers[:2]]
-    with knobs.turned([]):
+    with inputs.turned([]):
         limited = [np.asarray(kernel.constraint(np.ones((4, 4), "float32"))) for kernel in kernels]
     assert [np.linalg.norm(each, axis=0).max() for each in limited] == pytest.approx([0.5, 2.0])
 

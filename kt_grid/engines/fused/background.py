@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 Result = TypeVar("Result")
 
 
-class Worker:
+class Background:
     """Runs one piece of work after another, and stops when its `with` block is left."""
 
     def __init__(self) -> None:
