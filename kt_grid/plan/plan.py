@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data import Dataset, bundled, check_target, read_data
+from kt_grid.data.arrays import Arrays
 from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import Loss, fit_target, strata
+from kt_grid.data.targets import Loss, fit_target
 from kt_grid.data.weighting import class_weights, row_weights, settle_class_weight
 from kt_grid.engines import check_engine
 from kt_grid.engines.base import FitArguments
@@ -161,7 +162,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     groups = None if options.groups is None else dataset.aside[options.groups]
     weights = _weights(options, dataset)
     fit = _fit(experiment, options, dataset)
-    splits = make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x)
+    splits = make_splits(cv, dataset.rows, dataset.y, groups, dataset.x)
     _check_race(options.racing, objective, cv, splits, dataset)
     return Plan(
         experiment=experiment,
@@ -251,7 +252,6 @@ def _suit(experiment: Experiment, grid: Grids, dataset: Dataset) -> Dataset:
     if experiment.binary:
         y, labels = fit_target(dataset.y, _BINARY, dataset.labels)
         return replace(dataset, y=y, labels=labels)
-    from kt_grid.data.arrays import Arrays
     from kt_grid.engines.first_model import first_combination, suit_arrays
 
     given = Arrays(dataset.x, dataset.y, labels=dataset.labels)
@@ -267,7 +267,7 @@ def _weights(options: Options, dataset: Dataset) -> npt.NDArray[np.float32] | No
 def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArguments:
     """How the experiment trains, with the options' changes."""
     asked_for = {
-        "class_weight": class_weights(options.class_weight, dataset.labels) or None,
+        "class_weight": class_weights(options.class_weight) or None,
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,
     }
@@ -277,10 +277,10 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
         **experiment.fit,
         **{name: value for name, value in asked_for.items() if value is not None},
     }
-    if given.get("class_weight") and isinstance(given["class_weight"], Mapping):
+    if given.get("class_weight"):
         # As the search settles it, so that the same line finds the same search.
-        y, labels = strata(dataset.y), dataset.labels
-        given["class_weight"] = settle_class_weight(given["class_weight"], y, labels)
+        rows = Arrays(dataset.x, dataset.y, labels=dataset.labels)
+        given["class_weight"] = settle_class_weight(given["class_weight"], rows)
     if not experiment.declares:
         return FitArguments(**given)
     from kt_grid.engines.own_fit import fit_arguments

@@ -5,6 +5,7 @@ from typing import Any
 
 from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.zoom import propose_zoom
+from kt_grid.data.arrays import Arrays
 from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
 from kt_grid.plan.plan import Plan
@@ -102,8 +103,10 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         racing=options.racing,
     )
     with tuner.locked():
-        rows = {"groups": planned.groups, "sample_weight": planned.weights}
-        tuner.search(dataset.x, dataset.y, **rows, **planned.fit.given())
+        # With the names of the classes, by which they are weighed.
+        labels = tuple(dataset.labels)
+        rows = Arrays(dataset.x, dataset.y, planned.weights, planned.groups, labels)
+        tuner.search(rows, **planned.fit.given())
         results = tuner.search_results()
         if options.refit and results.completed:
             tuner.refit()

@@ -10,7 +10,7 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.weighting import check_weighted
+from kt_grid.data.weighting import check_weighted, keras_class_weight
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
 from kt_grid.engines.stopping import check_hold_back, without_watching
 from kt_grid.errors import EngineError, KtGridError
@@ -84,7 +84,8 @@ class TrialRunner:
 
     Raises:
         SplitError: If rows are to be held back of a single one, or of a single group.
-        UsageError: If all weights of what a split trains on or holds out are 0.
+        UsageError: If all weights of what a split trains on or holds out are 0, or Keras can't
+            weigh the target's classes.
     """
 
     hypermodel: Any
@@ -103,6 +104,7 @@ class TrialRunner:
     def __post_init__(self) -> None:
         check_hold_back(self.splits, self.fit, self.arrays.groups)
         check_weighted(self.arrays.sample_weight, self.splits)
+        keras_class_weight(self.fit.class_weight or {}, self.arrays)
 
     def run(
         self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
@@ -221,7 +223,8 @@ class TrialRunner:
         chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
         passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
         own = {**self.fit.own, **passed}
-        return replace(self.fit, **chosen, own=own, longest=self.longest)
+        weights = keras_class_weight(self.fit.class_weight or {}, self.arrays)
+        return replace(self.fit, **chosen, class_weight=weights, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption.

@@ -14,7 +14,6 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_arrays
 from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import strata
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import settle_backend
 from kt_grid.engines.first_model import default_objective, suit_arrays
@@ -155,13 +154,21 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self._left = 0
 
     def search(
-        self, x: Any, y: Any, *, groups: Any = None, sample_weight: Any = None, **fit_arguments: Any
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        sample_weight: Any = None,
+        **fit_arguments: Any,
     ) -> None:
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
-            y: Targets, likewise.
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
+                targets, which is taken into memory once.
+            y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
@@ -242,7 +249,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def _make_runner(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> TrialRunner:
         arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
         fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, fit_arguments, self.grid)
-        splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
+        splits = make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Direction: TypeAlias = Literal["min", "max"]
-Target: TypeAlias = Literal["", "numbers", "two classes", "places", "one-hot", "classes"]
+Target: TypeAlias = Literal["", "numbers", "two classes", "margins", "places", "one-hot", "classes"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,11 @@ class Metric:
         direction: Which values are better; None for what only counts or adds up.
         best: The best possible value; None if there is none, or it isn't certain.
         target: What a target must be for it to have a meaning: "numbers", "two classes" (0 and
-            1), "places" of classes, "one-hot" rows, "classes" in whichever of these forms; ""
-            if that isn't known.
+            1), "margins" (-1 and 1, or 0 and 1), "places" of classes, "one-hot" rows, "classes"
+            in whichever of these forms; "" if that isn't known.
         is_accuracy: Whether it is the share of the rows that a model gets right, which comes in
             steps of 1 / rows.
+        is_loss: Whether `compile` takes it as a loss.
         spellings: Other names that Keras knows it by, or reports it under.
     """
 
@@ -29,6 +30,7 @@ class Metric:
     best: float | None = None
     target: Target = ""
     is_accuracy: bool = False
+    is_loss: bool = False
     spellings: tuple[str, ...] = ()
 
 
@@ -44,9 +46,8 @@ def _error(name: str, target: Target, *spellings: str) -> Metric:
     return Metric(name, "min", 0.0, target, spellings=spellings)
 
 
-def _open(name: str, direction: Direction | None, target: Target = "", *spellings: str) -> Metric:
-    """A metric without a best value that is certain."""
-    return Metric(name, direction, None, target, spellings=spellings)
+def _loss(name: str, target: Target, *spellings: str, best: float | None = 0.0) -> Metric:
+    return Metric(name, "min", best, target, is_loss=True, spellings=spellings)
 
 
 METRICS = (
@@ -70,40 +71,40 @@ METRICS = (
     _share("mean_io_u", "places"),
     _share("one_hot_io_u", "one-hot"),
     _share("one_hot_mean_io_u", "one-hot"),
-    _share("cosine_similarity", "numbers"),
+    Metric("cosine_similarity", "max", 1.0, "numbers", is_loss=True),
     _share("r2_score", "numbers"),
     _share("pearson_correlation", "numbers"),
     _share("concordance_correlation", "numbers"),
-    _open("true_positives", "max", "two classes"),
-    _open("true_negatives", "max", "two classes"),
+    Metric("true_positives", "max", None, "two classes"),
+    Metric("true_negatives", "max", None, "two classes"),
     _error("false_positives", "two classes"),
     _error("false_negatives", "two classes"),
-    _error("mean_squared_error", "numbers", "mse"),
+    _loss("mean_squared_error", "numbers", "mse"),
     _error("root_mean_squared_error", "numbers"),
-    _error("mean_absolute_error", "numbers", "mae"),
-    _error("mean_absolute_percentage_error", "numbers", "mape"),
-    _error("mean_squared_logarithmic_error", "numbers", "msle"),
-    _error("log_cosh_error", "numbers", "log_cosh"),
-    _error("huber", "numbers", "huber_loss"),
-    _open("poisson", "min", "numbers"),
-    _open("kl_divergence", "min", "", "kld"),
-    _error("binary_crossentropy", "two classes", "bce"),
-    _error("binary_focal_crossentropy", "two classes"),
-    _error("hinge", "two classes"),
-    _error("squared_hinge", "two classes"),
-    _error("sparse_categorical_crossentropy", "places"),
-    _error("categorical_generalized_cross_entropy", "places"),
-    _error("categorical_crossentropy", "one-hot"),
-    _error("categorical_focal_crossentropy", "one-hot"),
-    _error("categorical_hinge", "one-hot"),
-    _open("dice", "min"),
-    _open("tversky", "min"),
-    _open("circle", "min"),
-    _open("ctc", "min"),
+    _loss("mean_absolute_error", "numbers", "mae"),
+    _loss("mean_absolute_percentage_error", "numbers", "mape"),
+    _loss("mean_squared_logarithmic_error", "numbers", "msle"),
+    _loss("log_cosh_error", "numbers", "log_cosh"),
+    _loss("huber", "numbers", "huber_loss"),
+    _loss("poisson", "numbers", best=None),
+    _loss("kl_divergence", "", "kld", best=None),
+    _loss("binary_crossentropy", "two classes", "bce"),
+    _loss("binary_focal_crossentropy", "two classes"),
+    _loss("hinge", "margins"),
+    _loss("squared_hinge", "margins"),
+    _loss("sparse_categorical_crossentropy", "places"),
+    _loss("categorical_generalized_cross_entropy", "places"),
+    _loss("categorical_crossentropy", "one-hot"),
+    _loss("categorical_focal_crossentropy", "one-hot"),
+    _loss("categorical_hinge", "one-hot"),
+    _loss("dice", "", best=None),
+    _loss("tversky", "", best=None),
+    _loss("circle", "", best=None),
+    _loss("ctc", "", best=None),
     # Not bounded, since it may be any of them, with penalties added.
-    _open("loss", "min"),
-    _open("mean", None),
-    _open("sum", None),
+    Metric("loss", "min"),
+    Metric("mean", None),
+    Metric("sum", None),
 )
 
 

@@ -38,7 +38,8 @@ def classes_of(y: Any, most: int | None = None) -> Classes | None:
     if array is None or not array.size:
         return None
     if is_one_hot(array):
-        return np.argmax(array, axis=1)
+        places: Classes = array.argmax(axis=1)
+        return places
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
