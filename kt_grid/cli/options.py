@@ -157,7 +157,12 @@ SampleWeight = Annotated[
 ]
 ClassWeight = Annotated[
     list[str] | None,
-    typer.Option("--class-weight", metavar="LABEL=WEIGHT", help="Weight of a class; repeatable."),
+    typer.Option(
+        "--class-weight",
+        metavar="LABEL=WEIGHT|balanced",
+        help="Weight of a class, 1 if it isn't named; repeatable. balanced: rows / (classes * "
+        "rows of the class).",
+    ),
 ]
 EarlyStopping = Annotated[
     int | None,

@@ -1,15 +1,19 @@
 """The rows of a search as arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
 import numpy as np
 
+from kt_grid.data.batches import check_dense, comes_in_batches, take_in
 from kt_grid.data.targets import Labels, label_places
 from kt_grid.errors import UsageError
-from kt_grid.splitters.folds import Indices
+from kt_grid.splitters import Indices, classes_of
+
+# Up to here single precision holds every whole number.
+_LARGEST_WHOLE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ def _leaves(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def as_arrays(x: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Arrays:
+def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Arrays:
     """Take rows in any container.
 
     Args:
-        x: Anything numpy makes an array of, or a list, tuple or dict of arrays.
-        y: Targets, likewise; names of classes become 0, 1, … in sorted order.
+        x: Anything numpy makes an array of, or a list, tuple or dict of arrays; a dataset as
+            `take_in` takes it; or the rows themselves.
+        y: Targets, as arrays; names of classes become 0, 1, … in sorted order. None if `x` has
+            them.
         sample_weight: Weights of shape `(rows,)`, or None.
         groups: Group of each row, or None.
 
@@ -79,13 +85,26 @@ def as_arrays(x: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> 
         The rows; double precision becomes Keras's float type, as `model.fit` would have it.
 
     Raises:
-        UsageError: If there are no rows, or not equally many of all.
+        UsageError: If there are no rows, or not equally many of all, or no targets; if they are
+            sparse or ragged, or a dataset can't be taken in.
     """
     import keras
 
+    if isinstance(x, Arrays):
+        return x
+    if comes_in_batches(x, alone=y is None):
+        if y is not None or sample_weight is not None:
+            raise UsageError(
+                "Expected a dataset that has its targets and weights in it. "
+                f"Received: {'y' if y is not None else 'sample_weight'} beside it"
+            )
+        x, y, sample_weight = take_in(x)
+    elif y is None:
+        raise UsageError("Expected targets y beside x, or a dataset of both. Received: x alone")
+
     weights = None if sample_weight is None else _as_array(sample_weight)
     members = None if groups is None else np.atleast_1d(np.asarray(groups))
-    target = _structure(y)
+    target = _structure(y, _as_target)
     words = isinstance(target, np.ndarray) and target.dtype.kind in "OSU"
     target, labels = label_places(target) if words else (target, ())
     arrays = Arrays(_structure(x), target, weights, members, labels)
@@ -136,22 +155,44 @@ def _fed(array: Any) -> Any:
     return tf.constant(array)
 
 
-def _structure(values: Any) -> Any:
+def _structure(values: Any, as_array: Callable[[Any], Any] | None = None) -> Any:
+    make = as_array or _as_array
     if isinstance(values, dict):
-        return {name: _structure(part) for name, part in values.items()}
-    if isinstance(values, list | tuple) and all(hasattr(part, "shape") for part in values):
-        return type(values)(_as_array(part) for part in values)
-    return _as_array(values)
+        return {name: _structure(part, make) for name, part in values.items()}
+    if isinstance(values, list | tuple) and values and all(map(_is_array, values)):
+        return type(values)(make(part) for part in values)
+    return make(values)
+
+
+def _is_array(part: Any) -> bool:
+    return getattr(part, "shape", ()) != ()
 
 
 def _as_array(values: Any) -> Any:
+    return _in_keras_floats(_as_plain_array(values))
+
+
+def _as_target(values: Any) -> Any:
+    """A target; codes of classes that single precision would merge stay as they are."""
+    array = _as_plain_array(values)
+    floats = _in_keras_floats(array)
+    merged = floats is not array and np.any(np.abs(array) > _LARGEST_WHOLE)
+    return array if merged and classes_of(array) is not None else floats
+
+
+def _in_keras_floats(array: Any) -> Any:
     import keras
 
+    return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
+
+
+def _as_plain_array(values: Any) -> Any:
+    check_dense(values)
     _check_frame(values)
     array = np.atleast_1d(np.asarray(values))
-    if array.dtype.kind in "OT":
-        array = _of_one_kind(array)
-    return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    return _of_one_kind(array) if array.dtype.kind in "OT" else array
 
 
 def _check_frame(values: Any) -> None:
@@ -172,11 +213,15 @@ def _of_one_kind(array: Any) -> Any:
     values = array.reshape(-1).tolist()
     if all(isinstance(value, Number) for value in values):
         return array.astype(np.float64)
+    # TensorFlow's texts are bytes.
+    values = [value.decode() if isinstance(value, bytes) else value for value in values]
     odd = [value for value in values if not isinstance(value, str | Number)]
     if odd or not all(isinstance(value, str) for value in values):
         received = repr(odd[0]) if odd else "both"
         raise UsageError(f"Expected an array of numbers or of texts. Received: {received} in one")
-    return array.astype(object)
+    texts = np.empty(len(values), object)
+    texts[:] = values
+    return texts.reshape(array.shape)
 
 
 def _as_tuple(structure: Any) -> Any:

@@ -1,24 +1,29 @@
 """The form that a target takes for a model's loss: 0 and 1, places of classes, one-hot, numbers."""
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import DataError
+from kt_grid.space.metrics import METRICS, find_metric
+
+if TYPE_CHECKING:
+    from kt_grid.data.arrays import Arrays
 
 Labels: TypeAlias = tuple[str, ...]
 
-BINARY = frozenset(("binary_crossentropy", "binary_focal_crossentropy"))
-SPARSE = frozenset(("sparse_categorical_crossentropy",))
-ONE_HOT = frozenset(("categorical_crossentropy", "categorical_focal_crossentropy"))
-_NUMBERS = frozenset(
-    (
-        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
-        *("mean_squared_logarithmic_error", "huber", "huber_loss", "log_cosh", "poisson"),
-    )
-)
+
+def _losses(target: str) -> frozenset[str]:
+    return frozenset(m.name for m in METRICS if m.is_loss and m.target == target)
+
+
+BINARY = _losses("two classes")
+MARGIN = _losses("margins")
+SPARSE = _losses("places")
+ONE_HOT = _losses("one-hot")
+_NUMBERS = _losses("numbers")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Loss:
     """What a compiled model compares its output with.
 
     Attributes:
-        name: The loss in Keras's spelling; "" if it isn't one of Keras's own, or there are several.
+        name: The loss's name in the table of metrics; "" if it isn't one of Keras's own, or there
+            are several.
         units: Width of the output; None if there are several, or it isn't known.
         from_logits: Whether the output isn't yet a probability.
     """
@@ -34,6 +40,13 @@ class Loss:
     name: str
     units: int | None = None
     from_logits: bool = False
+
+    @property
+    def for_classes(self) -> bool | None:
+        """Whether it compares classes, or numbers; None if that isn't known."""
+        if self.name in MARGIN | BINARY | SPARSE | ONE_HOT:
+            return True
+        return False if self.name in _NUMBERS else None
 
 
 def loss_of(model: Any) -> Loss:
@@ -43,20 +56,34 @@ def loss_of(model: Any) -> Loss:
         model: A `keras.Model`, compiled or not.
 
     Returns:
-        The loss, whether it was given by name, function or object.
+        The loss, in whatever form it was given.
     """
     import keras
 
-    given = getattr(model, "loss", None)
-    if not isinstance(given, str) and not callable(given):
-        return Loss("", _units(model))
+    given = keras.tree.flatten(getattr(model, "loss", None))
+    units = _units(model)
+    if len(given) != 1:
+        return Loss("", units)
+    if str(given[0]).lower() in ("crossentropy", "ce"):
+        return Loss(
+            "binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy", units
+        )
     try:
-        known = keras.losses.get(given)
-    except ValueError:
-        known = given
-    name = getattr(known, "name", None) or getattr(known, "__name__", "")
+        known = keras.losses.get(given[0])
+    except (ValueError, TypeError):
+        return Loss("", units)
     config = known.get_config() if isinstance(known, keras.losses.Loss) else {}
-    return Loss(str(name), _units(model), bool(config.get("from_logits", False)))
+    return Loss(_name_of_loss(known), units, bool(config.get("from_logits", False)))
+
+
+def _name_of_loss(loss: Any) -> str:
+    """A loss's name in the table; a subclass of one of Keras's has that of its base."""
+    kinds = [loss] if hasattr(loss, "__name__") else type(loss).__mro__
+    for kind in kinds:
+        known = find_metric(kind.__name__) if kind.__module__.startswith("keras.") else None
+        if known is not None:
+            return known.name
+    return ""
 
 
 def _units(model: Any) -> int | None:
@@ -84,14 +111,19 @@ def fit_target(y: Any, loss: Loss, labels: Labels = ()) -> tuple[Any, Labels]:
     """
     if not isinstance(y, np.ndarray) or y.size != len(y) or y.dtype.kind not in "biuf":
         return y, labels
-    if loss.name in BINARY and loss.units in (1, None):
+    if loss.for_classes is not None and np.isnan(y).any():
+        raise DataError(
+            f"Expected a target without missing values for {loss.name}. "
+            f"Received: NaN in {np.count_nonzero(np.isnan(y))} of {len(y)} rows"
+        )
+    if loss.name in BINARY | MARGIN and loss.units in (1, None):
         return _binary(y, labels, loss)
     if loss.name in SPARSE | ONE_HOT:
         places, labels = _places(y, labels, loss)
         return (_one_hot(places, loss, labels) if loss.name in ONE_HOT else places), labels
     if labels and loss.name in _NUMBERS:
         raise DataError(
-            f"Expected numbers as the target of {loss.name}. Received: {_listed(labels)}. "
+            f"Expected numbers as the target of {loss.name}. Received: {listed(labels)}. "
             "Compile a crossentropy, or name another column with --target"
         )
     return y, labels
@@ -99,13 +131,14 @@ def fit_target(y: Any, loss: Loss, labels: Labels = ()) -> tuple[Any, Labels]:
 
 def _binary(y: npt.NDArray[Any], labels: Labels, loss: Loss) -> tuple[Any, Labels]:
     values = np.unique(y)
-    # Between 0 and 1 a target may be a probability.
-    if not labels and values[0] >= 0 and values[-1] <= 1:
+    # Between 0 and 1 a target may be a probability; hinges take -1 and 1 too.
+    low = -1 if loss.name in MARGIN else 0
+    if not labels and values[0] >= low and values[-1] <= 1:
         return y, ()
     if (len(labels) or len(values)) != 2:
         raise DataError(
             f"Expected two classes for {loss.name}. "
-            f"Received: {_listed(labels or tuple(map(_name, values)))}. Compile "
+            f"Received: {listed(labels or tuple(map(class_word, values)))}. Compile "
             "sparse_categorical_crossentropy with a unit per class, or mean_squared_error "
             "for numbers"
         )
@@ -127,14 +160,14 @@ def _places(y: npt.NDArray[Any], labels: Labels, loss: Loss) -> tuple[npt.NDArra
     if loss.units is not None and loss.units < needed:
         raise DataError(
             f"Expected a model with an output of {needed} units for the classes "
-            f"{_listed(labels or tuple(map(_name, values)))}. Received: {loss.units}"
+            f"{listed(labels or tuple(map(class_word, values)))}. Received: {loss.units}"
         )
     return y, labels
 
 
 def _mapped(y: npt.NDArray[Any], values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Labels]:
     places = np.searchsorted(values, y).astype(np.float32)
-    return places, tuple(_name(value) for value in values)
+    return places, tuple(class_word(value) for value in values)
 
 
 def _one_hot(places: npt.NDArray[Any], loss: Loss, labels: Labels) -> npt.NDArray[np.float32]:
@@ -143,24 +176,61 @@ def _one_hot(places: npt.NDArray[Any], loss: Loss, labels: Labels) -> npt.NDArra
     return np.eye(width, dtype=np.float32)[flat]
 
 
-def strata(y: Any) -> Any:
-    """Return a target as splitters take it: one-hot rows as the classes' places.
+class Targets:
+    """Rows whose target takes the form of each trial's own loss.
+
+    The rows are kept with the target as the data has it, so that no trial depends on the loss of
+    another one. Pickled, it holds these rows only.
+
+    Attributes:
+        given: The rows, whose target holds the data's own numbers, or places of classes with
+            their names where the data has texts.
 
     Args:
-        y: A target in any form.
-
-    Returns:
-        Places of shape `(rows,)` for one-hot rows; anything else as it is.
+        given: The rows.
 
     Example:
-        >>> strata(np.eye(3)[[2, 0]]).tolist()
-        [2, 0]
+        >>> from kt_grid.data.arrays import Arrays
+        >>> targets = Targets(Arrays(np.zeros((3, 2)), np.array([1.0, 2.0, 2.0])))
+        >>> targets.for_loss(Loss("binary_crossentropy", 1)).y.tolist()
+        [0.0, 1.0, 1.0]
+        >>> targets.for_loss(Loss("mean_squared_error", 1)).y.tolist()
+        [1.0, 2.0, 2.0]
     """
-    if not isinstance(y, np.ndarray) or y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
-        return y
-    ones = np.count_nonzero(y == 1, axis=1)
-    one_hot = np.all(ones == 1) and np.count_nonzero(y) == len(y)
-    return y.argmax(axis=1) if one_hot else y
+
+    def __init__(self, given: "Arrays") -> None:
+        self.given = given
+        self._by_loss: dict[Loss, Arrays] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"given": self.given, "_by_loss": {}}
+
+    def for_loss(self, loss: Loss) -> "Arrays":
+        """Return the rows with the target in the form that a loss takes.
+
+        Args:
+            loss: What a trial's model compiles.
+
+        Returns:
+            The rows, the same object for the same form, so that engines know it again; its
+            `labels` name the classes where the target's numbers aren't the data's own.
+
+        Raises:
+            DataError: If the target can't be one for this loss.
+        """
+        if loss not in self._by_loss:
+            self._by_loss[loss] = self._known_form(
+                *fit_target(self.given.y, loss, self.given.labels)
+            )
+        return self._by_loss[loss]
+
+    def _known_form(self, y: Any, labels: Labels) -> "Arrays":
+        if y is self.given.y:
+            return self.given
+        for known in self._by_loss.values():
+            if known.labels == labels and known.y.shape == y.shape and np.array_equal(known.y, y):
+                return known
+        return replace(self.given, y=y, labels=labels)
 
 
 def label_places(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
@@ -178,11 +248,13 @@ def label_places(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
     return np.array([places[word] for word in flat], np.float32), tuple(labels)
 
 
-def _name(value: Any) -> str:
+def class_word(value: Any) -> str:
+    """Write a class of the data as its name: 2.0 is "2", True is "1"."""
     number = float(value)
     return str(int(number)) if number.is_integer() else str(number)
 
 
-def _listed(labels: Labels) -> str:
+def listed(labels: Labels) -> str:
+    """Name classes for a message, the first five of many."""
     more = f", … ({len(labels)} classes)" if len(labels) > 5 else ""
     return ", ".join(labels[:5]) + more

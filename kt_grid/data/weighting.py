@@ -1,12 +1,19 @@
 """Weights of rows and of classes, as they are stated and as Keras takes them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.arrays import Arrays
+from kt_grid.data.targets import class_word, listed
 from kt_grid.errors import UsageError
+from kt_grid.splitters import classes_of
+
+BALANCED = "balanced"
+_MOST = 1_000_000
 
 
 def row_weights(words: Iterable[str], column: str) -> npt.NDArray[np.float32]:
@@ -38,91 +45,161 @@ def row_weights(words: Iterable[str], column: str) -> npt.NDArray[np.float32]:
     return weights
 
 
-def class_weights(words: Sequence[str], labels: Sequence[str]) -> dict[int, float]:
+def class_weights(words: Sequence[str]) -> dict[str, float] | str:
     """Read weights of classes.
 
     Args:
-        words: `LABEL=WEIGHT` each; the label is a class's name in the data, or its number.
-        labels: Names of the classes 0, 1, … where the data has names.
+        words: `LABEL=WEIGHT` each, the label as it is in the data; or the word `balanced` alone.
 
     Returns:
-        Weights by class, as `model.fit` takes them.
+        Weights by label, or "balanced", as `settle_class_weight` takes them.
 
     Raises:
-        UsageError: If a word isn't of that form, names no class, or names one twice.
+        UsageError: If a word isn't of that form, or names a class twice.
 
     Example:
-        >>> class_weights(["yes=2"], ["no", "yes"])
-        {1: 2.0}
+        >>> class_weights(["yes=2"])
+        {'yes': 2.0}
     """
-    weights: dict[int, float] = {}
+    if list(words) == [BALANCED]:
+        return BALANCED
+    weights: dict[str, float] = {}
     for word in words:
         label, equals, weight = word.rpartition("=")
         if not equals:
-            raise UsageError(f"Expected --class-weight LABEL=WEIGHT. Received: {word!r}")
-        number = _class(label, labels)
-        if number in weights:
+            raise UsageError(
+                f"Expected --class-weight LABEL=WEIGHT, or {BALANCED} alone. Received: {word!r}"
+            )
+        if label in weights:
             raise UsageError(f"Expected one weight per class. Received: {label!r} twice")
-        weights[number] = _weight(weight, f"--class-weight {word}")
+        weights[label] = _weight(weight, f"--class-weight {word}")
     return weights
 
 
-def _class(label: str, labels: Sequence[str]) -> int:
-    if label in labels:
-        return labels.index(label)
-    if labels or not label.isdecimal() or label != str(int(label)):
-        known = ", ".join(labels) or "0, 1, …"
-        raise UsageError(f"Expected a class out of {known} in --class-weight. Received: {label!r}")
-    return int(label)
-
-
-def _weight(word: str, place: str) -> float:
+def _weight(word: Any, place: str) -> float:
     try:
         weight = float(word)
-    except ValueError:
+    except (TypeError, ValueError):
         weight = float("nan")
     if not 0 <= weight < float("inf"):
-        raise UsageError(f"Expected a weight of 0 or more in {place}. Received: {str(word)!r}")
+        raise UsageError(f"Expected a weight of 0 or more in {place}. Received: {word!r}")
     return weight
 
 
-def settle_class_weight(
-    weights: Mapping[Any, float], y: Any, labels: Sequence[str]
-) -> dict[int, float]:
-    """Let weights by class be as Keras takes them.
+def settle_class_weight(given: Any, arrays: Arrays) -> dict[str, float]:
+    """Check weights by class against the data, once for a search and its refit.
 
     Args:
-        weights: By class: its name in the data if it has one, else its number.
-        y: Targets; numbers of classes of shape `(rows,)`, or anything else, which isn't checked.
-        labels: Names of the classes 0, 1, … where the data has names.
+        given: Weights by class, which is named as in the data: a text, or a number or its digits;
+            or "balanced", which gives each class the weight rows / (classes * rows of it), as
+            scikit-learn does, counted over all rows.
+        arrays: The rows, with the target as the data has it.
 
     Returns:
-        Weights by number.
+        Weights by the classes' names, those of numbers in digits; settled again, they stay.
 
     Raises:
-        UsageError: If a class isn't there, or all weights are 0.
+        UsageError: If they aren't weights, a class isn't there, or all weights are 0.
 
     Example:
-        >>> settle_class_weight({"yes": 2.0}, np.array([0, 1]), ["no", "yes"])
-        {1: 2.0}
+        >>> settle_class_weight({2: 9}, Arrays(np.zeros(3), np.array([1.0, 2.0, 2.0])))
+        {'2': 9.0}
     """
-    named = {_number(name, labels): weight for name, weight in weights.items()}
-    numbers = np.asarray(y) if isinstance(y, np.ndarray) and y.size == len(y) else None
-    most = len(labels) - 1 if labels else None if numbers is None else int(numbers.max())
-    for name, number in zip(weights, named, strict=True):
-        whole = isinstance(number, int | np.integer)
-        if not whole or number < 0 or (most is not None and number > most):
-            known = ", ".join(labels) or f"0 to {most}"
+    if given == BALANCED:
+        return _balanced(arrays)
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"Expected class_weight to be a dict, or {BALANCED!r}. Received: {given!r}"
+        )
+    settled: dict[str, float] = {}
+    for label, weight in given.items():
+        name = label if label in arrays.labels else _class_name(label)
+        if not _is_there(name, arrays):
             raise UsageError(
-                f"Expected class_weight for classes out of {known}. Received: {name!r}"
+                f"Expected class_weight for classes out of {_known(arrays)}. Received: {label!r}"
             )
-    if not any(named.values()):
-        raise UsageError(f"Expected a class_weight above 0. Received: {dict(weights)}")
-    return named
+        if name in settled:
+            raise UsageError(f"Expected one weight per class. Received: {name!r} twice")
+        settled[name] = _weight(weight, f"class_weight[{label!r}]")
+    if settled and not any(settled.values()):
+        raise UsageError(f"Expected a class_weight above 0. Received: {dict(given)}")
+    return settled
 
 
-def _number(name: Any, labels: Sequence[str]) -> Any:
-    return labels.index(str(name)) if str(name) in labels else name
+def _class_name(label: Any) -> str:
+    return class_word(label) if isinstance(label, Number | np.generic) else str(label)
+
+
+def _is_there(name: str, arrays: Arrays) -> bool:
+    present = _places(arrays.y)
+    if arrays.labels or present is None:
+        return not arrays.labels or name in arrays.labels
+    # A class of which no row is there now, as in a sample, is none that is misspelt.
+    whole = name.isdecimal() and name == str(int(name))
+    return (whole and int(name) <= present.max()) or name in map(str, np.unique(present))
+
+
+def _known(arrays: Arrays) -> str:
+    present = () if arrays.labels else np.unique(np.asarray(_places(arrays.y)))
+    return listed(arrays.labels or tuple(map(class_word, present)))
+
+
+def _balanced(arrays: Arrays) -> dict[str, float]:
+    classes = classes_of(arrays.y)
+    if classes is None:
+        raise UsageError(
+            f"Expected one class per row for class_weight={BALANCED!r}. "
+            "Received: a target of numbers, or of several labels a row"
+        )
+    values, counts = np.unique(classes, return_counts=True)
+    names = [arrays.labels[int(v)] if arrays.labels else class_word(v) for v in values]
+    weights = len(classes) / (len(values) * counts)
+    return dict(zip(names, weights.tolist(), strict=True))
+
+
+def keras_class_weight(settled: Mapping[str, float], form: Arrays) -> dict[int, float] | None:
+    """Return weights by class as `model.fit` takes them for one form of the target.
+
+    Args:
+        settled: What `settle_class_weight` returned.
+        form: The rows, with the target as the trial's loss takes it.
+
+    Returns:
+        Weights by the numbers 0, 1, … of the target, all of them, because Keras takes no gaps; 1
+        for classes that aren't named. None if there are no weights.
+
+    Raises:
+        UsageError: If the target's classes aren't the numbers 0, 1, ….
+
+    Example:
+        >>> keras_class_weight({"2": 9.0}, Arrays(0, np.array([0.0, 1.0]), labels=("1", "2")))
+        {0: 1.0, 1: 9.0}
+    """
+    if not settled:
+        return None
+    names = form.labels
+    if not names:
+        present = _places(form.y)
+        if present is None or present.min() < 0 or present.max() > _MOST:
+            received = "no whole numbers" if present is None else f"{present.min()}"
+            received += "" if present is None else f" to {present.max()}"
+            raise UsageError(
+                "Expected a target of classes 0, 1, … beside class_weight, which Keras looks up by "
+                f"them. Received: {received}"
+            )
+        named = [int(name) + 1 for name in settled]
+        names = tuple(map(str, range(max(int(present.max()) + 1, *named))))
+    return {place: settled.get(name, 1.0) for place, name in enumerate(names)}
+
+
+def _places(y: Any) -> npt.NDArray[Any] | None:
+    """Whole numbers by which Keras looks weights up: the classes, along a sequence too."""
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "biuf" or not y.size:
+        return None
+    if y.ndim == 2 and y.shape[1] > 1:
+        # Keras takes the first of the largest, and each of them may be one.
+        return np.arange(y.shape[1])
+    return y.reshape(-1).astype(np.int64) if np.all(y == np.floor(y)) else None
 
 
 def check_weighted(weights: Any, splits: Iterable[Any]) -> None:

@@ -23,7 +23,8 @@ class FitArguments:
     Attributes:
         epochs: Number of epochs.
         batch_size: Rows per step.
-        class_weight: Weights by class, or None.
+        class_weight: Weights by class, or None: by its name in the data for a search, by its
+            number in the target for a training.
         callbacks: Keras callbacks, of which each training gets copies, and functions that make one.
         own: Further arguments, for a HyperModel with a `fit` of its own.
         longest: The most epochs that any trial of the search trains.
@@ -37,7 +38,7 @@ class FitArguments:
 
     epochs: int = 1
     batch_size: int = 32
-    class_weight: Mapping[int, float] | None = None
+    class_weight: Mapping[Any, float] | None = None
     callbacks: tuple[Any, ...] = ()
     own: Mapping[str, Any] = field(default_factory=dict)
     longest: int = 0

@@ -1,14 +1,13 @@
 """What a model's `compile` says of a search: its objective, and the form of its target."""
 
 import warnings
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import keras
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.targets import Loss, fit_target, loss_of
+from kt_grid.data.targets import Loss, Targets, loss_of
 from kt_grid.engines.base import build_model
 from kt_grid.space import Grids, axis_names, combinations, for_combination, make_axes, register
 from kt_grid.space.objective import Objective
@@ -90,8 +89,7 @@ def suit_arrays(model: Any, hyperparameters: Any, arrays: Arrays) -> Arrays:
         DataError: If the target can't be one for the model's loss.
     """
     hypermodel = _as_hypermodel(model)
-    y, labels = fit_target(arrays.y, _loss(hypermodel, hyperparameters, arrays), arrays.labels)
-    return arrays if y is arrays.y else replace(arrays, y=y, labels=labels)
+    return Targets(arrays).for_loss(_loss(hypermodel, hyperparameters, arrays))
 
 
 def _loss(hypermodel: Any, hyperparameters: Any, arrays: Arrays) -> Loss:

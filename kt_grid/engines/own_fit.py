@@ -12,7 +12,6 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
-from kt_grid.data.targets import strata
 from kt_grid.data.weighting import settle_class_weight
 from kt_grid.engines.arguments import FitArguments, fit_arguments, overrides_fit
 from kt_grid.engines.callbacks import renew
@@ -38,14 +37,14 @@ def settle_fit(
     Raises:
         UsageError: If an argument has no meaning here.
     """
-    fit = fit_arguments(hypermodel, given)
-    if fit.class_weight:
+    if given.get("class_weight"):
         if arrays.sample_weight is not None:
             raise UsageError(
                 "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
             )
-        weights = settle_class_weight(fit.class_weight, strata(arrays.y), arrays.labels)
-        fit = replace(fit, class_weight=weights)
+        weights = settle_class_weight(given["class_weight"], arrays)
+        given = {**given, "class_weight": weights}
+    fit = fit_arguments(hypermodel, given)
     if not overrides_fit(hypermodel):
         return fit, ()
     _, supplied = declare_fit(hypermodel, hyperparameters, arrays, fit)

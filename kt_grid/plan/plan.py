@@ -139,7 +139,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         _arrays(options, dataset),
         cv=_make_cv(options, dataset),
         grid=check_grid(grid),
-        fit=_fit(experiment, options, dataset),
+        fit=_fit(experiment, options),
         objective=objective,
         extras=Extras(scores, options.train_scores, options.keep_predictions),
         racing=options.racing,
@@ -203,10 +203,10 @@ def _arrays(options: Options, dataset: Dataset) -> Arrays:
     return Arrays(dataset.x, dataset.y, weights, groups, dataset.labels)
 
 
-def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> dict[str, Any]:
+def _fit(experiment: Experiment, options: Options) -> dict[str, Any]:
     """How the experiment trains, with the options' changes."""
     asked_for = {
-        "class_weight": class_weights(options.class_weight, dataset.labels) or None,
+        "class_weight": class_weights(options.class_weight) or None,
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,
     }

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.space.objective import Objective, is_accuracy
-from kt_grid.splitters.folds import Split
+from kt_grid.splitters import Split, classes_of
 
 
 def describe_splits(
@@ -53,7 +53,7 @@ def majority_baseline(splits: Sequence[Split], y: Any, objective: Objective) -> 
         >>> majority_baseline(make_splits(KFold(3), 6), y, Objective("val_accuracy", "max"))
         [1.0, 0.5, 0.5]
     """
-    classes = _classes(y) if is_accuracy(objective) else None
+    classes = classes_of(y) if is_accuracy(objective) else None
     if classes is None:
         return None
     return [_share(classes[train], classes[test]) for train, test in splits]
@@ -62,16 +62,3 @@ def majority_baseline(splits: Sequence[Split], y: Any, objective: Objective) -> 
 def _share(train: npt.NDArray[Any], test: npt.NDArray[Any]) -> float:
     values, counts = np.unique(train, return_counts=True)
     return float(np.mean(test == values[np.argmax(counts)]))
-
-
-def _classes(y: Any) -> npt.NDArray[Any] | None:
-    """One class per row; None if that isn't what the targets are."""
-    if not isinstance(y, np.ndarray) or y.dtype.kind not in "biuf":
-        return None
-    if y.ndim == 2 and y.shape[1] > 1:
-        is_one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
-        return np.argmax(y, axis=1) if is_one_hot else None
-    classes = y.reshape(-1) if y.ndim in (1, 2) else None
-    if classes is None or (classes != np.floor(classes)).any():
-        return None
-    return classes

@@ -150,11 +150,7 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
             f"Expected the search's {', '.join(lost)} to be given again, since no file can hold "
             "them. Received: none"
         )
-    given = {name: fit[name] for name in names if name in fit}
-    if "class_weight" in given:
-        # Keys of JSON are words.
-        given["class_weight"] = {int(label): w for label, w in given["class_weight"].items()}
-    return given
+    return {name: fit[name] for name in names if name in fit}
 
 
 def load_refit(store: SearchStore) -> Any:

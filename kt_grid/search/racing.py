@@ -11,7 +11,7 @@ import numpy as np
 from kt_grid.analysis.statistics import corrected_t_test
 from kt_grid.errors import UsageError
 from kt_grid.space import Axis, key
-from kt_grid.space.objective import Objective, Score, is_accuracy
+from kt_grid.space.objective import Objective, Score, best_possible, is_accuracy
 from kt_grid.store.results import COMPLETED, STOPPED, SearchResults
 from kt_grid.store.trials import score_name
 
@@ -27,26 +27,6 @@ LEVEL = 0.05
 _LEAST = 3
 # Scores come in single precision, and a share can round to a little more than 1.
 _SLACK = 1e-6
-_AT_MOST_1 = frozenset(
-    (
-        *("acc", "accuracy", "binary_accuracy", "categorical_accuracy"),
-        *("sparse_categorical_accuracy", "top_k_categorical_accuracy"),
-        *("sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score"),
-        *("fbeta_score", "r2_score", "cosine_similarity", "binary_io_u", "io_u", "mean_io_u"),
-        *("one_hot_io_u", "one_hot_mean_io_u", "sensitivity_at_specificity"),
-        *("specificity_at_sensitivity", "precision_at_recall", "recall_at_precision"),
-    )
-)
-# Not the loss, which may be anything; nor kl_divergence and poisson, which can be negative.
-_AT_LEAST_0 = frozenset(
-    (
-        *("mse", "mean_squared_error", "mae", "mean_absolute_error", "mape"),
-        *("mean_absolute_percentage_error", "msle", "mean_squared_logarithmic_error"),
-        *("root_mean_squared_error", "binary_crossentropy", "categorical_crossentropy"),
-        *("sparse_categorical_crossentropy", "hinge", "squared_hinge", "categorical_hinge"),
-        *("log_cosh_error", "logcosh", "huber", "false_positives", "false_negatives"),
-    )
-)
 
 
 class GivenUp(Exception):  # noqa: N818 - no error, as StopIteration is none
@@ -91,7 +71,7 @@ class Race:
 
     def _by_bound(self, scores: Sequence[float], best: Sequence[float]) -> str:
         """Lossless: even with the best possible scores from here on, the mean would be worse."""
-        sign, most = self.objective.sign, float(_best_possible(self.objective) or 0.0)
+        sign, most = self.objective.sign, float(best_possible(self.objective) or 0.0)
         for score in (*scores, *best):
             if sign * (score - most) > _SLACK:
                 raise UsageError(
@@ -188,20 +168,12 @@ def check_racing(kind: str | None, objective: Objective, scores: Sequence[Score]
     if kind not in (None, *RACING):
         raise UsageError(f"Expected --racing to be {BOUND} or {TEST}. Received: {kind!r}")
     own = objective in [score.objective for score in scores]
-    if kind == BOUND and (own or _best_possible(objective) is None):
+    if kind == BOUND and (own or best_possible(objective) is None):
         raise UsageError(
             f"Expected a bounded objective for --racing {BOUND}. Received: {objective}, whose "
             f"best value isn't known. Take one of Keras's own metrics, such as val_accuracy, "
             f"val_auc or val_mse, or --racing {TEST}"
         )
-
-
-def _best_possible(objective: Objective) -> float | None:
-    """The best value that one of Keras's metrics can have; None if it isn't known."""
-    metric = objective.name.removeprefix("val_")
-    if objective.direction == "max":
-        return 1.0 if metric in _AT_MOST_1 else None
-    return 0.0 if metric in _AT_LEAST_0 else None
 
 
 class Incumbents:

@@ -9,6 +9,7 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
+from kt_grid.data.weighting import keras_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
 from kt_grid.engines.stopping import hold_back, without_watching
@@ -192,9 +193,11 @@ class TrialRunner:
 
     def _fit_of(self, values: Parameters) -> FitArguments:
         chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
-        passed = {name: chosen[name] for name in self.setup.passed_axes if name in chosen}
-        own = {**self.setup.fit.own, **passed}
-        return replace(self.setup.fit, **chosen, own=own, longest=self.longest)
+        setup = self.setup
+        passed = {name: chosen[name] for name in setup.passed_axes if name in chosen}
+        weights = keras_class_weight(setup.fit.class_weight or {}, setup.arrays)
+        own = {**setup.fit.own, **passed}
+        return replace(setup.fit, **chosen, class_weight=weights, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption.

@@ -10,8 +10,8 @@ from typing import Any
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import Loss, fit_target, strata
-from kt_grid.data.weighting import check_weighted
+from kt_grid.data.targets import Loss, fit_target
+from kt_grid.data.weighting import check_weighted, settle_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.identity import make_identity
@@ -107,7 +107,7 @@ def make_setup(
     """
     check_racing(racing, objective, extras.scores)
     arrays, arguments, passed = _suit(hypermodel, given, grid, fit, hyperparameters)
-    splits = make_splits(cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
+    splits = make_splits(cv, arrays.rows, arrays.y, arrays.groups, arrays.x)
     arguments = replace(arguments, in_time=follow_time(splits))
     if arguments.validation_split:
         from kt_grid.engines.stopping import check_hold_back
@@ -148,7 +148,10 @@ def _suit(
     """The rows in the form of the model's loss, how to train, and the axes passed to `fit`."""
     if hyperparameters is None:
         y, labels = fit_target(given.y, _NETWORK_LOSS, given.labels)
-        return replace(given, y=y, labels=labels), FitArguments(**fit), ()
+        fitting = {**fit}
+        if fit.get("class_weight"):
+            fitting["class_weight"] = settle_class_weight(fit["class_weight"], given)
+        return replace(given, y=y, labels=labels), FitArguments(**fitting), ()
     from kt_grid.engines.first_model import suit_arrays
     from kt_grid.engines.own_fit import settle_fit
 

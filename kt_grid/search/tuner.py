@@ -152,13 +152,21 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._left = 0
 
     def search(
-        self, x: Any, y: Any, *, groups: Any = None, sample_weight: Any = None, **fit_arguments: Any
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        sample_weight: Any = None,
+        **fit_arguments: Any,
     ) -> None:
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays.
-            y: Targets, likewise.
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
+                targets, which is taken into memory once.
+            y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as

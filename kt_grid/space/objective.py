@@ -2,42 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from kt_grid.errors import ObjectiveError
-
-Direction: TypeAlias = Literal["min", "max"]
+from kt_grid.space.metrics import Direction, Metric, find_metric, is_weighted
 
 _HELD_OUT = "val_"
-_MAXIMISED = frozenset(
-    (
-        *("acc", "accuracy", "binary_accuracy", "categorical_accuracy"),
-        *("sparse_categorical_accuracy", "top_k_categorical_accuracy"),
-        *("sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score"),
-        *("fbeta_score", "r2_score", "cosine_similarity", "binary_io_u", "io_u", "mean_io_u"),
-        *("one_hot_io_u", "one_hot_mean_io_u", "sensitivity_at_specificity"),
-        *("specificity_at_sensitivity", "precision_at_recall", "recall_at_precision"),
-        *("true_positives", "true_negatives"),
-    )
-)
-_MINIMISED = frozenset(
-    (
-        *("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "mape"),
-        *("mean_absolute_percentage_error", "msle", "mean_squared_logarithmic_error"),
-        *("root_mean_squared_error", "binary_crossentropy", "categorical_crossentropy"),
-        *("sparse_categorical_crossentropy", "kl_divergence", "poisson", "hinge"),
-        *("squared_hinge", "categorical_hinge", "log_cosh_error", "logcosh", "huber"),
-        *("false_positives", "false_negatives"),
-    )
-)
-
-_ACCURACIES = frozenset(
-    f"val_{name}"
-    for name in (
-        *("acc", "accuracy", "binary_accuracy"),
-        *("categorical_accuracy", "sparse_categorical_accuracy"),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -173,7 +143,7 @@ def parse_objective(text: str, known: Iterable[Objective] = ()) -> Objective:
         Objective(name='val_auc', direction='max')
     """
     stated, colon, name = text.rpartition(":")
-    if stated in ("min", "max") and name not in {"", _HELD_OUT, *_MAXIMISED, *_MINIMISED}:
+    if stated in ("min", "max") and name not in ("", _HELD_OUT) and find_metric(name) is None:
         return Objective(name, "min" if stated == "min" else "max")
     if not name.startswith(_HELD_OUT) or name == _HELD_OUT:
         raise ObjectiveError(
@@ -182,13 +152,13 @@ def parse_objective(text: str, known: Iterable[Objective] = ()) -> Objective:
     for objective in known:
         if name == objective.name and not colon:
             return objective
-    metric = name.removeprefix(_HELD_OUT)
-    if colon or metric not in _MAXIMISED | _MINIMISED:
+    metric = find_metric(name.removeprefix(_HELD_OUT))
+    if colon or metric is None or metric.direction is None:
         raise ObjectiveError(
             f"Expected the direction of an objective that Keras doesn't define. "
             f"Received: {text!r}. Write max:{name} or min:{name}"
         )
-    return Objective(name, "max" if metric in _MAXIMISED else "min")
+    return Objective(name, metric.direction)
 
 
 def as_objective(given: Any, scores: Iterable[Score] = ()) -> Objective:
@@ -214,13 +184,19 @@ def as_objective(given: Any, scores: Iterable[Score] = ()) -> Objective:
     return parse_objective(str(given), [score.objective for score in scores])
 
 
+def keras_metric(objective: Objective) -> Metric | None:
+    """Return which of Keras's metrics an objective is; None if it is none of them."""
+    return find_metric(objective.name.removeprefix(_HELD_OUT))
+
+
 def is_accuracy(objective: Objective) -> bool:
-    """Tell whether an objective is the share of rows that a model gets right.
+    """Tell whether an objective is the share of rows that a model gets right."""
+    metric = keras_metric(objective)
+    weighted = is_weighted(objective.name.removeprefix(_HELD_OUT))
+    return bool(metric and metric.is_accuracy and objective.direction == "max" and not weighted)
 
-    Args:
-        objective: The objective.
 
-    Returns:
-        True for Keras's accuracies.
-    """
-    return objective.direction == "max" and objective.name in _ACCURACIES
+def best_possible(objective: Objective) -> float | None:
+    """Return the best value that an objective can have; None if it isn't known."""
+    metric = keras_metric(objective)
+    return metric.best if metric and metric.direction == objective.direction else None

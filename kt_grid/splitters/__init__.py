@@ -1,6 +1,7 @@
 """Splitters: which rows train and which are held out; indices only, numpy only."""
 
-from kt_grid.splitters.base import Indices, OwnSplitter, Split, Splitter, class_labels, is_one_hot
+from kt_grid.splitters.base import Indices, OwnSplitter, Split, Splitter, class_labels
+from kt_grid.splitters.classes import MOST_CLASSES, classes_of, is_one_hot
 from kt_grid.splitters.kfold import (
     GroupKFold,
     KFold,
@@ -20,6 +21,7 @@ from kt_grid.splitters.shuffle import GroupShuffleSplit, ShuffleSplit, Stratifie
 
 __all__ = [
     "CV",
+    "MOST_CLASSES",
     "CvOptions",
     "GroupKFold",
     "GroupShuffleSplit",
@@ -41,6 +43,7 @@ __all__ = [
     "StratifiedShuffleSplit",
     "TimeSeriesSplit",
     "class_labels",
+    "classes_of",
     "fold_numbers",
     "is_one_hot",
     "make_cv",

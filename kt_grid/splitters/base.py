@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kt_grid.errors import SplitError
 from kt_grid.space.seeds import check_seed
+from kt_grid.splitters.classes import classes_of
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Indices, Indices]
@@ -168,29 +169,19 @@ def class_labels(y: Any, rows: int) -> npt.NDArray[Any]:
         SplitError: If `y` is none, has another length, or isn't made of classes.
     """
     array = per_row("y", y, rows)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 2 and is_one_hot(array):
-        array = array.argmax(axis=1)
-    if array.ndim != 1:
+    classes = classes_of(array)
+    if classes is not None:
+        return classes
+    if array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
+        codes(array.reshape(-1))
         raise SplitError(
-            "Expected one class per row to stratify by, or one-hot rows. "
-            f"Received: targets of shape {array.shape}"
-        )
-    if array.dtype.kind == "f" and not np.all(array == np.floor(array)):
-        raise SplitError(
-            "Expected classes to stratify by. Received: numbers with fractions. "
+            "Expected classes to stratify by. Received: numbers with fractions, or missing values. "
             "A regression is split by KFold"
         )
-    return array
-
-
-def is_one_hot(array: npt.NDArray[Any]) -> bool:
-    """Tell whether every row of a table is 0 but for one 1."""
-    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
-        return False
-    ones = array == 1
-    return bool(np.all(ones | (array == 0)) and np.all(ones.sum(axis=1) == 1))
+    raise SplitError(
+        "Expected one class per row to stratify by, or one-hot rows. "
+        f"Received: targets of shape {array.shape}"
+    )
 
 
 def group_codes(groups: Any, rows: int, splitter: OwnSplitter) -> Indices:

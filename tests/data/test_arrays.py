@@ -78,6 +78,23 @@ def test_mixed_objects_are_no_rows(raises, odd, word):
         as_arrays(np.array([1.0, odd], object), [0, 1])
 
 
+def test_a_list_of_numpys_numbers_is_one_array():
+    arrays = as_arrays(list(X[:, 0]), list(np.array(Y)))
+    assert (arrays.x.shape, arrays.y.tolist()) == ((4,), Y)
+
+
+def test_codes_of_classes_do_not_merge_in_single_precision():
+    codes = 123_456_789.0 + np.arange(4)
+    assert len(np.unique(as_arrays(X, codes).y)) == 4
+    assert as_arrays(X, codes + 0.5).y.dtype == np.float32
+    assert as_arrays(X, np.arange(4.0)).y.dtype == np.float32
+
+
+def test_rows_that_are_arrays_already_stay():
+    arrays = as_arrays(X, ["a", "b", "a", "b"])
+    assert as_arrays(arrays) is arrays
+
+
 def test_booleans_beside_floats_are_numbers():
     frame = pd.DataFrame({"n": [1.5, 2], "flag": [True, False]})
     assert as_arrays(frame, [0, 1]).x.tolist() == [[1.5, 1], [2, 0]]

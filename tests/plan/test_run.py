@@ -687,7 +687,7 @@ def test_an_experiment_says_how_it_trains(planned):
     stopping = keras.callbacks.EarlyStopping(monitor="loss", patience=1)
     fit = {"class_weight": {0: 2.0}, "callbacks": [stopping]}
     made = plan(Experiment("own", build_nothing, fit=fit), planned().options)
-    assert made.setup.fit.class_weight == {0: 2.0}
+    assert made.setup.fit.class_weight == {"0": 2.0}
     assert made.setup.fit.callbacks == (stopping,)
 
 

@@ -42,7 +42,7 @@ def test_baseline_of_the_tutorials_folds(pima):
         pytest.param(np.ones((4, 2)), None, id="several-labels"),
         pytest.param(np.zeros((4, 2, 2)), None, id="pictures"),
         pytest.param((np.zeros(4), np.zeros(4)), None, id="two-outputs"),
-        pytest.param(np.array(["a", "b", "a", "b"]), None, id="words"),
+        pytest.param(np.array(["a", "b", "a", "b"]), [0.5, 0.5], id="words"),
     ],
 )
 def test_what_a_class_is(y, expected):

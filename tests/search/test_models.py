@@ -121,7 +121,7 @@ def test_a_trial_that_was_not_the_best_of_fewer_folds_has_not_all_weights(tuner,
         pytest.param({"epochs": 5, "batch_size": 8}, {"epochs": 5, "batch_size": 8}, id="plain"),
         pytest.param(
             {"epochs": 5, "class_weight": {"0": 1.0, "1": 3.0}, "early_stopping": 2},
-            {"epochs": 5, "class_weight": {0: 1.0, 1: 3.0}, "early_stopping": 2},
+            {"epochs": 5, "class_weight": {"0": 1.0, "1": 3.0}, "early_stopping": 2},
             id="weights of classes",
         ),
     ],

@@ -307,6 +307,27 @@ def test_a_refit_on_other_rows_is_another_one(tmp_path):
     assert len(hypermodel.fits) == 6 + 2
 
 
+def test_a_class_is_weighed_by_its_own_name_in_the_search_and_in_every_refit(tmp_path):
+    """With classes 1 and 2, and as plain Keras does it with 0 and 1."""
+
+    def build(hp):
+        zeros = {"kernel_initializer": "zeros"}
+        model = keras.Sequential([keras.layers.Dense(hp.Choice("units", [1]), "sigmoid", **zeros)])
+        model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    tuner = searched(tmp_path, build, X, Y + 1, {"class_weight": {2: 9}, "batch_size": 12})
+    plain = keras.Sequential([keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros")])
+    plain.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    plain.fit(X, Y, batch_size=12, sample_weight=np.where(Y == 1, 9.0, 1.0), verbose=0)
+    for refitted in (tuner.refit(), tuner.refit(X, Y + 1)):
+        for ours, theirs in zip(refitted.get_weights(), plain.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    again = make(tmp_path, build, objective="val_accuracy")
+    refitted = again.refit(X, Y + 1)
+    np.testing.assert_allclose(refitted.get_weights()[0], plain.get_weights()[0], rtol=1e-5)
+
+
 def test_predictions_are_the_refits_here_and_later(tmp_path):
     tuner = searched(tmp_path)
     with pytest.raises(PredictionError, match="or call refit"):
