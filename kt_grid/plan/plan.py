@@ -4,7 +4,6 @@ import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ from kt_grid.space.objective import Extras, Objective, Score, as_objective, chec
 from kt_grid.splitters import CvOptions, Split, Splitter, fold_numbers, make_cv
 from kt_grid.splitters.folds import count_repeats, make_splits
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import check_keep
+from kt_grid.store.records import Identity, check_keep
 from kt_grid.store.results import SearchResults, TrialResult, read_results
 from kt_grid.store.trials import COMPLETED, read_trials
 from kt_grid.workers.placement import Placement, check_environment
@@ -74,13 +73,13 @@ class Plan:
     extras: Extras
     objective: Objective
     store: SearchStore
-    identity: dict[str, Any]
+    identity: Identity
     notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
         """Trainings per trial."""
-        return int(self.identity["folds"])
+        return self.identity.folds
 
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
@@ -110,12 +109,10 @@ class Plan:
         if not self.store.check_identity(self.identity):
             return None
         results = read_results(self.store)
-        wanted = {
-            "asked": asked(self.grid),
-            "max_trials": self.options.max_trials,
-            "folds": self.splits,
-        }
-        if {name: results.about.get(name) for name in wanted} != wanted or not results.complete:
+        about = results.about
+        present = (about.asked, about.max_trials, about.identity.folds)
+        wanted = (asked(self.grid), self.options.max_trials, self.splits)
+        if present != wanted or not results.complete:
             return None
         if results.damage or not self.store.has_state():
             return None

@@ -68,16 +68,16 @@ class WeightKeeper:
         """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
         if trial.status != TrialStatus.COMPLETED:
             self._drop([trial])
-        elif not self._leaders or trial.score == self._leaders[0].score:
-            self._leaders.append(trial)
-        elif self._is_better(trial, self._leaders[0]):
-            self._drop(self._leaders)
-            self._leaders = [trial]
-        else:
+            return
+        place = self.oracle.rank_key(trial)
+        best = self.oracle.rank_key(self._leaders[0]) if self._leaders else place
+        if place < best:
             self._drop([trial])
-
-    def _is_better(self, trial: Any, other: Any) -> bool:
-        return bool(self.oracle.objective.better_than(trial.score, other.score))
+            return
+        if place > best:
+            self._drop(self._leaders)
+            self._leaders = []
+        self._leaders.append(trial)
 
     def _drop(self, trials: list[Any]) -> None:
         for trial in trials if self.keep == "best" else ():

@@ -1,10 +1,9 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
 import importlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -15,9 +14,10 @@ from kt_grid.data.arrays import as_feed
 from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
 from kt_grid.search.runner import TrialRunner
-from kt_grid.space import FIT_AXES
+from kt_grid.space import FIT_AXES, as_json
 from kt_grid.space.objective import Objective
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Identity, RefitRecord
 from kt_grid.store.trials import score_name
 
 
@@ -74,7 +74,8 @@ class KeptModels:
         return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
-        splits = list(range(self.store.peek_identity().get("folds", 0)))
+        record = self.store.peek_record()
+        splits = list(range(record.identity.folds if record else 0))
         # Folds that were trained before the trial was the best one may have none.
         none = [r for r in self.store.read_folds(trial.trial_id) if not r.weights]
         kept = self.store.keeps_weights(trial.trial_id) and not none
@@ -98,7 +99,7 @@ class KeptModels:
         load_weights(model, self.store.check_weights(trial.trial_id, split))
         return model
 
-    def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
+    def refit(self, runner: TrialRunner, trial: Any, identity: Identity) -> Any:
         """Train a trial's combination on all rows, unless that is done already.
 
         Args:
@@ -112,15 +113,15 @@ class KeptModels:
         Raises:
             PredictionError: If Keras can't write it, or read it again.
         """
-        record = {
-            "trial_id": trial.trial_id,
+        record = RefitRecord(
+            trial_id=trial.trial_id,
             # A copy, because the model may declare more while it is built.
-            "parameters": dict(trial.hyperparameters.values),
-            "seed": runner.refit_seed(trial),
-            "identity": identity,
-        }
-        # Read back from JSON, tuples are lists.
-        if self.store.read_refit() == json.loads(json.dumps(record)):
+            parameters={n: as_json(v) for n, v in trial.hyperparameters.values.items()},
+            seed=runner.refit_seed(trial),
+            identity=identity,
+        )
+        present = self.store.read_refit()
+        if present is not None and replace(present, model="") == record:
             return load_refit(self.store)
         model = runner.refit(trial)
         with _as_unreadable("save", "Give it a get_config, or search with --no-refit"):
@@ -140,7 +141,8 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     """
     if runner is not None:
         return runner.fit.given()
-    fit = store.peek_identity().get("fit", {})
+    record = store.peek_record()
+    fit = record.identity.fit if record else {}
     names = (*FIT_AXES, "validation_split", "early_stopping", "class_weight")
     lost = [name for name in fit if name not in names]
     if lost:

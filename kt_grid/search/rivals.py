@@ -76,5 +76,5 @@ class Rivals:
     def _take(self, trial: Any) -> None:
         if trial is None or trial.status != TrialStatus.COMPLETED:
             return
-        if self._best is None or self._oracle.objective.better_than(trial.score, self._best.score):
+        if self._best is None or self._oracle.rank_key(trial) > self._oracle.rank_key(self._best):
             self._best = trial

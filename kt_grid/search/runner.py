@@ -23,6 +23,7 @@ from kt_grid.space.seeds import derive_seed
 from kt_grid.splitters.folds import Split
 from kt_grid.store.directory import FoldRecord, SearchStore
 from kt_grid.store.held_out import write_predictions
+from kt_grid.store.records import SplitFacts
 from kt_grid.store.trials import trial_metrics
 from kt_grid.workers.jobs import describe
 
@@ -198,7 +199,7 @@ class TrialRunner:
         fit = self._fit_of(values)
         return fit.epochs * -(-self.arrays.rows // fit.batch_size)
 
-    def notes(self) -> dict[str, Any]:
+    def describe_splits(self) -> SplitFacts:
         """Return what the splits and the targets say before anything is trained."""
         return describe_splits(self.splits, self.arrays.y, self.repeats, self.objective)
 

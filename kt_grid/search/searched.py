@@ -13,7 +13,6 @@ from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
 from kt_grid.space import Parameters
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_file
 from kt_grid.store.results import SearchResults, read_results
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class Searched:
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
-        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
+        self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
         """Load the models of all folds of a trial.

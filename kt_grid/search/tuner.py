@@ -38,8 +38,7 @@ from kt_grid.space.objective import Extras, Score, as_objective, check_scores
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_sealed
-from kt_grid.store.records import check_keep
+from kt_grid.store.records import Identity, SearchRecord, check_keep
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
 
@@ -128,7 +127,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
-        self.about = {**(about or {}), **({"racing": racing} if racing else {})}
+        self.about = about or {}
         self.observer = observer or Silent()
         self.store = SearchStore(directory, project_name)
         if overwrite:
@@ -180,12 +179,19 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
 
     def _search(self, given: Arrays, fit_arguments: dict[str, Any]) -> None:
         self._runner = self._make_runner(given, fit_arguments)
-        notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
-        notes |= {"labels": list(self._runner.arrays.labels), **self._runner.notes(), **self.about}
-        race = make_race(self.racing, self.target, self._runner.repeats, notes)
+        splits = self._runner.describe_splits()
+        record = SearchRecord(
+            grid=(),
+            experiment=self.project_name,
+            repeats=self._runner.repeats,
+            labels=tuple(self._runner.arrays.labels),
+            splits=splits,
+            racing=self.racing,
+            identity=self._identity(self._runner),
+        ).with_entries(self.about)
+        race = make_race(self.racing, self.target, record.repeats, splits)
         self._rivals = Rivals(self.oracle, race)
-        identity = self._identity(self._runner)
-        take_up(self.oracle, self.store, identity, notes, self.observer.note)
+        take_up(self.oracle, self.store, record, self.observer.note)
         for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
             self.observer.note(leak)
         self.keeper.settle()
@@ -201,7 +207,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
                 self._left += 1
                 self._run_trials(self._runner)
             # A model may have declared more axes meanwhile.
-            write_down(self.oracle, self.store, identity, notes)
+            write_down(self.oracle, self.store, record)
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
@@ -258,7 +264,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             observer=self.observer,
         )
 
-    def _identity(self, runner: TrialRunner) -> dict[str, Any]:
+    def _identity(self, runner: TrialRunner) -> Identity:
         return make_identity(
             objective=self.target,
             cv=self.cv,
@@ -313,7 +319,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
         self.oracle.save()
-        write_sealed(self.store.tuner_file, self.get_state())
+        self.store.write_entry(self.store.tuner_file, self.get_state())
 
     def refit(
         self,
