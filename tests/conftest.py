@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from kt_grid import data, space
 from kt_grid.engines.backend import ENVIRONMENT
 from kt_grid.engines.base import Trained
-from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import FoldRecord, SearchRecord
 from kt_grid.workers.local import Workers
 
 # What kt-grid itself sets before it imports TensorFlow, which some tests import first.
@@ -76,7 +77,19 @@ def eagerly(monkeypatch):
 
 
 @pytest.fixture
-def make_search(tmp_path):
+def search_record():
+    """What search.json says of a search with a grid of no axis; identity by name, or entries."""
+
+    def make(**entries):
+        least = {"format": 1, "grid": [], "experiment": "search", "repeats": 1}
+        identity = {"objective": "max:val_accuracy", "folds": 3, "seed": 7}
+        return SearchRecord.from_json({**least, **identity, **entries})
+
+    return make
+
+
+@pytest.fixture
+def make_search(tmp_path, search_record):
     """Write a search's directory by hand, as keras-tuner and kt-grid do.
 
     `outcomes` has one item per combination, in grid order: the scores of the splits, a tuple of
@@ -90,13 +103,9 @@ def make_search(tmp_path):
     ):
         store = SearchStore(tmp_path, name)
         axes = space.make_axes(grid)
-        notes = {
-            "experiment": name,
-            "grid": [*(axis.to_json() for axis in axes), *unmet],
-            "repeats": 1,
-        }
-        identity = {"objective": objective, "folds": folds, "seed": 7}
-        store.write_identity(identity, notes | about)
+        entries = [*(axis.to_json() for axis in axes), *unmet]
+        known = {"experiment": name, "grid": entries, "objective": objective, "folds": folds}
+        store.write_record(search_record(**known | about))
         for number, (values, outcome) in enumerate(
             zip(space.combinations(axes), outcomes, strict=False)
         ):

@@ -179,7 +179,7 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
 def _racing(results: SearchResults) -> Iterator[str]:
     if not results.given_up:
         return
-    kind, objective = results.about.get("racing"), results.about.get("objective")
+    kind, objective = results.about.racing, results.about.identity.objective
     how = f", by --racing {kind}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""

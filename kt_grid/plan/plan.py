@@ -90,12 +90,10 @@ class Plan:
         if not self.store.check_identity(self.setup.identity):
             return None
         results = read_results(self.store)
-        wanted = {
-            "asked": asked(self.grid),
-            "max_trials": self.options.max_trials,
-            "folds": self.splits,
-        }
-        if {name: results.about.get(name) for name in wanted} != wanted or not results.complete:
+        about = results.about
+        present = (about.asked, about.max_trials, about.identity.folds)
+        wanted = (asked(self.grid), self.options.max_trials, self.splits)
+        if present != wanted or not results.complete:
             return None
         if results.damage or not self.store.has_state():
             return None

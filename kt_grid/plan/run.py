@@ -40,7 +40,7 @@ def zoom(planned: Plan) -> Plan:
         )
     proposed = propose_zoom(analyse(results)) if results.complete else None
     present = {axis.name: axis.values for axis in results.axes if not axis.conditions}
-    asked_for = {**present, **dict(results.about.get("asked", {}))}
+    asked_for = {**present, **dict(results.about.asked)}
     grid = dict(proposed.grid) if proposed else {n: from_json(v) for n, v in asked_for.items()}
     own = check_grid(planned.options.grid)
     if len(own) > 1:

@@ -134,7 +134,7 @@ def document(analysis: Analysis, published: Published) -> dict[str, Any]:
         "noise_share": analysis.noise,
         "told_apart_from": analysis.told_apart,
         "effects": [_effect(effect) for effect in analysis.effects],
-        "search": dict(results.about),
+        "search": results.about.to_json(),
     }
 
 

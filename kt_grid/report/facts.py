@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kt_grid.store.records import Origin, SearchRecord, SplitFacts
 from kt_grid.store.results import SearchResults
 
 
@@ -15,18 +16,18 @@ def run_facts(results: SearchResults) -> dict[str, str]:
     Returns:
         Plain texts by name, for what search.json says.
     """
-    about = results.about
+    about, identity = results.about, results.about.identity
     facts: dict[str, Any] = {
-        "command": about.get("command"),
+        "command": about.origin and about.origin.command,
         "objective": f"{results.objective.name}, {_direction(results)}",
-        "folds": about.get("cv", results.folds),
-        "rows per fold": _rows_per_fold(about),
+        "folds": identity.cv or results.folds,
+        "rows per fold": _rows_per_fold(about.splits),
         "seed": results.seed,
         "data": _data(about),
-        "data digest": about.get("data"),
-        "training": _listed(about.get("fit", {})),
-        "engine": about.get("engine"),
-        "versions": _listed(about.get("versions", {})),
+        "data digest": identity.data,
+        "training": _listed(identity.fit),
+        "engine": identity.engine,
+        "versions": _listed(about.versions),
     }
     return {fact: str(value) for fact, value in facts.items() if value not in (None, "")}
 
@@ -35,20 +36,21 @@ def _direction(results: SearchResults) -> str:
     return "more is better" if results.objective.direction == "max" else "less is better"
 
 
-def _rows_per_fold(about: Mapping[str, Any]) -> str:
-    rows = about.get("split_rows") or []
+def _rows_per_fold(splits: SplitFacts | None) -> str:
+    rows = splits.split_rows if splits else ()
     kinds = sorted({f"{train} train, {test} held out" for train, test in rows})
     return "; ".join(kinds[:3]) + ("; …" if len(kinds) > 3 else "")
 
 
-def _data(about: Mapping[str, Any]) -> str:
-    parts = [str(about["source"])] if "source" in about else []
-    if "rows" in about:
-        parts.append(f"{about['rows']} rows")
-    if "target" in about:
-        parts.append(f"target column {about['target']}")
-    if about.get("sample", 1) != 1:
-        parts.append(f"a sample of {about['sample']:g}")
+def _data(about: SearchRecord) -> str:
+    origin = about.origin or Origin()
+    parts = [] if origin.source is None else [origin.source]
+    if about.identity.rows is not None:
+        parts.append(f"{about.identity.rows} rows")
+    if origin.target is not None:
+        parts.append(f"target column {origin.target}")
+    if origin.sample != 1:
+        parts.append(f"a sample of {origin.sample:g}")
     return ", ".join(parts)
 
 

@@ -82,8 +82,8 @@ def is_comparable(entries: Sequence[Entry]) -> bool:
     Returns:
         True if all have the same data, splits and objective, as far as is known.
     """
-    abouts = [entry.analysis.results.about for entry in entries]
-    seen = {tuple(str(about.get(n)) for n in ("data", "splits", "objective")) for about in abouts}
+    known = (entry.analysis.results.about.identity for entry in entries)
+    seen = {(identity.data, identity.splits, identity.objective) for identity in known}
     return len(seen) <= 1
 
 

@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from kt_grid.space.objective import Objective, is_accuracy
 from kt_grid.splitters import Split, classes_of
+from kt_grid.store.records import SplitFacts
 
 
 def describe_splits(
     splits: Sequence[Split], y: Any, repeats: int, objective: Objective
-) -> dict[str, Any]:
+) -> SplitFacts:
     """Describe the splits, and how a model would score on them that always answers the same.
 
     Args:
@@ -22,17 +23,16 @@ def describe_splits(
         objective: What is optimised.
 
     Returns:
-        Plain JSON values: `split_rows`, the numbers of rows that train and that are held out, by
-        split; `fresh_folds`, whether each repeat holds out other rows than the first; and
-        `baseline`, see `majority_baseline`.
+        Rows by split, whether each repeat holds out other rows, and the majority baseline.
     """
     folds = len(splits) // repeats
     again = [np.array_equal(splits[i][1], splits[i % folds][1]) for i in range(folds, len(splits))]
-    return {
-        "split_rows": [[len(train), len(test)] for train, test in splits],
-        "fresh_folds": not any(again),
-        "baseline": majority_baseline(splits, y, objective),
-    }
+    baseline = majority_baseline(splits, y, objective)
+    return SplitFacts(
+        split_rows=tuple((len(train), len(test)) for train, test in splits),
+        fresh_folds=not any(again),
+        baseline=None if baseline is None else tuple(baseline),
+    )
 
 
 def majority_baseline(splits: Sequence[Split], y: Any, objective: Objective) -> list[float] | None:

@@ -1,4 +1,4 @@
-"""What makes a search the same search: the entries of search.json that must agree."""
+"""What makes a search the same search: its identity, worked out from what it is given."""
 
 import functools
 import platform
@@ -14,6 +14,7 @@ from kt_grid.engines.backend import precision
 from kt_grid.space import Grids, as_json, check_grid
 from kt_grid.space.objective import Extras, Objective
 from kt_grid.splitters.folds import Split, Splitter, count_repeats
+from kt_grid.store.records import Identity
 
 _PACKAGES = ("kt-grid", "tensorflow", "keras", "keras-tuner", "numpy")
 
@@ -29,7 +30,7 @@ def make_identity(
     model_source: str,
     engine: str,
     extras: Extras | None = None,
-) -> dict[str, Any]:
+) -> Identity:
     """Describe a search so that two searches with equal descriptions give equal numbers.
 
     The grid is no part of it: a grid may grow or shrink.
@@ -47,43 +48,35 @@ def make_identity(
             trained without it lacks it.
 
     Returns:
-        Plain JSON values.
+        The identity.
     """
     folds = len(splits) // count_repeats(cv)
-    return {
-        "objective": str(objective),
-        "cv": repr(cv),
-        "folds": len(splits),
-        "rows": len(arrays[0]),
-        "data": digest(*(np.asarray(array) for array in arrays)),
-        "splits": [
+    extras = extras or Extras()
+    return Identity(
+        objective=str(objective),
+        cv=repr(cv),
+        folds=len(splits),
+        rows=len(arrays[0]),
+        data=digest(*(np.asarray(array) for array in arrays)),
+        splits=tuple(
             "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
             for number, split in enumerate(splits)
-        ],
-        **_describe(extras or Extras()),
-        **_precision(),
-        "seed": seed,
-        "fit": dict(fit),
-        "model source": model_source,
-        "engine": engine,
-    }
+        ),
+        scores={str(score.objective): _function_digest(score.function) for score in extras.scores},
+        train_scores=extras.train_scores,
+        predictions=extras.predictions,
+        precision=_precision(),
+        seed=seed,
+        fit=dict(fit),
+        model_source=model_source,
+        engine=engine,
+    )
 
 
-def _precision() -> dict[str, str]:
+def _precision() -> str:
     """Keras's dtype policy, if it isn't the usual one."""
     name = precision()
-    return {} if name == "float32" else {"precision": name}
-
-
-def _describe(extras: Extras) -> dict[str, Any]:
-    """What is wanted of each fold; nothing where nothing is, so that it may be left out later."""
-    scores = {str(score.objective): _function_digest(score.function) for score in extras.scores}
-    wanted = {
-        "scores": scores,
-        "train_scores": extras.train_scores,
-        "predictions": extras.predictions,
-    }
-    return {name: value for name, value in wanted.items() if value}
+    return "" if name == "float32" else name
 
 
 def _function_digest(function: Any) -> str:

@@ -1,10 +1,9 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
 import importlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -16,10 +15,10 @@ from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
-from kt_grid.space import FIT_AXES
+from kt_grid.space import FIT_AXES, as_json
 from kt_grid.space.objective import Objective
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import check_keep
+from kt_grid.store.records import Identity, RefitRecord, check_keep
 from kt_grid.store.trials import score_name
 
 
@@ -76,7 +75,8 @@ class KeptModels:
         return [self._load(trial, split, runner) for split in splits]
 
     def _splits(self, trial: Any) -> list[int]:
-        splits = list(range(self.store.peek_identity().get("folds", 0)))
+        record = self.store.peek_record()
+        splits = list(range(record.identity.folds if record else 0))
         # Folds that were trained before the trial was the best one may have none.
         none = [r for r in self.store.read_folds(trial.trial_id) if not r.weights]
         kept = self.store.keeps_weights(trial.trial_id) and not none
@@ -100,7 +100,7 @@ class KeptModels:
         load_weights(model, self.store.check_weights(trial.trial_id, split))
         return model
 
-    def refit(self, runner: TrialRunner, trial: Any, identity: Mapping[str, Any]) -> Any:
+    def refit(self, runner: TrialRunner, trial: Any, identity: Identity) -> Any:
         """Train a trial's combination on all rows, unless that is done already.
 
         Args:
@@ -114,15 +114,15 @@ class KeptModels:
         Raises:
             PredictionError: If Keras can't write it, or read it again.
         """
-        record = {
-            "trial_id": trial.trial_id,
+        record = RefitRecord(
+            trial_id=trial.trial_id,
             # A copy, because the model may declare more while it is built.
-            "parameters": dict(trial.hyperparameters.values),
-            "seed": runner.refit_seed(trial),
-            "identity": identity,
-        }
-        # Read back from JSON, tuples are lists.
-        if self.store.read_refit() == json.loads(json.dumps(record)):
+            parameters={n: as_json(v) for n, v in trial.hyperparameters.values.items()},
+            seed=runner.refit_seed(trial),
+            identity=identity,
+        )
+        present = self.store.read_refit()
+        if present is not None and replace(present, model="") == record:
             return load_refit(self.store)
         model = runner.refit(trial)
         with _as_unreadable("save", "Give it a get_config, or search with --no-refit"):
@@ -142,7 +142,8 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     """
     if runner is not None:
         return runner.setup.fit.given()
-    fit = store.peek_identity().get("fit", {})
+    record = store.peek_record()
+    fit = record.identity.fit if record else {}
     names = (*FIT_AXES, "validation_split", "early_stopping", "class_weight")
     lost = [name for name in fit if name not in names]
     if lost:
@@ -256,16 +257,16 @@ class WeightKeeper:
         """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
         if trial.status != TrialStatus.COMPLETED:
             self._drop([trial])
-        elif not self._leaders or trial.score == self._leaders[0].score:
-            self._leaders.append(trial)
-        elif self._is_better(trial, self._leaders[0]):
-            self._drop(self._leaders)
-            self._leaders = [trial]
-        else:
+            return
+        place = self.oracle.rank_key(trial)
+        best = self.oracle.rank_key(self._leaders[0]) if self._leaders else place
+        if place < best:
             self._drop([trial])
-
-    def _is_better(self, trial: Any, other: Any) -> bool:
-        return bool(self.oracle.objective.better_than(trial.score, other.score))
+            return
+        if place > best:
+            self._drop(self._leaders)
+            self._leaders = []
+        self._leaders.append(trial)
 
     def _drop(self, trials: list[Any]) -> None:
         for trial in trials if self.keep == "best" else ():

@@ -26,10 +26,10 @@ from kt_grid.space import (
     register,
 )
 from kt_grid.space.objective import Objective
+from kt_grid.space.ranking import RankKey, rank_key
 from kt_grid.space.tree import DecisionTree, Explore
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_sealed
-from kt_grid.store.trials import TrialFiles, read_trials, tell, trial_metrics
+from kt_grid.store.trials import TrialFiles, read_trials, score_name, tell, trial_metrics
 
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.STOPPED)
 
@@ -95,6 +95,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self.suspended = False
         self._schedule = Schedule(lambda: self.trials, self.combinations)
         self._damaged: list[tuple[TrialFiles, Any]] = []
+        self._test_rows: tuple[int, ...] = ()
 
     def follow(self, tree: DecisionTree, explore: Explore | None = None) -> None:
         """Take the combinations from what builds ask for, instead of from what is declared.
@@ -276,9 +277,16 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Trials, best first; equal scores in grid order.
         """
         completed = [t for t in self.finished_trials() if t.status == TrialStatus.COMPLETED]
-        sign = -1 if self.objective.direction == "max" else 1
         # The sort is stable, so equal scores stay in grid order.
-        return sorted(completed, key=lambda trial: sign * trial.score)[:num_trials]
+        return sorted(completed, key=self.rank_key, reverse=True)[:num_trials]
+
+    def rank_key(self, trial: Any) -> RankKey:
+        """Return what a completed trial is ranked by: larger is better, equal is equal."""
+        names = [score_name(self.objective.name, split) for split, _ in enumerate(self._test_rows)]
+        if names and all(trial.metrics.exists(name) for name in names):
+            scores = [trial.metrics.get_best_value(name) for name in names]
+            return rank_key(self.objective, scores, self._test_rows)
+        return rank_key(self.objective, [trial.score])
 
     def remaining_trials(self) -> int:
         """Count the trials that are not finished."""
@@ -297,16 +305,18 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
     def save(self) -> None:
         """Write oracle.json, for keras-tuner's tools; nothing is read back from it."""
         if self.store is not None:
-            write_sealed(self.store.oracle_file, self.get_state())
+            self.store.write_entry(self.store.oracle_file, self.get_state())
 
     def reload(self) -> None:
         """Take up the finished trials on disk; what isn't whole is handed out again."""
         if self.store is None:
             return
         self._forget()
-        identity = self.store.peek_identity()
-        asked = identity.get("asked", {})
-        for files in read_trials(self.store, identity.get("folds", 0), self.objective.name):
+        record = self.store.peek_record()
+        asked = record.asked if record else {}
+        folds = record.identity.folds if record else 0
+        self._test_rows = record.splits.test_rows if record and record.splits else ()
+        for files in read_trials(self.store, folds, self.objective.name):
             trial = revive(files, self.hyperparameters, self.objective)
             if files.damaged or trial is None:
                 self._damaged.append((files, trial))

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from kt_grid.data import Encoder, Reading, read_features
 from kt_grid.data.arrays import as_feed
 from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, loss_of
-from kt_grid.errors import PredictionError, StoreError
+from kt_grid.errors import DamageError, PredictionError, StoreError, UsageError
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Origin
 
 Row = dict[str, int | float | str]
 
@@ -55,23 +56,34 @@ def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False
         DamageError: If a model or its weights aren't whole.
         DataError: If the file can't be read, or has other columns.
     """
-    identity = store.read_identity()
-    if identity is None:
+    record = store.read_record()
+    if record is None:
         raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
-    if "features" not in identity:
+    origin = record.origin
+    if origin is None or origin.features is None or origin.target_column is None:
         raise PredictionError(
             f"Expected {store.root} to be a search on a data file. Received: one made in Python. "
             "Use kt_grid.load_best_model there"
         )
-    encoders = [Encoder.from_json(record) for record in identity.get("encoders", [])]
-    reading = Reading(**identity.get("reading", {}))
-    features, target = identity["features"], identity["target_column"]
-    x = as_feed(read_features(path, features, target, encoders, reading))
+    encoders, reading = _encoders(store, origin)
+    x = as_feed(read_features(path, origin.features, origin.target_column, encoders, reading))
     model = _load(store)
     loss = loss_of(model)
     members = _members(store, model, ensemble=ensemble)
     outputs = [_probabilities(m.predict(x, verbose=0), loss) for m in members]
-    yield from _rows(np.mean(outputs, axis=0), loss, identity.get("labels", []))
+    yield from _rows(np.mean(outputs, axis=0), loss, record.labels)
+
+
+def _encoders(store: SearchStore, origin: Origin) -> tuple[list[Encoder], Reading]:
+    """How columns become features, as the search's record has it."""
+    try:
+        return [*map(Encoder.from_json, origin.encoders)], Reading(**origin.reading)
+    except (LookupError, TypeError, AttributeError, UsageError) as error:
+        raise DamageError(
+            f"Expected {store.root} to say how its columns became features. Received: {error!r} "
+            "among encoders and reading of search.json. The line that began the search may "
+            "restore it"
+        ) from error
 
 
 def _load(store: SearchStore) -> Any:
@@ -87,8 +99,10 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
         return
     from kt_grid.engines.weights import load_weights
 
-    trial_id = (store.read_refit() or {})["trial_id"]
-    folds = int((store.read_identity() or {})["folds"])
+    refit, record = store.read_refit(), store.read_record()
+    if refit is None or record is None:
+        raise PredictionError(f"Expected a refitted model in {store.root}. Received: none")
+    trial_id, folds = refit.trial_id, record.identity.folds
     if not store.keeps_weights(trial_id):
         raise PredictionError(
             f"Expected the weights of all folds for --ensemble in {store.trial_dir(trial_id)}. "

@@ -1,7 +1,7 @@
 """When a trial needn't be trained to its end, because another one is better."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,6 +12,8 @@ from kt_grid.analysis.statistics import corrected_t_test
 from kt_grid.errors import UsageError
 from kt_grid.space import Axis, key
 from kt_grid.space.objective import Objective, Score, best_possible, is_accuracy
+from kt_grid.space.ranking import RankKey
+from kt_grid.store.records import SplitFacts
 from kt_grid.store.results import COMPLETED, STOPPED, SearchResults
 from kt_grid.store.trials import score_name
 
@@ -101,7 +103,7 @@ class Race:
 
 
 def make_race(
-    kind: str | None, objective: Objective, repeats: int, notes: Mapping[str, Any]
+    kind: str | None, objective: Objective, repeats: int, splits: SplitFacts
 ) -> Race | None:
     """Make the race of a search.
 
@@ -109,7 +111,7 @@ def make_race(
         kind: "bound", "test" or None.
         objective: What is optimised.
         repeats: Passes over all folds.
-        notes: What `describe_splits` says of the splits.
+        splits: What `describe_splits` says of them.
 
     Returns:
         The race; None if there is to be none.
@@ -119,9 +121,9 @@ def make_race(
     """
     if kind is None:
         return None
-    rows = notes["split_rows"]
+    rows = splits.split_rows
     folds = len(rows) // repeats
-    units = range(len(rows)) if notes["fresh_folds"] else [i % folds for i in range(len(rows))]
+    units = range(len(rows)) if splits.fresh_folds else [i % folds for i in range(len(rows))]
     if kind == TEST and (len(set(units)) < _LEAST or len(rows) <= _LEAST):
         raise UsageError(
             f"Expected more than {_LEAST} folds for --racing {TEST}, which looks from the "
@@ -141,12 +143,13 @@ def confirm(kind: str | None, results: SearchResults) -> bool:
     """
     if not results.given_up:
         return True
-    race = make_race(kind, results.objective, results.repeats, results.about)
-    best: tuple[float, Sequence[float]] | None = None
+    splits = results.about.splits
+    race = splits and make_race(kind, results.objective, results.repeats, splits)
+    best: tuple[RankKey, Sequence[float]] | None = None
     for trial in results.trials:
-        mean = None if trial.mean is None else results.objective.sign * trial.mean
-        if mean is not None and (best is None or mean > best[0]):
-            best = mean, trial.scores
+        place = trial.rank_key
+        if place is not None and (best is None or place > best[0]):
+            best = place, trial.scores
         elif trial.status == STOPPED and not (
             race and best and race.judge(trial.first_scores, best[1])
         ):
@@ -241,5 +244,5 @@ class Incumbents:
     def _take(self, trial: Any) -> None:
         if trial is None or trial.status != COMPLETED:
             return
-        if self._best is None or self._oracle.objective.better_than(trial.score, self._best.score):
+        if self._best is None or self._oracle.rank_key(trial) > self._oracle.rank_key(self._best):
             self._best = trial

@@ -1,6 +1,6 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +9,14 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import SearchRecord
 from kt_grid.store.trials import score_name, summarise
 
 
 def take_up(
     oracle: GridOracle,
     store: SearchStore,
-    identity: Mapping[str, Any],
-    notes: Mapping[str, Any],
+    record: SearchRecord,
     note: Callable[[str], None],
 ) -> None:
     """Begin a search, or go on with the one that is there.
@@ -24,28 +24,28 @@ def take_up(
     Args:
         oracle: Knows the trials.
         store: The search's directory.
-        identity: What must agree with what is there.
-        notes: Further entries for search.json.
+        record: What search.json is to say, but for the grid; its identity must agree with what
+            is there.
         note: Is told what isn't whole, and what is done about it.
 
     Raises:
         MismatchError: If the directory holds another search.
         DamageError: If nothing says which search it holds.
     """
-    before = store.peek_identity().get("folds", identity["folds"])
-    write_down(oracle, store, identity, notes, note)
+    folds, present = record.identity.folds, store.peek_record()
+    before = present.identity.folds if present else folds
+    write_down(oracle, store, record, note)
     oracle.reload()
-    if identity["folds"] > before:
+    if folds > before:
         _settle_weights(store)
-    settle_splits(oracle, identity["folds"], before)
+    settle_splits(oracle, folds, before)
     oracle.mend(note)
 
 
 def write_down(
     oracle: GridOracle,
     store: SearchStore,
-    identity: Mapping[str, Any],
-    notes: Mapping[str, Any],
+    record: SearchRecord,
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Write search.json, with the grid as far as it is known.
@@ -53,21 +53,21 @@ def write_down(
     Args:
         oracle: Knows the grid.
         store: The search's directory.
-        identity: What must agree with what is there.
-        notes: Further entries.
+        record: What it is to say, but for the grid.
         note: Is told what isn't whole.
 
     Raises:
         MismatchError: If the directory holds another search.
         DamageError: If nothing says which search it holds.
     """
-    grid = {
-        "grid": [axis.to_json() for axis in oracle.axes],
-        "asked": asked(oracle.grid),
-        "max_trials": oracle.max_trials,
-        "versions": package_versions(),
-    }
-    store.claim(identity, {**grid, **notes}, note)
+    record = replace(
+        record,
+        grid=tuple(oracle.axes),
+        asked=asked(oracle.grid),
+        max_trials=oracle.max_trials,
+        versions=package_versions(),
+    )
+    store.claim(record, note)
 
 
 def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:

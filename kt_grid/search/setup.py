@@ -19,6 +19,7 @@ from kt_grid.search.racing import Race, check_racing, make_race
 from kt_grid.space import Grids
 from kt_grid.space.objective import Extras, Objective
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
+from kt_grid.store.records import Identity, SplitFacts
 
 # What the networks of kt-grid's own experiments compile.
 _NETWORK_LOSS = Loss("binary_crossentropy", 1)
@@ -55,8 +56,8 @@ class Setup:
     race: Race | None
     seed: int
     engine: str
-    identity: Mapping[str, Any]
-    described: Mapping[str, Any]
+    identity: Identity
+    described: SplitFacts
     hyperparameters: Any = None
 
     @property

@@ -33,8 +33,7 @@ from kt_grid.space.objective import Extras, Score, as_objective, check_scores
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_file, write_sealed
-from kt_grid.store.records import check_keep
+from kt_grid.store.records import SearchRecord, check_keep
 from kt_grid.store.results import SearchResults, read_results
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
@@ -127,7 +126,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
-        self.about = {**(about or {}), **({"racing": racing} if racing else {})}
+        self.about = about or {}
         self.observer = observer or Silent()
         self.store = SearchStore(directory, project_name)
         if overwrite:
@@ -214,9 +213,16 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 self.oracle.update_space(setup.hyperparameters)
             self._runner = self._make_runner(setup)
             # The directory: begin the search there, or go on with the one that it holds.
-            written = {"experiment": self.project_name, "repeats": setup.repeats}
-            written |= {"labels": list(setup.arrays.labels), **setup.described, **self.about}
-            take_up(self.oracle, self.store, setup.identity, written, self.observer.note)
+            record = SearchRecord(
+                grid=(),
+                experiment=self.project_name,
+                repeats=setup.repeats,
+                labels=tuple(setup.arrays.labels),
+                splits=setup.described,
+                racing=self.racing,
+                identity=setup.identity,
+            ).with_entries(self.about)
+            take_up(self.oracle, self.store, record, self.observer.note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
             # The trials: those that are finished stay, those that were pruned get another chance.
@@ -235,7 +241,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                     self._left += 1
                     self._run_trials(self._runner)
                 # A model may have declared more axes meanwhile.
-                write_down(self.oracle, self.store, setup.identity, written)
+                write_down(self.oracle, self.store, record)
             except keras_tuner.errors.FatalError as error:
                 if isinstance(error.__cause__, KtGridError):
                     raise error.__cause__ from None
@@ -320,7 +326,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
         self.oracle.save()
-        write_sealed(self.store.tuner_file, self.get_state())
+        self.store.write_entry(self.store.tuner_file, self.get_state())
 
     def refit(
         self,
@@ -416,7 +422,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
-        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
+        self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
         """Load the models of all folds of a trial.

@@ -5,26 +5,30 @@ weights are written before it.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kt_grid.errors import DamageError, MismatchError
-from kt_grid.store.files import (
-    faults,
-    file_digest,
-    read_sealed,
-    write_file,
-    write_sealed,
+from kt_grid.errors import DamageError, MismatchError, StoreError
+from kt_grid.store.files import faults, file_digest, read_sealed, write_file, write_sealed
+from kt_grid.store.layout import (
+    BEST,
+    IDENTITY,
+    PREFIX,
+    TRIAL,
+    check_own,
+    check_place,
+    own_files,
+    remove,
 )
-from kt_grid.store.layout import BEST, IDENTITY, PREFIX, TRIAL, check_place, own_files, remove
 from kt_grid.store.lock import SearchLock
+from kt_grid.store.records import FORMAT, Fingerprints, Identity, RefitRecord, SearchRecord
 from kt_grid.store.records import FoldRecord as FoldRecord
-from kt_grid.store.stamps import Stamps, find_difference, splits_of, stamps_of
+from kt_grid.store.typed import FieldError, read_typed
 
-FORMAT = 1
-_FINGERPRINT = "fingerprint"
+_FOLD = re.compile(r"fold_(0|[1-9]\d{0,8})\.json")
 
 
 class SearchStore:
@@ -41,7 +45,7 @@ class SearchStore:
     def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
         self.root = check_place(Path(directory), name)
         self.lock = SearchLock(self.root)
-        self._stamps = Stamps()
+        self._fingerprints = Fingerprints()
 
     def exists(self) -> bool:
         """Tell whether a search was begun here."""
@@ -66,79 +70,97 @@ class SearchStore:
             StoreError: If the folder holds anything else; then nothing is deleted.
             LockedError: If somebody is at work there.
         """
-        self._stamps = Stamps()
         with faults(self.root):
             if self.root.exists() and [*own_files(self.root)]:
+                record = self.peek_record()
+                check_own(self.root, record.fingerprints.all() if record else None)
                 with self.lock.held(note):
                     remove(self.root)
+        self._fingerprints = Fingerprints()
 
-    def read_identity(self) -> dict[str, Any] | None:
+    def read_record(self) -> SearchRecord | None:
         """Read search.json, or return None if no search was begun here.
 
         Raises:
-            DamageError: If it isn't whole, or is missing beside trials.
+            DamageError: If it isn't whole, has an entry that can't be, or is missing beside
+                trials.
         """
-        path = self.root / IDENTITY
-        if not path.exists() and not self.trial_ids():
-            return None
-        identity = read_sealed(path)
-        if identity is None or identity.get("format") != FORMAT:
-            raise self._damage("The line that began the search may restore it")
-        return identity
+        record, fault = self._look()
+        if fault:
+            raise self._damage(fault, "The line that began the search may restore it")
+        return record
 
-    def _damage(self, mend: str) -> DamageError:
+    def peek_record(self) -> SearchRecord | None:
+        """Read search.json; None if it isn't there whole."""
+        return self._look()[0]
+
+    def _look(self) -> tuple[SearchRecord | None, str]:
+        """What search.json says, and what is wrong with it, if anything."""
         path = self.root / IDENTITY
-        state = "a damaged or a foreign file" if path.exists() else "no such file beside trials"
+        if not os.path.lexists(path):
+            return None, "no such file beside trials" if self.trial_ids() else ""
+        entry = read_sealed(path)
+        if entry is None:
+            return None, "a damaged or a foreign file"
+        try:
+            return SearchRecord.from_json(entry), ""
+        except FieldError as error:
+            return None, str(error)
+
+    def _damage(self, state: str, mend: str) -> DamageError:
         return DamageError(
-            f"Expected {path} to be a search of format {FORMAT}. Received: {state}. "
-            f"{mend}, or begin anew with --overwrite"
+            f"Expected {self.root / IDENTITY} to be a search of format {FORMAT}. "
+            f"Received: {state}. {mend}, or begin anew with --overwrite"
         )
 
-    def peek_identity(self) -> dict[str, Any]:
-        """Read search.json; an empty dict if it isn't there whole."""
-        return read_sealed(self.root / IDENTITY) or {}
-
-    def write_identity(
-        self, identity: Mapping[str, Any], notes: Mapping[str, Any] | None = None
-    ) -> None:
-        """Write search.json, unless it already says the same.
-
-        Args:
-            identity: What makes the search the same search.
-            notes: What else there is to say.
-        """
-        self._stamps = stamps_of(identity)
-        stamped = {_FINGERPRINT: self._stamps.search}
-        entry = {"format": FORMAT, **(notes or {}), **identity, **stamped}
+    def write_record(self, record: SearchRecord) -> None:
+        """Write search.json, unless it already says the same."""
+        self._fingerprints = record.fingerprints
+        entry = record.to_json()
         if read_sealed(self.root / IDENTITY) != entry:
             write_sealed(self.root / IDENTITY, entry)
 
-    def claim(
-        self, identity: Mapping[str, Any], notes: Mapping[str, Any], note: Callable[[str], None]
-    ) -> None:
+    def claim(self, record: SearchRecord, note: Callable[[str], None]) -> None:
         """Begin a search here, or go on with it.
 
         Args:
-            identity: What makes the search the same search.
-            notes: What else there is to say.
+            record: What is to be written of it.
             note: Is told if search.json has to be written again.
 
         Raises:
-            StoreError: As `check_identity`; or if search.json can't be written.
+            StoreError: As `check_identity`; if search.json can't be written; or if there is none,
+                but a file in whose place one of the search's would come.
         """
-        if not self.check_identity(identity) and self.trial_ids():
-            note("search.json isn't whole; written again, as the trials' records agree with it")
+        if not self.check_identity(record.identity):
+            self._check_unclaimed(record)
+            if self.trial_ids():
+                note("search.json isn't whole; written again, as the trials' records agree with it")
         # All splits that were ever asked for are kept, because their records are still there.
-        recorded = splits_of(self.peek_identity())
-        if len(recorded) > len(splits_of(identity)):
-            identity = {**identity, "splits": recorded}
-        self.write_identity(identity, notes)
+        present = self.peek_record()
+        recorded = present.identity.splits if present else ()
+        if len(recorded) > len(record.identity.splits):
+            record = replace(record, identity=replace(record.identity, splits=recorded))
+        self.write_record(record)
 
-    def check_identity(self, wanted: Mapping[str, Any]) -> bool:
+    def _check_unclaimed(self, record: SearchRecord) -> None:
+        """Refuse to write over a file of which nothing says that it is the search's."""
+        refit = self.read_refit()
+        own = refit is not None and refit.identity.fingerprints.search == record.fingerprints.search
+        models = () if own else (self.model_file, self.refit_file)
+        states = (self.oracle_file, self.tuner_file)
+        unsealed = [path for path in states if read_sealed(path) is None]
+        found = next((path for path in (*models, *unsealed) if os.path.lexists(path)), None)
+        if found is not None:
+            raise StoreError(
+                f"Expected nothing but a search in {self.root}. Received: {found}, and no "
+                f"{IDENTITY} beside it. Move it away, or choose another --directory"
+            )
+
+    def check_identity(self, wanted: Identity) -> bool:
         """Refuse to go on in a directory that holds another search.
 
         Args:
-            wanted: The entries of search.json that must agree.
+            wanted: The identity that search.json has to have.
 
         Returns:
             Whether search.json says so; if not, the trials' records do, or there are none.
@@ -147,18 +169,16 @@ class SearchStore:
             MismatchError: With the first entry that disagrees, and both its values.
             DamageError: If search.json isn't whole, and no record says what search it was.
         """
-        try:
-            present = self.read_identity()
-        except DamageError:
-            found = self._stamps_on_disk()
-            if not found or not found <= stamps_of(wanted).all():
-                raise self._damage(
-                    "No record beside it belongs to what is asked for; restore it"
-                ) from None
+        present, fault = self._look()
+        if fault:
+            found = self._fingerprints_on_disk()
+            if not found or not found <= wanted.fingerprints.all():
+                mend = "No record beside it belongs to what is asked for; restore it"
+                raise self._damage(fault, mend)
             return False
         if present is None:
             return False
-        difference = find_difference(present, wanted)
+        difference = present.identity.difference(wanted)
         if difference is not None:
             raise MismatchError(
                 f"Expected {self.root} to hold this search. Received: {difference}. "
@@ -166,23 +186,58 @@ class SearchStore:
             )
         return True
 
-    def _stamps_on_disk(self) -> set[str]:
+    def _fingerprints_on_disk(self) -> set[str]:
         """The fingerprints of the searches that the records on disk belong to."""
         paths = [*self.root.glob(f"{PREFIX}*/{TRIAL}"), *self.root.glob(f"{PREFIX}*/fold_*.json")]
-        entries = (read_sealed(path) for path in paths)
+        entries = (self._read(path) for path in paths)
         return {str(entry.get("search")) for entry in entries if entry is not None}
 
     @property
-    def stamp(self) -> str:
+    def fingerprint(self) -> str:
         """Fingerprint of the search that search.json describes; empty if there is none."""
-        return self._known_stamps().search
+        return self._known_fingerprints().search
 
-    def _known_stamps(self) -> Stamps:
-        if not self._stamps.search:
-            identity = self.peek_identity()
-            search = str(identity.get(_FINGERPRINT, ""))
-            self._stamps = Stamps(search, tuple(splits_of(identity)))
-        return self._stamps
+    def _known_fingerprints(self) -> Fingerprints:
+        if not self._fingerprints.search:
+            record = self.peek_record()
+            self._fingerprints = record.fingerprints if record else Fingerprints()
+        return self._fingerprints
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        """What a file of the search says; None if it isn't there whole, or lies behind a link."""
+        return None if self._leads_away(path) else read_sealed(path)
+
+    def _leads_away(self, path: Path) -> bool:
+        return path.parent != self.root and path.parent.is_symlink()
+
+    def write(self, path: Path, save: Callable[[Path], None]) -> None:
+        """Write a file of the search whole or not at all.
+
+        Args:
+            path: Its place in the search's folder.
+            save: As `write_file` takes it.
+
+        Raises:
+            StoreError: If it can't be written, or its folder is a link, which may lead anywhere.
+        """
+        self._check_place(path)
+        write_file(path, save)
+
+    def write_entry(self, path: Path, entry: Mapping[str, Any]) -> None:
+        """Write a JSON file of the search, with its checksum.
+
+        Raises:
+            StoreError: As `write`.
+        """
+        self._check_place(path)
+        write_sealed(path, entry)
+
+    def _check_place(self, path: Path) -> None:
+        if self._leads_away(path):
+            raise StoreError(
+                f"Expected {path.parent} to be a folder of the search. Received: a link, behind "
+                "which nothing is written. Replace it by what it leads to"
+            )
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the folder of a trial."""
@@ -199,14 +254,15 @@ class SearchStore:
 
     def read_trial(self, trial_id: str) -> dict[str, Any] | None:
         """Read a trial's state; None if it isn't there whole, or is another search's."""
-        state = read_sealed(self.trial_file(trial_id))
-        if state is None or (state.get("trial_id"), state.get("search")) != (trial_id, self.stamp):
+        state = self._read(self.trial_file(trial_id))
+        wanted = (trial_id, self.fingerprint)
+        if state is None or (state.get("trial_id"), state.get("search")) != wanted:
             return None
         return state
 
     def write_trial(self, trial_id: str, state: Mapping[str, Any]) -> None:
         """Write a trial's state; keras-tuner reads past what is added to it."""
-        write_sealed(self.trial_file(trial_id), {**state, "search": self.stamp})
+        self.write_entry(self.trial_file(trial_id), {**state, "search": self.fingerprint})
 
     def fold_file(self, trial_id: str, split: int) -> Path:
         """Return where the record of a fold is kept."""
@@ -214,19 +270,26 @@ class SearchStore:
 
     def read_fold(self, trial_id: str, split: int) -> FoldRecord | None:
         """Read the record of a trained fold; None if it isn't there whole, or is another's."""
-        entry = read_sealed(self.fold_file(trial_id, split))
+        entry = self._read(self.fold_file(trial_id, split))
         try:
-            record = FoldRecord(**(entry or {}))
-        except TypeError:
+            record = read_typed(FoldRecord, entry) if entry is not None else None
+        except FieldError:
             return None
-        wanted = (split, self._known_stamps().of_fold(split))
+        if record is None:
+            return None
+        wanted = (split, self._known_fingerprints().of_fold(split))
         return record if (record.split, record.search) == wanted else None
 
     def read_folds(self, trial_id: str) -> list[FoldRecord]:
         """Read all records of a trial that are whole."""
-        splits = range(len([*self.trial_dir(trial_id).glob("fold_*.json")]))
-        records = (self.read_fold(trial_id, split) for split in splits)
+        records = (self.read_fold(trial_id, split) for split in self.fold_numbers(trial_id))
         return [record for record in records if record is not None]
+
+    def fold_numbers(self, trial_id: str) -> list[int]:
+        """List the folds of a trial that have a record, whole or not."""
+        names = (path.name for path in self.trial_dir(trial_id).glob("fold_*.json"))
+        found = (_FOLD.fullmatch(name) for name in names)
+        return sorted(int(match[1]) for match in found if match)
 
     def write_fold(
         self, trial_id: str, record: FoldRecord, save_weights: Callable[[Path], None] | None
@@ -240,10 +303,10 @@ class SearchStore:
         """
         path = self.weights(trial_id, record.split)
         if save_weights is not None:
-            write_file(path, save_weights)
+            self.write(path, save_weights)
             record = replace(record, weights=file_digest(path) or "")
-        record = replace(record, search=self._known_stamps().of_fold(record.split))
-        write_sealed(self.fold_file(trial_id, record.split), asdict(record))
+        record = replace(record, search=self._known_fingerprints().of_fold(record.split))
+        self.write_entry(self.fold_file(trial_id, record.split), record.to_json())
 
     def weights(self, trial_id: str, split: int) -> Path:
         """Return where the weights of a fold are kept."""
@@ -253,7 +316,8 @@ class SearchStore:
         """Tell whether the weights of a fold are there and whole, or were never kept."""
         if not record.weights:
             return True
-        return file_digest(self.weights(trial_id, record.split)) == record.weights
+        path = self.weights(trial_id, record.split)
+        return not self._leads_away(path) and file_digest(path) == record.weights
 
     def keeps_weights(self, trial_id: str) -> bool:
         """Tell whether there are weights of any fold of a trial."""
@@ -323,26 +387,32 @@ class SearchStore:
         """Where it is kept how the refitted model came about."""
         return self.root / BEST / "refit.json"
 
-    def read_refit(self) -> dict[str, Any] | None:
+    def read_refit(self) -> RefitRecord | None:
         """Read how the refitted model came about; None if it isn't there, or not whole."""
-        entry = read_sealed(self.refit_file)
-        if entry is None or file_digest(self.model_file) != entry.pop("model", None):
+        entry = self._read(self.refit_file)
+        try:
+            record = read_typed(RefitRecord, entry) if entry is not None else None
+        except FieldError:
             return None
-        return entry
+        if record is None or file_digest(self.model_file) != record.model:
+            return None
+        return record
 
-    def write_refit(self, record: Mapping[str, Any], save: Callable[[Path], None]) -> None:
+    def write_refit(self, record: RefitRecord, save: Callable[[Path], None]) -> None:
         """Write the refitted model, then the record that makes it count.
 
         Args:
-            record: How it came about.
+            record: How it came about, but for the model's digest.
             save: Writes the model to the path that it is given.
         """
+        self._check_place(self.refit_file)
         with faults(self.refit_file):
             self.refit_file.unlink(missing_ok=True)
-        write_file(self.model_file, save)
-        write_sealed(self.refit_file, {**record, "model": file_digest(self.model_file)})
+        self.write(self.model_file, save)
+        record = replace(record, model=file_digest(self.model_file) or "")
+        self.write_entry(self.refit_file, record.to_json())
 
     def refit_parameters(self) -> dict[str, Any] | None:
         """Return the parameters of the refitted model; None if there is no whole one."""
-        parameters: dict[str, Any] | None = (self.read_refit() or {}).get("parameters")
-        return parameters
+        record = self.read_refit()
+        return None if record is None else dict(record.parameters)

@@ -7,8 +7,10 @@ checksum of its content, so that one that was altered is never taken for whole.
 import errno
 import hashlib
 import json
+import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,22 +21,40 @@ from kt_grid.errors import StoreError
 WRITING = "writing."
 _CHECKSUM = "checksum"
 _DIGITS = 16
+_LARGEST = 32 * 2**20
 # What the HDF5 library says, in an exception that isn't an OSError.
 _ERRNO = re.compile(r"\berrno = (\d+)")
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; None if it is missing or damaged.
+    """Read a JSON file; None if it is missing or damaged, no ordinary file, or far too large.
 
     Raises:
         StoreError: If the operating system refuses to read it, which says nothing of its content.
     """
     try:
         with _refusals(path):
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(_content(path).decode("utf-8"))
     except (FileNotFoundError, ValueError, RecursionError):
         return None
+
+
+def _content(path: Path) -> bytes:
+    check_ordinary(path)
+    with path.open("rb") as file:
+        return file.read(_LARGEST)
+
+
+def check_ordinary(path: Path, most: float = _LARGEST) -> None:
+    """Take anything but an ordinary file for none: a pipe makes us wait, a device never ends.
+
+    Raises:
+        FileNotFoundError: If it is a link, a folder, a pipe or a device, or is too large.
+    """
+    state = path.lstat()
+    if not stat.S_ISREG(state.st_mode) or state.st_size > most:
+        raise FileNotFoundError(path)
 
 
 @contextmanager
@@ -53,9 +73,20 @@ def _refusals(path: Path) -> Iterator[None]:
 def read_sealed(path: Path) -> dict[str, Any] | None:
     """Read what `write_sealed` wrote; None if it is missing or not whole."""
     entry = read_json(path)
-    if not isinstance(entry, dict) or entry.pop(_CHECKSUM, None) != checksum(entry):
+    if not is_sealed(entry):
         return None
-    return entry
+    return {name: value for name, value in entry.items() if name != _CHECKSUM}
+
+
+def is_sealed(entry: Any) -> bool:
+    """Tell whether what was read is an object whose checksum is right."""
+    if not isinstance(entry, dict) or _CHECKSUM not in entry:
+        return False
+    content = {name: value for name, value in entry.items() if name != _CHECKSUM}
+    try:
+        return bool(entry[_CHECKSUM] == checksum(content))
+    except RecursionError:
+        return False
 
 
 def write_sealed(path: Path, entry: Mapping[str, Any]) -> None:
@@ -74,12 +105,14 @@ def checksum(entry: Mapping[str, Any]) -> str:
 
 
 def file_digest(path: Path) -> str | None:
-    """Hash a file's content; None if it is missing.
+    """Hash a file's content; None if it is missing, or no ordinary file.
 
     Raises:
         StoreError: If the operating system refuses to read it.
     """
     try:
+        with _refusals(path):
+            check_ordinary(path, math.inf)
         with _refusals(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
     except FileNotFoundError:

@@ -1,6 +1,8 @@
 """Predictions for held-out rows, kept beside the records of the folds."""
 
+import math
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,13 @@ import numpy.typing as npt
 from kt_grid.errors import PredictionError
 from kt_grid.splitters.folds import Indices
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_file
+from kt_grid.store.files import check_ordinary
+
+# What zipfile and numpy raise for files that are damaged, or that somebody has made so.
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, TypeError, KeyError, MemoryError, OverflowError),
+    *(NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def write_predictions(
     def write(beside: Path) -> None:
         np.savez(beside, **arrays)  # type: ignore[arg-type] # mypy takes them for its options
 
-    write_file(_place(store, trial_id, split), write)
+    store.write(_place(store, trial_id, split), write)
 
 
 def _place(store: SearchStore, trial_id: str, split: int) -> Path:
@@ -101,9 +109,10 @@ def _read(
     for split in splits:
         path = _place(store, trial_id, split)
         try:
+            check_ordinary(path, math.inf)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
                 arrays = dict(entries)
-        except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise PredictionError(
                 f"Expected the predictions of all folds of trial {trial_id}. Received: none in "
                 f"{path}. Run the search again with --keep-predictions --overwrite"
@@ -111,5 +120,11 @@ def _read(
         if not {"rows", "y_true", "y_pred"} <= set(arrays):
             raise PredictionError(
                 f"Expected predictions of one output in {path}. Received: {', '.join(arrays)}"
+            )
+        lengths = {arrays[name].shape[:1] for name in ("rows", "y_true", "y_pred")}
+        if arrays["rows"].ndim != 1 or arrays["rows"].dtype.kind not in "iu" or len(lengths) > 1:
+            raise PredictionError(
+                f"Expected numbers of rows, and a target and a prediction for each, in {path}. "
+                "Received: others. Run the search again with --keep-predictions --overwrite"
             )
         yield arrays

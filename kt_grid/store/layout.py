@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from kt_grid.errors import StoreError
-from kt_grid.store.files import WRITING
+from kt_grid.store.files import WRITING, is_sealed, read_json
 from kt_grid.store.lock import HOLDER, LOCK
 
 IDENTITY = "search.json"
@@ -107,6 +108,45 @@ def own_files(root: Path) -> Iterator[Path]:
             yield _checked(root, path, "")
 
 
+def check_own(root: Path, known: Collection[str] | None) -> None:
+    """Refuse to take files for a search's own that have its names but aren't of it.
+
+    Of a file that isn't whole nothing can be told; it counts as the search's if another record
+    beside it does.
+
+    Args:
+        root: The search's folder.
+        known: The fingerprints of the search's records; None if its search.json isn't whole, and
+            any record that kt-grid wrote will do.
+
+    Raises:
+        StoreError: If there is such a file.
+    """
+    if known is None:
+        for path in root.glob("*.json"):
+            if path.name not in (IDENTITY, HOLDER) and not is_sealed(read_json(path)):
+                raise _foreign(root, path)
+    for folder in _folders(root):
+        inside = sorted(folder.iterdir())
+        records = [p for p in inside if p.suffix == ".json" and not p.name.startswith(WRITING)]
+        states = {path: _belongs(read_json(path), known) for path in records}
+        foreign = [path for path, belongs in states.items() if belongs is False]
+        # An interruption may leave weights or a model without a record.
+        cut_short = known is not None and (not records or folder.name == BEST)
+        if True not in states.values() and not cut_short:
+            foreign += inside
+        if foreign:
+            raise _foreign(root, foreign[0])
+
+
+def _belongs(entry: Any, known: Collection[str] | None) -> bool | None:
+    """Whether what a JSON file says is a search's own; None if it isn't whole."""
+    if is_sealed(entry):
+        return known is None or entry.get("search", "") in known or "identity" in entry
+    is_damaged = entry is None or (isinstance(entry, dict) and "checksum" in entry)
+    return None if is_damaged else False
+
+
 def _folders(root: Path) -> Iterator[Path]:
     return (path for path in root.iterdir() if _is_folder(path))
 
@@ -118,8 +158,12 @@ def _is_folder(path: Path) -> bool:
 def _checked(root: Path, path: Path, kind: str) -> Path:
     name = path.name.removeprefix(WRITING)
     if path.is_symlink() or not path.is_file() or not _FILES[kind].fullmatch(name):
-        raise StoreError(
-            f"Expected {root} to hold nothing but a search. Received: other files, such as "
-            f"{path.relative_to(root)}. Nothing is deleted; choose another directory"
-        )
+        raise _foreign(root, path)
     return path
+
+
+def _foreign(root: Path, path: Path) -> StoreError:
+    return StoreError(
+        f"Expected {root} to hold nothing but a search. Received: other files, such as "
+        f"{path.relative_to(root)}. Nothing is deleted; choose another directory"
+    )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kt_grid.errors import LockedError
+from kt_grid.errors import LockedError, StoreError
 from kt_grid.store.files import faults, read_json, write_json
 
 if TYPE_CHECKING:
@@ -82,6 +82,11 @@ class SearchLock:
             self._lock.release()
 
     def _acquire(self, note: Callable[[str], None]) -> bool:
+        if (self._root / LOCK).is_symlink():
+            raise StoreError(
+                f"Expected the lock of a search in {self._root / LOCK}. Received: a link, behind "
+                "which nothing is written. Remove it"
+            )
         with faults(self._root / LOCK):
             self._root.mkdir(parents=True, exist_ok=True)
             try:

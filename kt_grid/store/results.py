@@ -1,16 +1,19 @@
 """A search's directory becomes results, without TensorFlow."""
 
+import bisect
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from kt_grid.errors import ObjectiveError, StoreError, UsageError
-from kt_grid.space import Axis, Parameters, axis_names, combinations, key
+from kt_grid.errors import DamageError, ObjectiveError, StoreError
+from kt_grid.space import Axis, Parameters, axis_names
 from kt_grid.space.objective import Objective, parse_objective
+from kt_grid.space.ranking import RankKey, rank_key
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.layout import IDENTITY
+from kt_grid.store.order import GridOrder
+from kt_grid.store.records import SearchRecord
 from kt_grid.store.trials import COMPLETED as COMPLETED
 from kt_grid.store.trials import FAILED as FAILED
 from kt_grid.store.trials import STOPPED as STOPPED
@@ -34,12 +37,15 @@ class TrialResult:
         rank: 1 is best, equal means share a rank; None unless completed.
         train_scores: The objective on the training rows by split, where that was wanted.
         fit_seconds: Wall time of all trainings; None where a record is missing.
-        reason: Why it failed or was given up.
+        reason: Why it failed or was given up, on one line.
         weights: Numbers that the model consists of; None where a record doesn't say it.
         steps: Optimizer steps of all trainings; None where a record doesn't say it.
         epochs: Epochs of each training by split; empty where a record is missing.
         partial_scores: Of a trial that was given up, the objective by split, None where it wasn't
             trained; empty otherwise.
+        versions: By split that has a record, the versions of the packages that trained it; an
+            empty mapping where the record doesn't say it.
+        rank_key: What it is ranked by: larger is better; None unless completed.
     """
 
     trial_id: str
@@ -56,6 +62,8 @@ class TrialResult:
     steps: int | None = None
     epochs: tuple[int, ...] = ()
     partial_scores: tuple[float | None, ...] = ()
+    versions: tuple[Mapping[str, str], ...] = ()
+    rank_key: RankKey | None = None
 
     @property
     def standing(self) -> str:
@@ -69,14 +77,7 @@ class TrialResult:
         return [score for score in known if score is not None]
 
     def fold_scores(self, splits: int) -> tuple[float | None, ...]:
-        """Return what is known of the scores.
-
-        Args:
-            splits: Trainings per trial.
-
-        Returns:
-            One item per split.
-        """
+        """Return what is known of the scores of some splits, one item each."""
         return self.scores or self.partial_scores or (None,) * splits
 
 
@@ -93,7 +94,7 @@ class SearchResults:
         axes: The grid.
         trials: All trials begun, in grid order.
         total: Number of combinations of the grid.
-        about: Everything else in search.json.
+        about: What search.json says.
         damage: What isn't whole in the directory, by file; what is, is shown all the same.
     """
 
@@ -105,7 +106,7 @@ class SearchResults:
     axes: tuple[Axis, ...]
     trials: tuple[TrialResult, ...]
     total: int
-    about: Mapping[str, Any]
+    about: SearchRecord
     damage: tuple[str, ...] = ()
 
     @property
@@ -116,7 +117,8 @@ class SearchResults:
     @property
     def fresh_folds(self) -> bool:
         """Whether each repeat holds out other rows than the first; False if nobody knows."""
-        return not self.has_repeats or bool(self.about.get("fresh_folds", False))
+        known = self.about.splits
+        return not self.has_repeats or (known is not None and known.fresh_folds)
 
     @property
     def has_repeats(self) -> bool:
@@ -124,9 +126,13 @@ class SearchResults:
         return self.repeats > 1 and self.splits % self.repeats == 0
 
     @property
+    def _split_rows(self) -> tuple[tuple[int, int], ...]:
+        return self.about.splits.split_rows if self.about.splits else ()
+
+    @property
     def test_ratio(self) -> float:
         """Rows held out per row trained on."""
-        rows = self.about.get("split_rows")
+        rows = self._split_rows
         if rows:
             return float(sum(test for _, test in rows) / sum(train for train, _ in rows))
         return 1 / max(self.folds - 1, 1)
@@ -134,22 +140,33 @@ class SearchResults:
     @property
     def test_rows(self) -> float | None:
         """Rows held out per split, on average; None if search.json doesn't say it."""
-        rows = self.about.get("split_rows")
+        rows = self._split_rows
         if rows:
             return float(sum(test for _, test in rows) / len(rows))
-        return self.about["rows"] / self.folds if "rows" in self.about else None
+        known = self.about.identity.rows
+        return None if known is None else known / self.folds
 
     @property
     def baseline(self) -> tuple[float, ...] | None:
         """By split, what always answering the majority class scores; None if there are none."""
-        shares = self.about.get("baseline")
-        return None if shares is None else tuple(shares)
+        return self.about.splits.baseline if self.about.splits else None
 
     @property
     def stops_early(self) -> bool:
         """Whether trainings may have ended by themselves: so it was asked for, or so it looks."""
-        asked_for = bool(self.about.get("fit", {}).get("early_stopping"))
+        asked_for = bool(self.about.identity.fit.get("early_stopping"))
         return asked_for or any(len(set(trial.epochs)) > 1 for trial in self.trials)
+
+    @property
+    def versions(self) -> tuple[Mapping[str, str], ...]:
+        """The different sets of versions of packages that trained the trials' folds.
+
+        More than one set says that the figures come from different packages. Records of version
+        0.1.0 don't tell theirs, which makes an empty set: of these, `about.versions` says what
+        began the search.
+        """
+        known = (versions for trial in self.trials for versions in trial.versions)
+        return tuple({tuple(sorted(each.items())): each for each in known}.values())
 
     @property
     def completed(self) -> list[TrialResult]:
@@ -229,49 +246,52 @@ def read_results(store: SearchStore, objective: str | None = None) -> SearchResu
         StoreError: If there is no search, or its search.json is damaged.
         ObjectiveError: If the metric isn't in the records, or its direction isn't known.
     """
-    identity = store.read_identity()
-    if identity is None:
+    record = store.read_record()
+    if record is None:
         raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
     try:
-        return _read(store, identity, objective)
-    except UsageError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"Expected {store.root} to hold whole records. Received: {error!r} is missing or "
-            "wrong in one. Run the search again with --overwrite"
+        known = [
+            parse_objective(name) for name in (record.identity.objective, *record.identity.scores)
+        ]
+        order = GridOrder(record.grid, record.max_trials)
+    except ValueError as error:
+        raise DamageError(
+            f"Expected {store.root / IDENTITY} to describe a search. Received: {error}. The line "
+            "that began the search may restore it, or begin anew with --overwrite"
         ) from error
+    chosen = known[0] if objective is None else parse_objective(objective, known)
+    return _read(store, record, order, known[0], chosen)
 
 
-def _read(store: SearchStore, identity: Mapping[str, Any], other: str | None) -> SearchResults:
-    axes = tuple(Axis.from_json(record) for record in identity["grid"])
-    counted = itertools.islice(combinations(axes), identity.get("max_trials"))
-    order = {key(parameters): parameters for parameters in counted}
-    known = [
-        parse_objective(identity["objective"]),
-        *map(parse_objective, identity.get("scores", ())),
-    ]
-    objective = known[0] if other is None else parse_objective(other, known)
-    found: dict[str, TrialResult] = {}
+def _read(
+    store: SearchStore, record: SearchRecord, order: GridOrder, own: Objective, chosen: Objective
+) -> SearchResults:
+    splits = record.identity.folds
+    rows = record.splits.test_rows if record.splits else ()
+    found: dict[int, TrialResult] = {}
     damage: list[str] = []
-    for files in read_trials(store, identity["folds"], known[0].name):
-        place = None if files.parameters is None else key(files.parameters)
-        if files.damaged and (place is None or place in order):
+    for files in read_trials(store, splits, own.name):
+        place = None if files.parameters is None else order.find(files.parameters)
+        if files.damaged and (files.parameters is None or place is not None):
             damage.append(tell(files.damaged))
-        if place in order:
-            trial = _trial(files, order[place], known[0])
-            found[place] = trial if objective == known[0] else _rescored(files, trial, objective)
-    trials = [found[place] for place in order if place in found]
+        if place is not None:
+            number, parameters = place
+            trial = _trial(files, parameters, own)
+            if chosen != own:
+                trial = _rescored(files, trial, chosen)
+            if trial.scores:
+                trial = replace(trial, rank_key=rank_key(chosen, trial.scores, rows[:splits]))
+            found[number] = trial
     return SearchResults(
-        experiment=identity["experiment"],
-        objective=objective,
-        splits=identity["folds"],
-        repeats=identity["repeats"],
-        seed=identity["seed"],
-        axes=axes,
-        trials=tuple(_ranked(trials, objective)),
-        total=len(order),
-        about=identity,
+        experiment=record.experiment,
+        objective=chosen,
+        splits=splits,
+        repeats=record.repeats,
+        seed=record.identity.seed,
+        axes=record.grid,
+        trials=tuple(_ranked([found[number] for number in sorted(found)])),
+        total=order.total,
+        about=record,
         damage=tuple(damage),
     )
 
@@ -286,7 +306,8 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
         weights=files.size,
         steps=files.steps,
         epochs=files.epochs,
-        reason=files.message.partition("\n")[0] or None,
+        reason=_reason(files.message),
+        versions=files.versions,
     )
     if files.status == STOPPED:
         return replace(result, partial_scores=files.partial_scores(objective.name))
@@ -318,14 +339,20 @@ def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> Tr
     return replace(trial, scores=scores, train_scores=trained, mean=mean, std=std)
 
 
-def _ranked(trials: list[TrialResult], objective: Objective) -> list[TrialResult]:
+def _reason(message: str) -> str | None:
+    """What a failed trial says before the traceback, on one line."""
+    told = message.partition("\n\nTraceback")[0]
+    return " ".join(told.split()) or None
+
+
+def _ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
     """Give every completed trial its rank: one more than the number of better ones."""
-    losses = np.sort([-objective.sign * t.mean for t in trials if t.mean is not None])
+    keys = sorted(trial.rank_key for trial in trials if trial.rank_key is not None)
 
     def ranked(trial: TrialResult) -> TrialResult:
-        if trial.mean is None:
+        if trial.rank_key is None:
             return trial
-        better = int(np.searchsorted(losses, -objective.sign * trial.mean))
+        better = len(keys) - bisect.bisect_right(keys, trial.rank_key)
         return replace(trial, rank=better + 1)
 
     return [ranked(trial) for trial in trials]

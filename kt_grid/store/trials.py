@@ -4,6 +4,7 @@ The records of the folds are the source of truth. trial.json sums them up for ke
 scores stand in for those of a record that is gone until that fold is trained again.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from kt_grid.space import Parameters, from_json, key
-from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.space import Parameters, from_json
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.files import read_sealed
+from kt_grid.store.layout import TRIAL
+from kt_grid.store.records import FoldRecord, TrialRecord
+from kt_grid.store.typed import FieldError, read_typed
 
 COMPLETED = "COMPLETED"
 FAILED = "FAILED"
 RUNNING = "RUNNING"
 STOPPED = "STOPPED"
+_MOST_TOLD = 10
 
 _Number = TypeVar("_Number", int, float)
 
@@ -85,6 +91,11 @@ class TrialFiles:
     def epochs(self) -> tuple[int, ...]:
         """Epochs of each training by split; nothing if a record is missing."""
         return self._of_all(lambda record: record.epochs)
+
+    @property
+    def versions(self) -> tuple[Mapping[str, str], ...]:
+        """Versions of the packages that trained each fold whose record is there, by split."""
+        return tuple(self.records[split].versions for split in sorted(self.records))
 
     @property
     def seconds(self) -> float | None:
@@ -166,14 +177,14 @@ def score_name(objective: str, split: int) -> str:
 
 def _read(store: SearchStore, trial_id: str, splits: int, metric: str) -> TrialFiles:
     state = _checked(store.read_trial(trial_id), splits, metric)
-    found = [store.read_fold(trial_id, split) for split in range(splits)]
+    there = [split for split in store.fold_numbers(trial_id) if split < splits]
+    found = [store.read_fold(trial_id, split) for split in there]
     records = _agreeing([r for r in found if r is not None and metric in r.scores], state)
     status = None if state is None else state["status"]
     damaged = [
         store.fold_file(trial_id, split)
-        for split in range(splits if status != FAILED else 0)
+        for split in (range(splits) if status == COMPLETED else there if status != FAILED else ())
         if split not in records
-        and (status == COMPLETED or store.fold_file(trial_id, split).exists())
     ]
     if status == COMPLETED and any(
         record.scores[metric] != _scores(state or {}, metric, splits)[split]
@@ -187,19 +198,26 @@ def _read(store: SearchStore, trial_id: str, splits: int, metric: str) -> TrialF
 
 
 def _checked(state: Mapping[str, Any] | None, splits: int, metric: str) -> Mapping[str, Any] | None:
-    """A trial's state, if it has what is read from it."""
-    try:
-        if state is not None and state["status"] == COMPLETED:
-            if splits and score_name(metric, splits - 1) not in _scores_by_name(state):
-                # More splits are asked for than when it was completed.
-                _scores(state, metric, 1)
-                return {**state, "status": RUNNING}
-            _scores(state, metric, splits)
-        if state is not None:
-            key(state["hyperparameters"]["values"])
-    except (LookupError, TypeError, ValueError):
+    """A trial's state, if it is one, and has the scores that a completed trial has."""
+    if state is None or _fault(TrialRecord, state):
         return None
+    if state["status"] == COMPLETED:
+        named = _scores_by_name(state)
+        if splits and score_name(metric, splits - 1) not in named:
+            # More splits are asked for than when it was completed.
+            return {**state, "status": RUNNING} if score_name(metric, 0) in named else None
+        if not all(score_name(metric, split) in named for split in range(splits)):
+            return None
     return state
+
+
+def _fault(kind: type, entry: Mapping[str, Any]) -> str:
+    """Which field of a file isn't what it has to be, if one isn't."""
+    try:
+        read_typed(kind, entry)
+    except FieldError as error:
+        return str(error)
+    return ""
 
 
 def _agreeing(
@@ -236,7 +254,15 @@ def _parameters(values: Mapping[str, Any]) -> Parameters:
 
 def tell(files: Sequence[Path]) -> str:
     """Name files of a trial, and say of each what is wrong."""
-    return ", ".join(
-        f"{path.parent.name}/{path.name} is {'damaged' if path.exists() else 'missing'}"
-        for path in files
-    )
+    more = f" and {len(files) - _MOST_TOLD} more" if len(files) > _MOST_TOLD else ""
+    return ", ".join(map(_told, files[:_MOST_TOLD])) + more
+
+
+def _told(path: Path) -> str:
+    place = f"{path.parent.name}/{path.name}"
+    if not os.path.lexists(path):
+        return f"{place} is missing"
+    entry = read_sealed(path)
+    kind = TrialRecord if path.name == TRIAL else FoldRecord
+    fault = "" if entry is None else _fault(kind, entry)
+    return f"{place} is damaged" + (f" ({fault})" if fault else "")

@@ -26,5 +26,5 @@ tuner = kt_grid.CrossValidationTuner(build, cv=3, directory="runs", project_name
 tuner.search(petals, species, epochs=10, batch_size=10)
 print(tuner.best_score, tuner.best_params)
 tuner.refit()
-names = tuner.search_results().about["labels"]
+names = tuner.search_results().about.labels
 print([names[place] for place in tuner.predict(petals[:3]).argmax(axis=1)])

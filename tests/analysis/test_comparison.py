@@ -131,5 +131,5 @@ def test_old_searches_without_notes_are_analysed(make_search):
     results = read_results(store)
     assert (results.test_ratio, results.test_rows, results.baseline) == (0.5, 100, None)
     assert results.fresh_folds
-    write_sealed(store.root / "search.json", {**store.read_identity(), "repeats": 3})
+    write_sealed(store.root / "search.json", {**store.read_record().to_json(), "repeats": 3})
     assert not read_results(store).fresh_folds

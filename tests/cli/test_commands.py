@@ -644,7 +644,7 @@ def test_an_interrupted_zoom_goes_on(call, place):
     asked = {"units": [2, 6, 9]}
     grid = [{"name": "units", "values": asked["units"], "conditions": []}]
     write_sealed(
-        store.root / "search.json", {**store.read_identity(), "grid": grid, "asked": asked}
+        store.root / "search.json", {**store.read_record().to_json(), "grid": grid, "asked": asked}
     )
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
     assert "zoom to units=2,6,9\n" in told

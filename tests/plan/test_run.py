@@ -75,8 +75,8 @@ def test_a_plan_of_the_tutorial_is_its_grid_on_its_data(pima):
     sizes = [10, 20, 40, 60, 80, 100]
     assert made.trials() == [{"batch_size": size, "epochs": 3} for size in sizes]
     assert made.splits == 3
-    assert made.setup.identity["rows"] == 768
-    assert made.setup.identity["fit"] == {"epochs": 100, "batch_size": 10}
+    assert made.setup.identity.rows == 768
+    assert made.setup.identity.fit == {"epochs": 100, "batch_size": 10}
     assert str(made.setup.objective) == "max:val_accuracy"
     np.testing.assert_array_equal(made.dataset.x, pima.x)
     assert made.finished() is None
@@ -102,7 +102,8 @@ def test_a_plan_of_a_model_lists_what_the_model_declares(planned):
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_numbers_depend_on_is_part_of_the_identity(planned, options, entry):
-    assert planned(**options).setup.identity[entry] != planned().setup.identity[entry]
+    one, other = planned(**options).setup.identity, planned().setup.identity
+    assert getattr(one, entry) != getattr(other, entry)
 
 
 def test_the_grid_and_the_place_are_no_part_of_the_identity(planned, tmp_path):
@@ -155,7 +156,7 @@ def test_columns_that_say_how_to_split_are_no_features(stubbed, tmp_path, option
     made = stubbed(data=path, **options)
     assert (repr(made.setup.cv), made.dataset.features) == (text, features)
     splits = make_splits(made.setup.cv, 24, made.dataset.y, made.setup.arrays.groups)
-    assert made.setup.identity["splits"] == [
+    assert [*made.setup.identity.splits] == [
         f"0.{number}: {splits_digest([split])}" for number, split in enumerate(splits)
     ]
     if made.setup.arrays.groups is not None:
@@ -437,7 +438,7 @@ def test_a_plan_and_the_tuner_describe_a_search_alike(planned, tmp_path):
 
 def test_a_sample_is_searched_on_its_share_of_the_rows(planned):
     made = planned(sample=0.5)
-    assert made.dataset.rows == made.setup.identity["rows"] == 12
+    assert made.dataset.rows == made.setup.identity.rows == 12
     whole = planned().dataset.x.tolist()
     places = [whole.index(row) for row in made.dataset.x.tolist()]
     assert places == sorted(set(places))
@@ -589,7 +590,7 @@ def test_a_raced_search_is_finished_as_long_as_its_race_is_the_same(planned):
     assert make().finished() == results
     assert make(racing=None).finished() is None
     assert make(racing="test").finished() is None
-    assert results.about["command"].endswith("--racing bound")
+    assert results.about.origin.command.endswith("--racing bound")
     counted = Counted()
     whole = run(make(racing=None), counted)
     assert counted.folds == sum(t.partial_scores.count(None) for t in results.given_up)

@@ -300,7 +300,7 @@ def test_json_is_a_contract(read):
                 ),
             },
         ],
-        "search": results.about,
+        "search": results.about.to_json(),
     }
 
 
@@ -343,8 +343,9 @@ def test_the_verdict_is_never_among_the_tutorials_lines(read):
 def test_axes_that_do_not_count_are_empty(make_search):
     store = make_search({"kind": ["a", "b"]}, [[1.0], [0.5]], folds=1)
     condition = {"parent": "kind", "values": ["z"]}
-    axes = [*store.read_identity()["grid"], {"name": "n", "values": [1], "conditions": [condition]}]
-    write_sealed(store.root / "search.json", {**store.read_identity(), "grid": axes})
+    entry = store.read_record().to_json()
+    axes = [*entry["grid"], {"name": "n", "values": [1], "conditions": [condition]}]
+    write_sealed(store.root / "search.json", {**entry, "grid": axes})
     text = report.render(read_results(store), "csv")
     assert [row["param_n"] for row in csv.DictReader(io.StringIO(text))] == ["", ""]
 

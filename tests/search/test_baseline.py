@@ -77,6 +77,6 @@ def test_only_accuracies_have_a_baseline(objective, expected):
 def test_splits_are_described(cv, repeats, fresh):
     splits = make_splits(cv, 21)
     described = describe_splits(splits, np.zeros(21), repeats, ACCURACY)
-    assert described["split_rows"] == [[10, 11], [11, 10]] * repeats
-    assert described["fresh_folds"] is fresh
-    assert described["baseline"] == [1.0, 1.0] * repeats
+    assert described.split_rows == ((10, 11), (11, 10)) * repeats
+    assert described.fresh_folds is fresh
+    assert described.baseline == (1.0, 1.0) * repeats

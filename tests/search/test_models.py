@@ -13,6 +13,7 @@ from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.models import WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.oracle import GridOracle
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Identity, SearchRecord
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = (X[:, 0] > 0).astype("float32")
@@ -137,7 +138,8 @@ def test_what_no_file_can_hold_is_asked_for_again(tmp_path, raises):
 
 def directory_of(folder, fit):
     store = SearchStore(folder, "search")
-    store.write_identity({"fit": fit, "folds": 3}, {})
+    identity = Identity("max:val_accuracy", folds=3, seed=7, fit=fit)
+    store.write_record(SearchRecord((), experiment="search", repeats=1, identity=identity))
     return store
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from kt_grid.errors import DamageError, DataError, PredictionError, StoreError
 from kt_grid.search.predict import load_best_model, predict_file
-from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import FoldRecord, Identity, RefitRecord, SearchRecord
 
 X = np.array([[1, 2], [3, -1], [-2, 0.5], [0, 0]], dtype=np.float32)
 FEATURES = ("left", "right")
@@ -29,7 +30,7 @@ def rows_csv(tmp_path):
 def make(store, units, activation, loss, folds=2, **about):
     """A search whose refit and fold models have random weights; those weights, the refit's last."""
     store.prepare()
-    store.write_identity({"features": FEATURES, "target_column": 1, "folds": folds} | about)
+    store.write_record(record_of(folds, features=FEATURES, target_column=1, **about))
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, activation=activation)])
     model.compile(loss=loss)
     model.optimizer.build(model.trainable_variables)
@@ -40,8 +41,15 @@ def make(store, units, activation, loss, folds=2, **about):
         if split is not None:
             record = FoldRecord(split, {"units": units}, 1, {}, 1, 1.0, "keras")
             store.write_fold("0001", record, model.save_weights)
-    store.write_refit({"trial_id": "0001", "parameters": {"units": units}}, model.save)
+    identity = record_of(folds).identity
+    store.write_refit(RefitRecord("0001", {"units": units}, 1, identity), model.save)
     return drawn
+
+
+def record_of(folds, **entries):
+    identity = Identity("min:val_loss", folds=folds, seed=7)
+    record = SearchRecord((), experiment="search", repeats=1, identity=identity)
+    return record.with_entries(entries)
 
 
 def linear(weights):
@@ -191,7 +199,7 @@ def test_an_ensemble_of_weights_that_were_dropped_is_refused(store, rows_csv, ra
 
 def test_a_search_made_in_python_has_no_columns_to_read(store, rows_csv):
     store.prepare()
-    store.write_identity({"folds": 2})
+    store.write_record(record_of(2))
     with pytest.raises(PredictionError, match=r"Use kt_grid\.load_best_model"):
         list(predict_file(store, rows_csv))
 

@@ -1,6 +1,7 @@
 """A race: what is given up and why, by hand, at random, and in whole searches."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import keras_tuner
@@ -18,6 +19,7 @@ from kt_grid.search.oracle import make_oracle
 from kt_grid.search.racing import Incumbents, Race, check_racing, make_race
 from kt_grid.space.objective import Objective, Score
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import SplitFacts
 from kt_grid.store.results import read_results
 
 ACCURACY = Objective("val_accuracy", "max")
@@ -158,20 +160,20 @@ def test_the_step_of_an_accuracy_counts_as_noise():
 
 
 def test_a_race_is_made_of_what_the_splits_are():
-    notes = {"split_rows": [[6, 2]] * 3 + [[7, 1]] * 3, "fresh_folds": False}
-    made = make_race("bound", ACCURACY, 2, notes)
+    splits = SplitFacts(((6, 2),) * 3 + ((7, 1),) * 3, fresh_folds=False)
+    made = make_race("bound", ACCURACY, 2, splits)
     assert (made.units, made.ratio, made.resolution) == ((0, 1, 2, 0, 1, 2), 9 / 39, 6 / 9)
-    fresh = make_race("test", ERROR, 2, {**notes, "fresh_folds": True})
+    fresh = make_race("test", ERROR, 2, replace(splits, fresh_folds=True))
     assert (fresh.units, fresh.resolution) == ((0, 1, 2, 3, 4, 5), 0.0)
-    assert make_race(None, ACCURACY, 2, notes) is None
+    assert make_race(None, ACCURACY, 2, splits) is None
 
 
 @pytest.mark.parametrize(("folds", "repeats"), [(3, 1), (2, 2)], ids=["three", "two, twice"])
 def test_too_few_folds_for_a_test_are_refused(raises, folds, repeats):
-    notes = {"split_rows": [[6, 2]] * folds * repeats, "fresh_folds": False}
+    splits = SplitFacts(((6, 2),) * folds * repeats, fresh_folds=False)
     with raises(UsageError, "more than 3 folds", "--racing test", str(folds), "--folds"):
-        make_race("test", ACCURACY, repeats, notes)
-    assert make_race("bound", ACCURACY, repeats, notes) is not None
+        make_race("test", ACCURACY, repeats, splits)
+    assert make_race("bound", ACCURACY, repeats, splits) is not None
 
 
 @pytest.mark.parametrize("name", ["max:val_accuracy", "max:val_auc", "min:val_mse", "max:val_acc"])

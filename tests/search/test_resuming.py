@@ -1,5 +1,6 @@
 """A search is taken up where it stands, by the grid and the splits that count now."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras_tuner
@@ -10,10 +11,12 @@ from kt_grid.errors import MismatchError
 from kt_grid.search import resuming
 from kt_grid.search.oracle import GridOracle
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Identity, SearchRecord
 from kt_grid.store.trials import read_trials, trial_metrics
 
 METRIC = "val_accuracy"
-IDENTITY = {"data": "d", "folds": 3, "objective": f"max:{METRIC}", "splits": ["a", "b", "c"]}
+IDENTITY = Identity(f"max:{METRIC}", folds=3, data="d", splits=("a", "b", "c"), seed=7)
+RECORD = SearchRecord((), experiment="mine", repeats=1, identity=IDENTITY)
 
 
 def trial(status, *scores):
@@ -66,22 +69,21 @@ def oracle():
 
 def test_the_grid_and_what_wrote_it_stand_beside_the_identity(tmp_path, oracle):
     store = SearchStore(tmp_path, "search")
-    resuming.write_down(oracle([2, 3], store), store, IDENTITY, {"experiment": "mine"})
-    written = store.read_identity()
-    assert {name: written[name] for name in IDENTITY} == IDENTITY
-    assert written["experiment"] == "mine"
-    assert [axis["name"] for axis in written["grid"]] == ["units"]
-    assert written["grid"][0]["values"] == [2, 3]
-    assert "keras" in written["versions"]
+    resuming.write_down(oracle([2, 3], store), store, RECORD)
+    written = store.read_record()
+    assert (written.identity, written.experiment) == (IDENTITY, "mine")
+    assert [(axis.name, axis.values) for axis in written.grid] == [("units", (2, 3))]
+    assert "keras" in written.versions
 
 
 def test_another_search_is_not_taken_up(tmp_path, oracle):
     store = SearchStore(tmp_path, "search")
-    resuming.take_up(oracle([2], store), store, IDENTITY, {}, print)
-    before = store.read_identity()
+    resuming.take_up(oracle([2], store), store, RECORD, print)
+    before = store.read_record()
+    other = replace(RECORD, identity=replace(IDENTITY, data="e"))
     with pytest.raises(MismatchError, match="another data"):
-        resuming.take_up(oracle([3], store), store, {**IDENTITY, "data": "e"}, {}, print)
-    assert store.read_identity() == before
+        resuming.take_up(oracle([3], store), store, other, print)
+    assert store.read_record() == before
 
 
 def test_weights_that_were_dropped_are_not_missed_when_there_are_more_splits(stub_search, tmp_path):

@@ -19,6 +19,7 @@ from kt_grid.space.objective import Extras, Objective
 from kt_grid.space.seeds import derive_seed
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Identity, SplitFacts
 
 SCORES = [0.25, 0.875, 0.5]
 
@@ -91,8 +92,8 @@ def make_runner(tmp_path):
             race=None,
             seed=7,
             engine="fake",
-            identity={},
-            described={},
+            identity=Identity("val_accuracy", folds=3, seed=7),
+            described=SplitFacts(),
         )
         own = {n: changes.pop(n) for n in ("longest", "observer") if n in changes}
         runner = TrialRunner(

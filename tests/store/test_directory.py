@@ -4,13 +4,17 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 
 from kt_grid.errors import DamageError, MismatchError, StoreError
-from kt_grid.store.directory import FoldRecord, SearchStore
+from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_sealed, write_text
+from kt_grid.store.held_out import write_predictions
+from kt_grid.store.records import FoldRecord, Identity, RefitRecord
 
 RECORD = FoldRecord(1, {"units": 5}, 42, {"val_accuracy": 0.5}, 10, 0.25, "keras")
+REFIT = RefitRecord("0000", {"a": 1}, 1, Identity("max:val_accuracy", folds=3, seed=7))
 
 
 @pytest.fixture
@@ -117,31 +121,40 @@ def test_a_file_in_the_folders_place_is_left_alone(store, raises, action):
     assert store.root.read_text() == "mine"
 
 
-def test_identity_comes_back(store):
-    assert (store.exists(), store.read_identity()) == (False, None)
-    store.write_identity({"seed": 7}, {"grid": []})
-    identity = store.read_identity()
+def test_what_search_json_says_comes_back(store, search_record):
+    assert (store.exists(), store.read_record(), store.peek_record()) == (False, None, None)
+    record = search_record(rows=5)
+    store.write_record(record)
     assert store.exists()
-    assert identity == {"format": 1, "grid": [], "seed": 7, "fingerprint": store.stamp}
+    assert store.read_record() == store.peek_record()
+    assert store.read_record() == dataclasses.replace(record, fingerprint=store.fingerprint)
 
 
-def test_identity_is_written_only_when_it_changes(store, monkeypatch):
-    store.write_identity({"seed": 7})
+def test_search_json_is_written_only_when_it_changes(store, search_record, monkeypatch):
+    store.write_record(search_record())
     monkeypatch.setattr(os, "fsync", _fail)
-    store.write_identity({"seed": 7})
+    store.write_record(search_record())
     with pytest.raises(StoreError):
-        store.write_identity({"seed": 8})
-    assert store.read_identity()["seed"] == 7
+        store.write_record(search_record(seed=8))
+    assert store.read_record().identity.seed == 7
 
 
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "{}", '{"format": 2}', pytest.param('{"format": "1"}', id="format-as-text")],
 )
-def test_identity_of_another_format_is_refused(store, raises, content):
+def test_search_json_of_another_format_is_refused(store, raises, content):
     write_text(store.root / "search.json", content)
-    with raises(StoreError, "search.json", "--overwrite"):
-        store.read_identity()
+    with raises(DamageError, "search.json", "--overwrite"):
+        store.read_record()
+    assert store.peek_record() is None
+
+
+def test_an_entry_of_search_json_that_cannot_be_is_named(store, raises, search_record):
+    entry = {**search_record().to_json(), "folds": 10**9}
+    write_sealed(store.root / "search.json", entry)
+    with raises(DamageError, "search.json", "folds: expected a number from 1", "1000000000"):
+        store.read_record()
 
 
 @pytest.mark.parametrize(
@@ -149,20 +162,20 @@ def test_identity_of_another_format_is_refused(store, raises, content):
     [
         pytest.param({"rows": 5, "seed": 8}, ["another rows, 4 there, 5 asked"], id="first"),
         pytest.param({"rows": 4, "seed": 8}, ["another seed, 7 there, 8 asked"], id="second"),
-        pytest.param({"engine": "keras"}, ['engine, null there, "keras" asked'], id="missing"),
-        pytest.param({"fit": {"x": "y" * 99}}, ["{}", "yyy... asked"], id="long"),
+        pytest.param({"rows": 4, "engine": "keras"}, ['engine, null there, "keras"'], id="missing"),
+        pytest.param({"rows": 4, "fit": {"x": "y" * 99}}, ["null", "yyy... asked"], id="long"),
     ],
 )
-def test_check_identity_names_the_first_difference(store, raises, wanted, words):
-    store.write_identity({"rows": 4, "seed": 7, "fit": {}})
+def test_check_identity_names_the_first_difference(store, raises, search_record, wanted, words):
+    store.write_record(search_record(rows=4))
     with raises(MismatchError, str(store.root), "--directory", "--overwrite", *words):
-        store.check_identity(wanted)
+        store.check_identity(search_record(**wanted).identity)
 
 
-def test_check_identity_accepts_what_agrees(store):
-    assert store.check_identity({"seed": 7}) is False
-    store.write_identity({"seed": 7}, {"grid": [1]})
-    assert store.check_identity({"seed": 7}) is True
+def test_check_identity_accepts_what_agrees(store, search_record):
+    assert store.check_identity(search_record().identity) is False
+    store.write_record(search_record())
+    assert store.check_identity(search_record(max_trials=5).identity) is True
 
 
 SPOIL = {
@@ -174,10 +187,12 @@ SPOIL = {
 
 @pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL)
 @pytest.mark.parametrize("kept", ["trial", "fold"])
-def test_a_lost_identity_is_restored_if_the_records_say_the_same(store, raises, spoil, kept):
+def test_search_json_is_restored_if_the_records_say_the_same(
+    store, raises, search_record, spoil, kept
+):
     notes = []
-    store.write_identity({"seed": 7}, {"grid": [1]})
-    before = store.read_identity()
+    store.write_record(search_record())
+    before = store.read_record()
     if kept == "trial":
         store.write_trial("0000", {"trial_id": "0000"})
     else:
@@ -185,19 +200,44 @@ def test_a_lost_identity_is_restored_if_the_records_say_the_same(store, raises, 
     spoil(store.root / "search.json")
     later = SearchStore(store.root.parent, store.root.name)
     with raises(DamageError, "search.json"):
-        later.claim({"seed": 8}, {"grid": [1]}, notes.append)
+        later.claim(search_record(seed=8), notes.append)
     assert notes == []
-    later.claim({"seed": 7}, {"grid": [1]}, notes.append)
-    assert later.read_identity() == before
+    later.claim(search_record(), notes.append)
+    assert later.read_record() == before
     assert "search.json" in notes[0]
 
 
-def test_a_lost_identity_without_a_record_is_not_guessed(store, raises):
-    store.write_identity({"seed": 7})
+def test_search_json_without_a_record_beside_it_is_not_guessed(store, raises, search_record):
+    store.write_record(search_record())
     store.trial_dir("0000").mkdir()
     (store.root / "search.json").unlink()
     with raises(DamageError, "search.json", "no such file beside trials"):
-        store.claim({"seed": 7}, {}, print)
+        store.claim(search_record(), print)
+
+
+FOREIGN = ("best/model.keras", "best/refit.json", "oracle.json", "tuner0.json", "search.json")
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_file_is_not_written_over_where_no_search_is(store, raises, search_record, name):
+    write_text(store.root / name, "mine")
+    with raises(StoreError, name):
+        store.claim(search_record(), print)
+    assert (store.root / name).read_text() == "mine"
+
+
+def test_a_refit_beside_a_lost_search_json_is_written_over_by_its_own_search_only(
+    store, raises, search_record
+):
+    record = search_record()
+    store.write_record(record)
+    refit = dataclasses.replace(REFIT, identity=record.identity)
+    store.write_refit(refit, lambda path: path.write_text("model"))
+    (store.root / "search.json").unlink()
+    with raises(StoreError, "model.keras", "no search.json beside it"):
+        store.claim(search_record(seed=8), print)
+    store.claim(record, print)
+    assert store.exists()
 
 
 def test_trials_come_in_the_order_of_their_ids(store):
@@ -226,13 +266,13 @@ def test_a_trial_in_anothers_place_is_none(store, trial_id):
     assert store.read_trial("0000") is None
 
 
-def test_what_another_search_left_is_none(store):
-    store.write_identity({"seed": 7})
+def test_what_another_search_left_is_none(store, search_record):
+    store.write_record(search_record())
     store.write_trial("0000", {"trial_id": "0000"})
     store.write_fold("0000", RECORD, None)
     assert store.read_trial("0000")
     assert store.read_fold("0000", 1)
-    store.write_identity({"seed": 8})
+    store.write_record(search_record(seed=8))
     assert store.read_trial("0000") is None
     assert store.read_fold("0000", 1) is None
     later = SearchStore(store.root.parent, store.root.name)
@@ -250,7 +290,7 @@ def test_what_another_search_left_is_none(store):
     ],
 )
 def test_refit_counts_only_with_its_whole_model(store, record, model, expected):
-    store.write_refit({"parameters": {"a": 1}}, lambda path: path.write_text("model"))
+    store.write_refit(REFIT, lambda path: path.write_text("model"))
     for path, content in ((store.refit_file, record), (store.model_file, model)):
         if content == "":
             path.unlink()
@@ -260,9 +300,9 @@ def test_refit_counts_only_with_its_whole_model(store, record, model, expected):
 
 
 def test_a_refit_that_is_cut_short_leaves_no_record_of_the_former_one(store):
-    store.write_refit({"parameters": {"a": 1}}, lambda path: path.write_text("model"))
+    store.write_refit(REFIT, lambda path: path.write_text("model"))
     with pytest.raises(ZeroDivisionError):
-        store.write_refit({"parameters": {"a": 2}}, lambda _: 1 / 0)
+        store.write_refit(dataclasses.replace(REFIT, seed=2), lambda _: 1 / 0)
     assert store.read_refit() is None
 
 
@@ -276,6 +316,65 @@ def test_weights_are_checked_against_their_record(store, raises):
     path.unlink()
     with raises(DamageError, str(path), "no such file"):
         store.check_weights("0000", 1)
+
+
+LINKED = {
+    "trial": lambda store: store.write_trial("0000", {"trial_id": "0000"}),
+    "fold": lambda store: store.write_fold("0000", RECORD, None),
+    "weights": lambda store: store.write_fold("0000", RECORD, lambda p: p.write_bytes(b"w")),
+    "predictions": lambda store: write_predictions(store, "0000", 0, np.arange(1), [0], [0]),
+    "own weights": lambda store: store.write(store.weights("0000", 0), lambda p: p.touch()),
+    "refit": lambda store: store.write_refit(REFIT, lambda p: p.write_bytes(b"m")),
+}
+
+
+@pytest.mark.parametrize("write", LINKED.values(), ids=LINKED)
+def test_nothing_is_written_behind_a_link(store, raises, tmp_path, write):
+    outside = tmp_path / "outside"
+    write_text(outside / "mine.txt", "mine")
+    store.prepare()
+    store.trial_dir("0000").symlink_to(outside)
+    (store.root / "best").symlink_to(outside)
+    with raises(StoreError, str(store.root), "a link"):
+        write(store)
+    assert [*outside.iterdir()] == [outside / "mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["search.json", "oracle.json", "trial_0000/fold_1.json"])
+def test_a_file_that_is_a_link_is_replaced_and_what_it_leads_to_is_left(
+    store, tmp_path, search_record, name
+):
+    outside = tmp_path / "outside.json"
+    write_text(outside, "mine")
+    path = store.root / name
+    path.parent.mkdir(parents=True)
+    path.symlink_to(outside)
+    {
+        "search.json": lambda: store.write_record(search_record()),
+        "oracle.json": lambda: store.write_entry(store.oracle_file, {}),
+        "trial_0000/fold_1.json": lambda: store.write_fold("0000", RECORD, None),
+    }[name]()
+    assert (path.is_symlink(), outside.read_text()) == (False, "mine")
+
+
+def test_records_behind_a_link_are_not_read(store, tmp_path):
+    store.write_fold("0000", RECORD, lambda path: path.write_bytes(b"w"))
+    store.write_trial("0000", {"trial_id": "0000"})
+    assert store.has_weights("0000", store.read_fold("0000", 1))
+    record = store.read_fold("0000", 1)
+    store.trial_dir("0000").rename(tmp_path / "moved")
+    store.trial_dir("0000").symlink_to(tmp_path / "moved")
+    assert (store.read_fold("0000", 1), store.read_trial("0000")) == (None, None)
+    assert not store.has_weights("0000", record)
+
+
+def test_all_records_of_a_trial_are_read_whichever_is_missing(store):
+    for split in (0, 2, 11):
+        store.write_fold("0000", dataclasses.replace(RECORD, split=split), None)
+    for name in ("fold_01.json", "fold_x.json", "fold_2.weights.h5"):
+        write_text(store.trial_dir("0000") / name, "")
+    assert store.fold_numbers("0000") == [0, 2, 11]
+    assert [record.split for record in store.read_folds("0000")] == [0, 2, 11]
 
 
 def test_weights_behind_a_link_are_not_deleted(store, tmp_path):
@@ -300,13 +399,13 @@ def test_files_are_where_the_design_says(store):
     written = json.loads((store.root / "trial_0000" / "fold_1.json").read_text())
     assert {*written} == {
         *("split", "parameters", "seed", "scores", "epochs", "seconds", "engine"),
-        *("size", "steps", "weights", "search", "checksum"),
+        *("size", "steps", "weights", "search", "model", "versions", "checksum"),
     }
 
 
 def test_records_from_before_weights_and_steps_were_counted_are_read(store):
-    entry = dataclasses.asdict(RECORD)
-    old = {name: value for name, value in entry.items() if name not in ("size", "steps")}
+    later = ("size", "steps", "model", "versions")
+    old = {name: value for name, value in RECORD.to_json().items() if name not in later}
     write_sealed(store.trial_dir("0000") / "fold_1.json", old)
     assert store.read_fold("0000", 1) == RECORD
 

@@ -5,9 +5,10 @@ import os
 import pytest
 
 from kt_grid.errors import StoreError
-from kt_grid.store.directory import FoldRecord, SearchStore
-from kt_grid.store.files import write_text
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.files import write_sealed, write_text
 from kt_grid.store.layout import remove
+from kt_grid.store.records import FoldRecord, RefitRecord
 
 
 @pytest.fixture
@@ -16,13 +17,14 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def search(store):
+def search(store, search_record):
     """A search with one file of each kind, and what an interruption left of some."""
     record = FoldRecord(0, {}, 1, {}, 1, 1.0, "keras")
-    store.write_identity({"seed": 7})
+    store.write_record(search_record())
     store.write_trial("0000", {"trial_id": "0000"})
     store.write_fold("0000", record, lambda path: path.write_bytes(b"w"))
-    store.write_refit({}, lambda path: path.write_bytes(b"m"))
+    refit = RefitRecord("0000", {}, 1, search_record().identity)
+    store.write_refit(refit, lambda path: path.write_bytes(b"m"))
     store.trial_dir("0001").mkdir()
     for name in ("oracle.json", "tuner0.json", "writing.oracle.json", "lock", "lock.json"):
         write_text(store.root / name, "{}")
@@ -61,6 +63,59 @@ def test_nothing_is_deleted_where_there_is_a_foreign_file(search, raises, name):
     with raises(StoreError, str(search.root), "other files", name.partition("/")[0]):
         search.clear(print)
     assert files(search.root) == before
+
+
+OTHERS = {
+    "text": lambda path: write_text(path, "years of work"),
+    "JSON": lambda path: write_text(path, '{"loss": 0.5}'),
+    "a list": lambda path: write_text(path, "[1, 2]"),
+    "another search": lambda path: write_sealed(path, {"search": "of somebody else"}),
+}
+
+
+@pytest.mark.parametrize("name", ["trial_2024/fold_1.json", "trial_2024/trial.json"])
+@pytest.mark.parametrize("write", OTHERS.values(), ids=OTHERS)
+def test_a_record_that_is_not_the_searchs_is_foreign_whatever_its_name(search, raises, name, write):
+    write(search.root / name)
+    before = files(search.root)
+    with raises(StoreError, str(search.root), "other files", name):
+        search.clear(print)
+    assert files(search.root) == before
+
+
+@pytest.mark.parametrize("write", [OTHERS[n] for n in OTHERS if n != "text"])
+def test_a_foreign_record_beside_the_searchs_own_is_foreign(search, raises, write):
+    write(search.trial_dir("0000") / "fold_7.json")
+    with raises(StoreError, "other files", "fold_7.json"):
+        search.clear(print)
+
+
+CUT_SHORT = {
+    "a damaged record": lambda root: (root / "trial_0000" / "fold_0.json").write_text("{"),
+    "an altered record": lambda root: (root / "trial_0000" / "fold_0.json").write_text(
+        '{"checksum": "x"}'
+    ),
+    "weights alone": lambda root: [p.unlink() for p in (root / "trial_0000").glob("*.json")],
+    "a model alone": lambda root: (root / "best" / "refit.json").unlink(),
+    "a damaged search.json": lambda root: (root / "search.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("spoil", CUT_SHORT.values(), ids=CUT_SHORT)
+def test_a_search_that_is_not_whole_is_removed_all_the_same(search, spoil):
+    for name in ("oracle.json", "tuner0.json"):
+        write_sealed(search.root / name, {})
+    spoil(search.root)
+    search.clear(print)
+    assert files(search.root) == ["lock"]
+
+
+@pytest.mark.parametrize("name", ["best/model.keras", "oracle.json", "trial_0/trial.json"])
+def test_without_a_search_nothing_is_removed(store, raises, name):
+    write_text(store.root / name, "mine")
+    with raises(StoreError, "other files", name):
+        store.clear(print)
+    assert (store.root / name).read_text() == "mine"
 
 
 @pytest.mark.parametrize("place", ["trial_0000", "trial_0009", "best", "search.json"])

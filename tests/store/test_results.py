@@ -41,7 +41,7 @@ def test_results_know_the_search(results):
     assert (results.experiment, results.seed, results.splits, results.total) == ("search", 7, 3, 4)
     assert str(results.objective) == "max:val_accuracy"
     assert results.complete
-    assert results.about["format"] == 1
+    assert results.about.identity.objective == "max:val_accuracy"
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,14 @@ def test_no_search(tmp_path, raises):
 @pytest.mark.parametrize("entry", ["grid", "objective", "folds", "repeats", "seed", "experiment"])
 def test_search_json_without_an_entry(make_search, raises, entry):
     store = make_search(GRID, SCORES)
-    identity = store.read_identity()
-    del identity[entry]
-    write_sealed(store.root / "search.json", identity)
+    entries = read_sealed(store.root / "search.json")
+    del entries[entry]
+    write_sealed(store.root / "search.json", entries)
     with raises(StoreError, str(store.root), entry):
         read_results(store)
 
 
+OTHER = [{"value": [0.875]}]
 ALTERED = {
     "no status": (["status"], ...),
     "no parameters": (["hyperparameters"], None),
@@ -173,7 +174,7 @@ ALTERED = {
     ),
     "another score": (
         ["metrics", "metrics", "split1_val_accuracy", "observations"],
-        [{"value": [0.875]}],
+        OTHER,
     ),
 }
 
@@ -195,7 +196,9 @@ def test_a_trial_that_disagrees_with_its_folds_is_worked_out_from_them(make_sear
     write_sealed(path, state)
     results = read_results(store)
     assert results.trials == whole.trials
-    assert results.damage == ("trial_0001/trial.json is damaged",)
+    (told,) = results.damage
+    assert told.startswith("trial_0001/trial.json is damaged")
+    assert (": expected" in told or " is missing" in told) == (value not in ({}, OTHER))
 
 
 SPOIL = {

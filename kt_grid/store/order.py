@@ -1,0 +1,73 @@
+"""Where combinations stand in a grid, without listing it."""
+
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kt_grid.space import Axis, Parameters, combinations, key
+
+_MOST_LISTED = 100_000
+
+
+class GridOrder:
+    """The combinations of a grid in their order, as far as somebody asks for them.
+
+    A plain grid is a number system, whose digits are the places of the values: nothing has to be
+    listed, however large it is. A grid with conditions, or several ones, is listed.
+
+    Args:
+        axes: The axes.
+        max_trials: Only the first so many combinations; all by default.
+
+    Raises:
+        ValueError: If a grid that has to be listed is too large for that.
+    """
+
+    def __init__(self, axes: Sequence[Axis], max_trials: int | None) -> None:
+        self._axes: dict[str, tuple[Axis, dict[str, int]]] = {}
+        self._listed: dict[str, tuple[int, Parameters]] | None = None
+        if any(axis.conditions or axis.part is not None for axis in axes):
+            self._list(axes, max_trials)
+            return
+        for axis in axes:
+            places = {json.dumps(value): place for place, value in enumerate(axis.values)}
+            # Of two axes of one name the first one counts, as in `combinations`.
+            self._axes.setdefault(axis.name, (axis, places))
+        total = math.prod(len(axis.values) for axis, _ in self._axes.values())
+        self.total = total if max_trials is None else min(total, max_trials)
+
+    def _list(self, axes: Sequence[Axis], max_trials: int | None) -> None:
+        most = _MOST_LISTED + 1 if max_trials is None else min(max_trials, _MOST_LISTED + 1)
+        first = itertools.islice(combinations(axes), most)
+        self._listed = {key(p): (place, p) for place, p in enumerate(first)}
+        self.total = len(self._listed)
+        if self.total > _MOST_LISTED:
+            raise ValueError(
+                f"grid: expected at most {_MOST_LISTED} combinations of a grid with conditions "
+                "or of several grids, received more"
+            )
+
+    def find(self, parameters: Mapping[str, Any]) -> tuple[int, Parameters] | None:
+        """Find a combination.
+
+        Args:
+            parameters: Parameters by name, in any order.
+
+        Returns:
+            Its place from 0, and its parameters in the grid's order; None if the grid doesn't
+            have it, or not among the first `max_trials`.
+        """
+        if self._listed is not None:
+            return self._listed.get(key(parameters))
+        if set(parameters) != set(self._axes):
+            return None
+        place, found = 0, {}
+        for name, (axis, places) in self._axes.items():
+            digit = places.get(json.dumps(parameters[name]))
+            if digit is None:
+                return None
+            place = place * len(axis.values) + digit
+            found[name] = axis.values[digit]
+        return (place, found) if place < self.total else None
