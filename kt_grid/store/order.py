@@ -8,7 +8,7 @@ from typing import Any
 
 from kt_grid.space import Axis, Parameters, combinations, key
 
-_MOST_LISTED = 100_000
+_MOST_LISTED = 20_000
 
 
 class GridOrder:

@@ -307,6 +307,9 @@ class SearchRecord:
         if type(written) is not int or written != FORMAT:
             raise FieldError(f"format: expected {FORMAT}, received {written!r:.40}")
         record = read_typed(cls, entry)
+        baseline = record.splits.baseline if record.splits else None
+        if baseline is not None and len(baseline) != record.identity.folds:
+            raise FieldError(f"baseline: expected one for each of {record.identity.folds} folds")
         known = {*_NAMES, "format"}
         extra = {name: value for name, value in entry.items() if name not in known}
         return replace(record, extra=read_typed(_Extra, {"extra": extra}).extra)

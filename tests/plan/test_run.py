@@ -22,6 +22,7 @@ from kt_grid.space.objective import Score
 from kt_grid.splitters.folds import make_splits
 from kt_grid.store.files import read_sealed, write_sealed
 from kt_grid.store.held_out import read_predictions
+from kt_grid.store.records import SearchRecord
 from kt_grid.store.results import read_results
 
 
@@ -424,7 +425,7 @@ def test_a_plan_and_the_tuner_describe_a_search_alike(planned, tmp_path):
     made = planned()
     run(made)
     written = json.loads((tmp_path / "runs" / "cheap" / "search.json").read_text())
-    assert {name: written[name] for name in made.setup.identity} == made.setup.identity
+    assert SearchRecord.from_json(written).identity == made.setup.identity
     assert written["features"] == ["a", "b", "c"]
     assert (written["target"], written["target_column"]) == ("class", 3)
     tuner = CrossValidationTuner(

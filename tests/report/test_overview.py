@@ -19,7 +19,7 @@ FOLDS = {
     "split_rows": [[80, 20]] * 5,
     "baseline": [0.3] * 5,
     "data": "d",
-    "splits": "s",
+    "splits": ["s"],
 }
 
 

@@ -93,7 +93,7 @@ def describe():
             "model_source": identity.source_digest(_model),
             "engine": "keras",
         }
-        return identity.make_identity(**arguments | changes)
+        return identity.make_identity(**arguments | changes).to_json()
 
     return describe
 
