@@ -31,9 +31,9 @@ def loop(hp):
 
 
 def branch(hp):
-    if hp.Boolean("deep"):
-        return {"deep": True, "units": hp.Choice("units", [4, 8])}
-    return {"deep": False}
+    if hp.Boolean("flat"):
+        return {"flat": True}
+    return {"flat": False, "units": hp.Choice("units", [4, 8])}
 
 
 def nested(hp):
@@ -48,7 +48,7 @@ def nested(hp):
 def name_scopes(hp):
     with hp.name_scope("one"):
         got = {"one/a": hp.Int("a", 1, 2)}
-        with hp.name_scope("two"), hp.conditional_scope("b", [1]) if False else hp.name_scope("x"):
+        with hp.name_scope("two"), hp.name_scope("x"):
             got["one/two/x/a"] = hp.Int("a", 3, 4)
         with hp.conditional_scope("a", [2]):
             inner = hp.Boolean("c")
@@ -122,8 +122,8 @@ PROGRAMS = [
     pytest.param(nested, 6 + 36, id="nested-loops"),
     pytest.param(name_scopes, 2 * 1 + 2 * 2, id="name-scopes"),
     pytest.param(sampled, 3 * 4 * 4, id="steps"),
-    pytest.param(twice, 2 + 3, id="one-name-twice"),
     pytest.param(OfItsOwn().build, 14, id="hypermodel"),
+    pytest.param(twice, 2 + 3, id="one-name-twice"),
     pytest.param(dependent, 1 + 2 + 3, id="dependent-range"),
 ]
 
@@ -138,8 +138,9 @@ def test_a_trial_gets_its_own_parameters(build, count):
         assert build(hp) == hp.parameters == parameters
 
 
-# keras-tuner reads the bounds of a range once, so it doesn't follow a dependent one.
-@pytest.mark.parametrize(("build", "count"), PROGRAMS[:-1])
+# keras-tuner fails with a KeyError where a name has two conditions, and reads the bounds of a range
+# only once, so it doesn't follow a dependent one.
+@pytest.mark.parametrize(("build", "count"), PROGRAMS[:-2])
 def test_combinations_are_those_of_keras_tuners_grid_search(tmp_path, build, count):
     found = [*DecisionTree().combinations({}, explorer(build))]
     assert as_set(found) == as_set(keras_tuners(build, tmp_path))
