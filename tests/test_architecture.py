@@ -152,7 +152,7 @@ def test_other_names_do_not_resolve():
         *("analysis.pooled", "analysis.statistics", "data.loading", "data.reading"),
         *("data.targets", "engines.fused.program_inputs", "engines.session", "report.tables"),
         *("search.baseline", "space.axes", "space.objective", "space.parsing", "space.scales"),
-        *("space.seeds", "splitters.folds"),
+        *("space.asking", "space.seeds", "space.tree", "splitters.folds"),
         *(f"splitters.{name}" for name in ("kfold", "named", "ordered", "repeated", "shuffle")),
     ],
 )

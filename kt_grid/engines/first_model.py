@@ -33,7 +33,7 @@ def default_objective(model: Any, grid: Grids) -> Objective:
         built = _as_hypermodel(model).build(first_combination(grid))
     except Exception:  # the first trial will say what is wrong with it
         return Objective("val_accuracy", "max", stated=False)
-    names = _metric_names(built)
+    names = metric_names(built)
     found = next((name for name in _ACCURACIES if name in names), None)
     if found is None:
         return Objective("val_loss", "min", stated=False)
@@ -57,7 +57,7 @@ def _as_hypermodel(model: Any) -> Any:
     return model if hasattr(model, "build") else SimpleNamespace(build=model)
 
 
-def _metric_names(model: Any) -> list[str]:
+def metric_names(model: Any) -> list[str]:
     """Names of the metrics that a model compiles for its only output."""
     if not isinstance(model, keras.Model) or not model.compiled:
         return []

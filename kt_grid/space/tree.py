@@ -38,7 +38,7 @@ class Asked:
         name: Its name, with the name scopes around it.
         values: The values that its declaration offers, in their own order; none if it was only
             looked up, which finds a value where the grid states one and nothing otherwise.
-        default: The declaration's default.
+        default: The declaration's default; None if there is none.
     """
 
     name: str = field(compare=False)
@@ -381,8 +381,10 @@ class DecisionTree:
         try:
             for entry in record["nodes"]:
                 name, values = str(entry["name"]), from_json(entry["values"])
-                (default,) = check_values(name, [from_json(entry["default"])])
-                asked = Asked(name, check_values(name, values) if values else (), default)
+                asked = Asked(name, ())
+                if values:
+                    (default,) = check_values(name, [from_json(entry["default"])])
+                    asked = Asked(name, check_values(name, values), default)
                 children = {}
                 for mark, place in entry["children"].items():
                     branch = mark if mark == _ABSENT else _mark(from_json(json.loads(mark)))
@@ -444,7 +446,7 @@ class _Walk:
         always: Collection[str],
     ) -> None:
         self.stated = stated
-        self.always = frozenset((*FIT_AXES, *always)) & stated.keys()
+        self.always = frozenset(name for name in stated if name in (*FIT_AXES, *always))
         self._tree = tree
         self._named = {name for part in parts for name in part}
         self._explore = explore
