@@ -508,13 +508,15 @@ class _Walk:
                 continue
             if of_keras and name in ("name", "_name"):
                 self._name(value, each)
-            yield [name, self._value(each)]
+            # A name of Keras's may read as an attribute's, which the dot tells apart.
+            yield [f".{name}", self._value(each)]
 
     def _name(self, value: Any, name: Any) -> None:
         """Note a name that Keras has counted up; its place stands for it."""
-        usual = _snake_case(type(value).__name__)
-        if isinstance(name, str) and re.fullmatch(rf"{re.escape(usual)}(_\d+)?", name):
-            self._names.setdefault(name, f"{usual}#{self._places.get(id(value), -1)}")
+        usual = re.escape(_snake_case(type(value).__name__))
+        # What wraps another layer puts a word before its name.
+        if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
+            self._names.setdefault(name, f"{found[1]}#{self._places[id(value)]}")
 
     def _settle(self, value: Any) -> Any:
         """Say of which object it is where its address or a counted name stands for it."""
