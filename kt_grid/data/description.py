@@ -73,6 +73,8 @@ _OF_CLASSES = frozenset(
 )
 # What Keras's constructors were given, which stands in other attributes too; bookkeeping.
 _OF_KERAS = ("_auto_config", "_self_", "_track", "_lock", "_dtype_policy_lock")
+# Where a layer is used, by all models that use it; those of one model are found from its tensors.
+_USES = frozenset(("_inbound_nodes", "_outbound_nodes", "_nodes"))
 _ADDRESS = re.compile(r"\d{9,}")
 _LARGEST_ARRAY = 2**30
 # Installed packages that don't count as the user's own even where a search is given one of theirs.
@@ -256,7 +258,13 @@ class _Walk:
         return self._tensor(value)
 
     def _tuple(self, value: Any) -> Any:
-        return ["tuple", *map(self._value, value)] if type(value) is tuple else self._place(value)
+        if type(value) is tuple:
+            return ["tuple", *map(self._value, value)]
+        if type(value).__name__ == "KerasHistory" and _root(type(value)) == "keras":
+            # The number of a use counts those by other models too.
+            layer, use, output = value
+            return ["output", self._value(layer), self._value(layer._inbound_nodes[use]), output]
+        return self._place(value)
 
     def _path(self, value: Any) -> Any:
         standard = type(value).__module__.partition(".")[0] == "pathlib"
@@ -504,7 +512,7 @@ class _Walk:
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
-            if of_keras and (str(name).startswith(_OF_KERAS) or (drawn and name == "seed")):
+            if of_keras and (_is_bookkeeping(name, each) or (drawn and name == "seed")):
                 continue
             if of_keras and name in ("name", "_name"):
                 self._name(value, each)
@@ -604,6 +612,15 @@ def _is_written(kind: Any) -> bool:
     """Whether a class is written in Python, which no other shows: others have methods in C."""
     in_c = (types.WrapperDescriptorType, types.MethodDescriptorType)
     return not any(type(member) in in_c for member in vars(kind).values())
+
+
+def _is_bookkeeping(name: Any, value: Any) -> bool:
+    """Whether an attribute of one of Keras's objects says nothing of what it does."""
+    if not isinstance(name, str) or name.startswith(_OF_KERAS) or name in _USES:
+        return True
+    # Keras puts a function of its own around the `build` of a class, which the class shows.
+    wraps = name == "build" and _is(value, types.FunctionType)
+    return wraps and _package_of(value) == "keras"
 
 
 def _root(kind: Any) -> str:

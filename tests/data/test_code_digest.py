@@ -204,7 +204,8 @@ def test_a_change_shows(load, old, new):
             "0.1", "0.2", "helpers", "helpers.py has changed: RATE", id="global"
         ),
         pytest.param(
-            "units, RATE", "RATE", "helpers", "helpers.py has changed: function made()", id="function"
+            "units, RATE", "RATE", "helpers",
+            "helpers.py has changed: function made()", id="function",
         ),
         pytest.param("WIDTH = 3", "WIDTH = 4", "lazily", "lazily.py has changed", id="in build"),
         pytest.param(
@@ -240,7 +241,7 @@ def test_what_decides_nothing_does_not_show(load, old, new):
 
 def test_names_of_local_variables_do_not_show(load):
     before = of(load())
-    after = of(load('first = hp.Int("units", 1, 16)\n    return [\n        first', 
+    after = of(load('first = hp.Int("units", 1, 16)\n    return [\n        first',
                     'second = hp.Int("units", 1, 16)\n    return [\n        second'))  # fmt: skip
     assert before == after
 
