@@ -7,7 +7,6 @@ property, no `get_config` of anybody else's. Left out are addresses, lines, docs
 numbers that Keras counts up in names.
 """
 
-import ast
 import builtins
 import datetime
 import decimal
@@ -24,15 +23,16 @@ import threading
 import types
 import uuid
 import weakref
-from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kt_grid.data.bytecode import read_code
-from kt_grid.data.own_modules import Source, imported_sources, is_own
+from kt_grid.data.attributes import attributes_of, shows_all
+from kt_grid.data.bytecode import read_code, text_digest
+from kt_grid.data.own_modules import imported_sources, is_own
 
 _PLAIN = (bool, int, float, str, type(None))
 # Values whose `repr` is Python's or NumPy's own and says all.
@@ -40,14 +40,6 @@ _SHOWN = (
     *(complex, range, type(...), type(NotImplemented), uuid.UUID, decimal.Decimal),
     *(fractions.Fraction, datetime.date, datetime.time, datetime.datetime, datetime.timedelta),
     *(types.GenericAlias, types.UnionType),
-)
-# Classes that aren't written in Python whose objects show all that they hold.
-_OPEN = frozenset(
-    (
-        *(object, dict, list, tuple, set, frozenset, deque, OrderedDict, defaultdict, int, float),
-        *(complex, str, bytes, types.SimpleNamespace, types.MappingProxyType, type),
-        type(functools.lru_cache(len)),
-    )
 )
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _BUILTIN = (
@@ -59,7 +51,7 @@ _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _SILENT = (
     *(weakref.ReferenceType, type(threading.Lock()), type(threading.RLock()), threading.local),
     *(inspect.Signature, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
-    type(namedtuple("Pair", "first").first),
+    type(vars(namedtuple("Single", "first"))["first"]),
 )
 # What a class keeps of how it is written; bookkeeping of `abc` and `dataclasses`, whose fields
 # show in the methods made of them.
@@ -406,7 +398,7 @@ class _Walk:
         for each in sources.values():
             if each.path:
                 words = "/".join(each.path.parts[-(each.name.count(".") + 1 + each.package) :])
-                self._found.parts.setdefault(words, _text_digest(each))
+                self._found.parts.setdefault(words, text_digest(each.path))
         return sorted(sources)
 
     def _reference(self, kind: Any) -> Any:
@@ -457,7 +449,7 @@ class _Walk:
         if keras is not None and hasattr(keras, "Variable") and _is(value, keras.Variable):
             return self._variable(value)
         held = [*self._content(value), *self._attributes(value)]
-        if not _shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
+        if not shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
             self._found.doubt(f"a {type(value).__qualname__}")
         return ["object", self._reference(type(value)), *held]
 
@@ -506,7 +498,7 @@ class _Walk:
         return {"set": described}
 
     def _attributes(self, value: Any) -> Iterator[Any]:
-        kind, held = type(value), _held(value)
+        kind, held = type(value), attributes_of(value)
         of_keras = any(_root(base) == "keras" for base in kind.__mro__)
         if _root(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
             return
@@ -558,60 +550,6 @@ def digest_text(described: Any) -> str:
 
 def _text(described: Any) -> str:
     return json.dumps(described, sort_keys=True)
-
-
-def _text_digest(source: Source) -> str:
-    """Hash the text of a module but for comments and docstrings."""
-    try:
-        content = source.path.read_bytes() if source.path else b""
-    except OSError:
-        return "unreadable"
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return hashlib.sha256(content).hexdigest()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [each for each in body if not _is_remark(each)]  # type: ignore[attr-defined]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _is_remark(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _held(value: Any) -> dict[str, Any]:
-    """An object's attributes, without asking its class."""
-    try:
-        held = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        held = {}
-    found = dict(held) if isinstance(held, dict) else {}
-    for base in type(value).__mro__:
-        for name, member in vars(base).items():
-            if isinstance(member, types.MemberDescriptorType) and name not in found:
-                try:
-                    found[name] = member.__get__(value)
-                except AttributeError:
-                    continue
-    return found
-
-
-@functools.cache
-def _shows_all(kind: Any) -> bool:
-    """Whether the attributes and items of objects are all that they hold, as Python's classes'."""
-    return all(base in _OPEN or _is_written(base) for base in kind.__mro__)
-
-
-def _is_written(kind: Any) -> bool:
-    """Whether a class is written in Python, which no other shows: others have methods in C."""
-    in_c = (types.WrapperDescriptorType, types.MethodDescriptorType)
-    return not any(type(member) in in_c for member in vars(kind).values())
 
 
 def _is_bookkeeping(name: Any, value: Any) -> bool:
