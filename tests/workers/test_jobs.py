@@ -18,6 +18,7 @@ from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job
+from kt_grid.workers.packing import unpack
 
 X = np.random.RandomState(3).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
@@ -176,5 +177,5 @@ def test_a_callback_of_ones_own_reaches_workers_that_lack_its_module(tmp_path, m
     packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}))
     monkeypatch.delitem(sys.modules, "my_callbacks")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
-    (callback,) = cloudpickle.loads(packed).fit.callbacks
+    (callback,) = unpack(packed).fit.callbacks
     assert type(callback).__name__ == "Mine"
