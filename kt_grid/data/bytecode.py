@@ -4,9 +4,12 @@ Line numbers, comments, docstrings and the names of local variables leave no tra
 differs between minor versions of Python, so descriptions compare within one of them only.
 """
 
+import ast
 import dis
+import hashlib
 import inspect
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -136,3 +139,28 @@ def _handlers(code: CodeType, places: dict[int, int]) -> list[Any]:
     entries = getattr(dis.Bytecode(code), "exception_entries", ())
     found = [[places[e.start], places[e.end], places[e.target], e.depth, e.lasti] for e in entries]
     return [entry for entry in found if entry[0] < entry[1]]
+
+
+def text_digest(path: Path | None) -> str:
+    """Hash the text of a module but for comments and docstrings."""
+    try:
+        content = path.read_bytes() if path else b""
+    except OSError:
+        return "unreadable"
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return hashlib.sha256(content).hexdigest()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [each for each in body if not _is_remark(each)]  # type: ignore[attr-defined]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_remark(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

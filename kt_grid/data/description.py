@@ -7,7 +7,6 @@ property, no `get_config` of anybody else's. Left out are addresses, lines, docs
 numbers that Keras counts up in names.
 """
 
-import ast
 import builtins
 import datetime
 import decimal
@@ -24,15 +23,16 @@ import threading
 import types
 import uuid
 import weakref
-from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kt_grid.data.bytecode import read_code
-from kt_grid.data.own_modules import Source, imported_sources, is_own
+from kt_grid.data.attributes import attributes_of, shows_all
+from kt_grid.data.bytecode import read_code, text_digest
+from kt_grid.data.own_modules import imported_sources, is_own
 
 _PLAIN = (bool, int, float, str, type(None))
 # Values whose `repr` is Python's or NumPy's own and says all.
@@ -40,14 +40,6 @@ _SHOWN = (
     *(complex, range, type(...), type(NotImplemented), uuid.UUID, decimal.Decimal),
     *(fractions.Fraction, datetime.date, datetime.time, datetime.datetime, datetime.timedelta),
     *(types.GenericAlias, types.UnionType),
-)
-# Classes that aren't written in Python whose objects show all that they hold.
-_OPEN = frozenset(
-    (
-        *(object, dict, list, tuple, set, frozenset, deque, OrderedDict, defaultdict, int, float),
-        *(complex, str, bytes, types.SimpleNamespace, types.MappingProxyType, type),
-        type(functools.lru_cache(len)),
-    )
 )
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _BUILTIN = (
@@ -59,7 +51,7 @@ _GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _SILENT = (
     *(weakref.ReferenceType, type(threading.Lock()), type(threading.RLock()), threading.local),
     *(inspect.Signature, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
-    type(namedtuple("Pair", "first").first),  # type: ignore[attr-defined] # made here
+    type(vars(namedtuple("Single", "first"))["first"]),
 )
 # What a class keeps of how it is written; bookkeeping of `abc` and `dataclasses`, whose fields
 # show in the methods made of them.
@@ -73,6 +65,8 @@ _OF_CLASSES = frozenset(
 )
 # What Keras's constructors were given, which stands in other attributes too; bookkeeping.
 _OF_KERAS = ("_auto_config", "_self_", "_track", "_lock", "_dtype_policy_lock")
+# Where a layer is used, by all models that use it; those of one model are found from its tensors.
+_USES = frozenset(("_inbound_nodes", "_outbound_nodes", "_nodes"))
 _ADDRESS = re.compile(r"\d{9,}")
 _LARGEST_ARRAY = 2**30
 # Installed packages that don't count as the user's own even where a search is given one of theirs.
@@ -256,7 +250,13 @@ class _Walk:
         return self._tensor(value)
 
     def _tuple(self, value: Any) -> Any:
-        return ["tuple", *map(self._value, value)] if type(value) is tuple else self._place(value)
+        if type(value) is tuple:
+            return ["tuple", *map(self._value, value)]
+        if type(value).__name__ == "KerasHistory" and _root(type(value)) == "keras":
+            # The number of a use counts those by other models too.
+            layer, use, output = value
+            return ["output", self._value(layer), self._value(layer._inbound_nodes[use]), output]
+        return self._place(value)
 
     def _path(self, value: Any) -> Any:
         standard = type(value).__module__.partition(".")[0] == "pathlib"
@@ -398,7 +398,7 @@ class _Walk:
         for each in sources.values():
             if each.path:
                 words = "/".join(each.path.parts[-(each.name.count(".") + 1 + each.package) :])
-                self._found.parts.setdefault(words, _text_digest(each))
+                self._found.parts.setdefault(words, text_digest(each.path))
         return sorted(sources)
 
     def _reference(self, kind: Any) -> Any:
@@ -449,7 +449,7 @@ class _Walk:
         if keras is not None and hasattr(keras, "Variable") and _is(value, keras.Variable):
             return self._variable(value)
         held = [*self._content(value), *self._attributes(value)]
-        if not _shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
+        if not shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
             self._found.doubt(f"a {type(value).__qualname__}")
         return ["object", self._reference(type(value)), *held]
 
@@ -498,23 +498,25 @@ class _Walk:
         return {"set": described}
 
     def _attributes(self, value: Any) -> Iterator[Any]:
-        kind, held = type(value), _held(value)
+        kind, held = type(value), attributes_of(value)
         of_keras = any(_root(base) == "keras" for base in kind.__mro__)
         if _root(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
-            if of_keras and (str(name).startswith(_OF_KERAS) or (drawn and name == "seed")):
+            if of_keras and (_is_bookkeeping(name, each) or (drawn and name == "seed")):
                 continue
             if of_keras and name in ("name", "_name"):
                 self._name(value, each)
-            yield [name, self._value(each)]
+            # A name of Keras's may read as an attribute's, which the dot tells apart.
+            yield [f".{name}", self._value(each)]
 
     def _name(self, value: Any, name: Any) -> None:
         """Note a name that Keras has counted up; its place stands for it."""
-        usual = _snake_case(type(value).__name__)
-        if isinstance(name, str) and re.fullmatch(rf"{re.escape(usual)}(_\d+)?", name):
-            self._names.setdefault(name, f"{usual}#{self._places.get(id(value), -1)}")
+        usual = re.escape(_snake_case(type(value).__name__))
+        # What wraps another layer puts a word before its name.
+        if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
+            self._names.setdefault(name, f"{found[1]}#{self._places[id(value)]}")
 
     def _settle(self, value: Any) -> Any:
         """Say of which object it is where its address or a counted name stands for it."""
@@ -550,58 +552,13 @@ def _text(described: Any) -> str:
     return json.dumps(described, sort_keys=True)
 
 
-def _text_digest(source: Source) -> str:
-    """Hash the text of a module but for comments and docstrings."""
-    try:
-        content = source.path.read_bytes() if source.path else b""
-    except OSError:
-        return "unreadable"
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return hashlib.sha256(content).hexdigest()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [each for each in body if not _is_remark(each)]  # type: ignore[attr-defined]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _is_remark(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _held(value: Any) -> dict[str, Any]:
-    """An object's attributes, without asking its class."""
-    try:
-        held = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        held = {}
-    found = dict(held) if isinstance(held, dict) else {}
-    for base in type(value).__mro__:
-        for name, member in vars(base).items():
-            if isinstance(member, types.MemberDescriptorType) and name not in found:
-                try:
-                    found[name] = member.__get__(value)
-                except AttributeError:
-                    continue
-    return found
-
-
-@functools.cache
-def _shows_all(kind: Any) -> bool:
-    """Whether the attributes and items of objects are all that they hold, as Python's classes'."""
-    return all(base in _OPEN or _is_written(base) for base in kind.__mro__)
-
-
-def _is_written(kind: Any) -> bool:
-    """Whether a class is written in Python, which no other shows: others have methods in C."""
-    in_c = (types.WrapperDescriptorType, types.MethodDescriptorType)
-    return not any(type(member) in in_c for member in vars(kind).values())
+def _is_bookkeeping(name: Any, value: Any) -> bool:
+    """Whether an attribute of one of Keras's objects says nothing of what it does."""
+    if not isinstance(name, str) or name.startswith(_OF_KERAS) or name in _USES:
+        return True
+    # Keras puts a function of its own around the `build` of a class, which the class shows.
+    wraps = name == "build" and _is(value, types.FunctionType)
+    return wraps and _package_of(value) == "keras"
 
 
 def _root(kind: Any) -> str:

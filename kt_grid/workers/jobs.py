@@ -54,7 +54,7 @@ class Context:
             UsageError: If the model can't be sent.
         """
         try:
-            return Shared(pack(self, [self.hypermodel]), open_context)
+            return Shared(pack(self, [self.hypermodel, *self.extras.scores]), open_context)
         except Exception as error:
             raise UsageError(
                 "Expected a model that can be sent to workers. Received: "

@@ -204,7 +204,8 @@ def test_a_change_shows(load, old, new):
             "0.1", "0.2", "helpers", "helpers.py has changed: RATE", id="global"
         ),
         pytest.param(
-            "units, RATE", "RATE", "helpers", "helpers.py has changed: function made()", id="function"
+            "units, RATE", "RATE", "helpers",
+            "helpers.py has changed: function made()", id="function",
         ),
         pytest.param("WIDTH = 3", "WIDTH = 4", "lazily", "lazily.py has changed", id="in build"),
         pytest.param(
