@@ -5,10 +5,12 @@ layer of one's own with a method `adapt(data)`, learn from rows before the train
 outside the folds, they would have seen the rows held out.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.design import all_layers
@@ -86,10 +88,38 @@ def _input_of(model: Any, layer: Any, x: Any) -> Any:
         if len(inputs) == 1 and given is inputs[0] and hasattr(x, "shape"):
             return x
         structure = inputs if isinstance(model, keras.Sequential) else model.input
-    except AttributeError as error:
+        before = keras.Model(structure, given)
+    except (AttributeError, ValueError):
+        # The layer is in other models too, or the model says nothing of where its layers are.
+        return _seen_by(model, layer, x)
+    return as_feed(before.predict(x, batch_size=_BATCH, verbose=0))
+
+
+class _Reached(Exception):  # noqa: N818 - a signal, not an error
+    pass
+
+
+def _seen_by(model: Any, layer: Any, x: Any) -> Any:
+    """What reaches a layer when its model is called."""
+    seen: list[Any] = []
+
+    def note(inputs: Any, *_: Any, **__: Any) -> Any:
+        seen.append(keras.tree.map_structure(np.asarray, inputs))
+        raise _Reached
+
+    rows = len(keras.tree.flatten(x)[0])
+    layer.call = note
+    try:
+        for first in range(0, rows, _BATCH):
+            batch = keras.tree.map_structure(lambda a, i=first: a[i : i + _BATCH], x)
+            with contextlib.suppress(Exception):  # only what came before it counts
+                model(batch)
+    finally:
+        del layer.call
+    if len(seen) != -(-rows // _BATCH):
         raise EngineError(
-            f"Expected a Sequential or functional model with layer {layer.name!r} in one place, "
-            "to see which rows adapt it. Received: another. Give the HyperModel a method "
+            f"Expected layer {layer.name!r} to be called once by its model, to see which rows "
+            "adapt it. Received: a model that calls it otherwise. Give the HyperModel a method "
             "adapt(hp, model, x, y)"
-        ) from error
-    return as_feed(keras.Model(structure, given).predict(x, batch_size=_BATCH, verbose=0))
+        )
+    return as_feed(keras.tree.map_structure(lambda *parts: np.concatenate(parts), *seen))

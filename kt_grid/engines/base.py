@@ -153,11 +153,31 @@ def build_model(
     Raises:
         EngineError: If `build` returns something else, or a model that isn't compiled.
     """
+    from kt_grid.engines.fresh import SHARED_PARTS
+    from kt_grid.engines.session import begin_session, clashing_name
+
+    taken: list[str] = []
+
+    def begin() -> None:
+        begin_session(seed, reuse_kernels=reuse_kernels, taken=taken)
+
+    def make() -> Any:
+        while True:
+            try:
+                return _build(hypermodel, hyperparameters, arrays, compiled)
+            except ValueError as error:
+                name = clashing_name(error)
+                if not name or name in taken:
+                    raise
+                taken.append(name)
+                begin()
+
+    return SHARED_PARTS.build(begin, make, seed)
+
+
+def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays, compiled: bool) -> Any:
     import keras
 
-    from kt_grid.engines.session import begin_session
-
-    begin_session(seed, reuse_kernels=reuse_kernels)
     model = hypermodel.build(hyperparameters)
     if not isinstance(model, keras.Model):
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")

@@ -14,6 +14,7 @@ from kt_grid.engines.arguments import FitArguments, overrides_fit
 from kt_grid.engines.base import Trained, Trainings, build_model, check_scores, count_steps
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
 from kt_grid.engines.own_fit import fit_own
+from kt_grid.engines.session import settings_kept
 from kt_grid.engines.stopping import kept_epochs, make_callbacks
 from kt_grid.space.seeds import epoch_orders
 
@@ -48,40 +49,42 @@ class KerasFit:
         traced: Any = None
         traced_as: Any = None
         own_fit = overrides_fit(hypermodel)
-        for task in trainings.tasks:
-            start = time.perf_counter()
-            fresh = build_model(
-                hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
-            )
-            model = fresh
-            steps = count_steps(len(task.train), fit)
-            train = arrays.take(task.train)
-            # What a layer is adapted to becomes constants of the traced step.
-            adapted = is_adapted(hypermodel, fresh)
-            if adapted:
-                adapt(hypermodel, hyperparameters, fresh, train)
-            made_as = None if own_fit or adapted else _traced_as(fresh, steps)
-            if made_as and made_as == traced_as and has_same_layout(fresh, traced):
-                model = traced
-                copy_state(fresh, model)
-            test = None if task.test is None else arrays.take(task.test)
-            scores, epochs = {}, fit.epochs
-            if own_fit:
-                scores = fit_own(hypermodel, hyperparameters, model, train, test, fit)
-            else:
-                watched = None if task.watch is None else arrays.take(task.watch)
-                epochs = fit_ordered(model, train, fit, task.seed, watched)
-            if test is not None:
-                scores = scores or evaluate(model, test)
-                check_scores(scores)
-            traced, traced_as = model, made_as
-            seconds = time.perf_counter() - start
-            # A fit of one's own and callbacks take as many steps as they like.
-            optimizer = getattr(model, "optimizer", None)
-            taken = 0 if optimizer is None else int(optimizer.iterations)
-            yield Trained(
-                task.split, scores, epochs, seconds, model, self.name, steps=taken or None
-            )
+        with settings_kept() as settings:
+            for task in trainings.tasks:
+                start = time.perf_counter()
+                settings.restore()
+                fresh = build_model(
+                    hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
+                )
+                model = fresh
+                steps = count_steps(len(task.train), fit)
+                train = arrays.take(task.train)
+                # What a layer is adapted to becomes constants of the traced step.
+                adapted = is_adapted(hypermodel, fresh)
+                if adapted:
+                    adapt(hypermodel, hyperparameters, fresh, train)
+                made_as = None if own_fit or adapted else _traced_as(fresh, steps)
+                if made_as and made_as == traced_as and has_same_layout(fresh, traced):
+                    model = traced
+                    copy_state(fresh, model)
+                test = None if task.test is None else arrays.take(task.test)
+                scores, epochs = {}, fit.epochs
+                if own_fit:
+                    scores = fit_own(hypermodel, hyperparameters, model, train, test, fit)
+                else:
+                    watched = None if task.watch is None else arrays.take(task.watch)
+                    epochs = fit_ordered(model, train, fit, task.seed, watched)
+                if test is not None:
+                    scores = scores or evaluate(model, test)
+                    check_scores(scores)
+                traced, traced_as = model, made_as
+                seconds = time.perf_counter() - start
+                # A fit of one's own and callbacks take as many steps as they like.
+                optimizer = getattr(model, "optimizer", None)
+                taken = 0 if optimizer is None else int(optimizer.iterations)
+                yield Trained(
+                    task.split, scores, epochs, seconds, model, self.name, steps=taken or None
+                )
 
 
 def _traced_as(model: Any, steps: int) -> tuple[str, int] | None:

@@ -7,26 +7,30 @@ else, which takes several times as long to find out again as a small model takes
 private here holds them back; where that has another name, they do all that they do.
 """
 
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kt_grid.engines.backend import keras_settings, set_keras
+
 _MOST_SESSIONS = 100
 
 _lock = threading.Lock()
 
 
-def begin_session(seed: int, *, reuse_kernels: bool = False) -> None:
+def begin_session(seed: int, *, reuse_kernels: bool = False, taken: Collection[str] = ()) -> None:
     """Forget the names that Keras has given, and seed every random generator.
 
     Args:
         seed: Seed of Python's, NumPy's, Keras's and TensorFlow's generators.
         reuse_kernels: Whether TensorFlow may keep the kernels of its operations, as long as none
             of them has a random state that would go on from where it was.
+        taken: Names that layers made outside have, which none may be given again.
 
     Example:
         >>> begin_session(7)
@@ -37,6 +41,68 @@ def begin_session(seed: int, *, reuse_kernels: bool = False) -> None:
         _find_reset()()
         with _kernels_kept() if reuse_kernels and _kernels.may_stay() else nullcontext():
             keras.utils.set_random_seed(seed)
+            _forget_generator()
+        for name in taken:
+            _give_away(name)
+
+
+def clashing_name(error: Exception) -> str | None:
+    """Return the name that two layers of a model have, if that is what an error is about.
+
+    A layer that was made outside of `build`, before the session began, may have the name that
+    the session's first layer of its kind is given.
+    """
+    found = re.search(r"""[Nn]ame ['"](\w+)['"]""", str(error)) if "unique" in str(error) else None
+    return found[1] if found else None
+
+
+def _give_away(name: str) -> None:
+    """Let Keras count a name, and those before it, as given."""
+    kind, _, number = name.rpartition("_")
+    kind, count = (kind, int(number) + 1) if kind and number.isdecimal() else (name, 1)
+    for _ in range(count):
+        keras.backend.get_uid(kind)
+
+
+def _forget_generator() -> None:
+    """Drop the generator that Keras draws by where it is given no seed.
+
+    Below Keras 3.15 seeding leaves it as it was, so that a model would depend on those before it.
+    """
+    try:
+        from keras.src.backend.common.global_state import set_global_attribute
+        from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+    except ImportError:
+        return
+    set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+
+
+class Settings:
+    """What of Keras's and TensorFlow's configuration numbers depend on, as it is now.
+
+    A `build` or a `fit` may change it for all models that are made later.
+    """
+
+    def __init__(self) -> None:
+        self._keras = keras_settings()
+        self._eagerly = tf.config.functions_run_eagerly()
+
+    def restore(self) -> None:
+        """Configure Keras and TensorFlow as they were."""
+        if keras_settings() != self._keras:
+            set_keras(self._keras)
+        if tf.config.functions_run_eagerly() != self._eagerly:
+            tf.config.run_functions_eagerly(self._eagerly)
+
+
+@contextmanager
+def settings_kept() -> Iterator[Settings]:
+    """Leave the configuration as it was found, whatever is changed within."""
+    settings = Settings()
+    try:
+        yield settings
+    finally:
+        settings.restore()
 
 
 def _find_reset() -> Callable[[], None]:

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tensorflow.python import pywrap_tfe
 
 from kt_grid.engines import session
-from kt_grid.engines.session import begin_session
+from kt_grid.engines.backend import keras_settings
+from kt_grid.engines.session import begin_session, clashing_name, settings_kept
 
 
 @pytest.fixture
@@ -171,3 +172,52 @@ def test_it_goes_on_where_the_private_names_are_gone(monkeypatch, missing):
     begin_session(3, reuse_kernels=True)
     assert draws() == expected
     assert keras.layers.Dense(1).name == "dense"
+
+
+def test_an_older_keras_that_keeps_its_generator_draws_alike(monkeypatch):
+    """Below 3.15 seeding left the generator of draws without a seed as it was."""
+    from keras.src.random import seed_generator
+
+    def seed_alone(seed):
+        random.seed(seed)
+        np.random.seed(seed)
+        tf.random.set_seed(seed)
+
+    monkeypatch.setattr(keras.utils, "set_random_seed", seed_alone)
+    drawn = []
+    for _ in range(2):
+        begin_session(5)
+        drawn.append([float(keras.random.uniform(())) for _ in range(2)])
+    assert drawn[0] == drawn[1]
+    assert seed_generator.global_seed_generator() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("dtype_policy", "mixed_bfloat16", id="precision"),
+        pytest.param("floatx", "float64", id="float type"),
+        pytest.param("epsilon", 1e-3, id="epsilon"),
+        pytest.param("image_data_format", "channels_first", id="image format"),
+    ],
+)
+def test_settings_are_left_as_they_were(name, value):
+    before = keras_settings()
+    with settings_kept() as settings:
+        getattr(keras.config, f"set_{name}")(value)
+        settings.restore()
+        assert keras_settings() == before
+        getattr(keras.config, f"set_{name}")(value)
+        tf.config.run_functions_eagerly(True)
+    assert keras_settings() == before
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_names_that_layers_outside_have_are_not_given_again():
+    begin_session(1, taken=["dense", "dense_2", "input_layer"])
+    assert keras.layers.Dense(1).name == "dense_4"
+    assert keras.layers.InputLayer((1,)).name == "input_layer_1"
+    with pytest.raises(ValueError, match="unique") as caught:
+        keras.Sequential([keras.layers.Dense(1, name="twice"), keras.layers.Dense(1, name="twice")])
+    assert clashing_name(caught.value) == "twice"
+    assert clashing_name(ValueError("another name 'twice'")) is None

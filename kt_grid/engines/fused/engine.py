@@ -40,6 +40,7 @@ from kt_grid.engines.fused.early_stopping import Best, advance_watching
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.fused.suitability import Judge, UnsuitableError, as_unsuitable, refusal
+from kt_grid.engines.session import Settings, settings_kept
 from kt_grid.space import Parameters, key
 
 _PROGRAMS = 16
@@ -60,6 +61,7 @@ class _Ready:
     fresh: Any
     program: TrainingProgram
     begins: str
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Fused:
     def __init__(self, judge: Judge | None = None) -> None:
         self.compiled = 0
         self._judge = judge or refusal
+        self._settings = Settings()
         self._held: tuple[Arrays, Any] | None = None
         self._data: Data = ()
         self._programs: OrderedDict[str, list[tuple[TrainingProgram, str]]] = OrderedDict()
@@ -168,7 +171,7 @@ class Fused:
             raise UnsuitableError("text")
         self._hold(arrays, trainings.fit)
         trial = _make_trial(trainings, trainings)
-        with Background() as thread:
+        with settings_kept() as self._settings, Background() as thread:
             job = self._begin(thread, trial, tasks[0], self._first(trial, tasks[0]))
             self._prepare(trainings)
             for following in tasks[1:]:
@@ -187,13 +190,16 @@ class Fused:
 
     def _make_ready(self, trial: _Trial, task: Task) -> _Ready:
         """Build a task's model, and find the program for it."""
+        self._settings.restore()
         fresh = trial.model(task)
         described = design(fresh)
         reason = self._judge(fresh, described, trial.arrays, trial.fit)
         if reason is not None:
             raise UnsuitableError(reason)
         begins = f"{text_of(described)} {digest_of(fresh)}" if trial.fit.longest else ""
-        return _Ready(fresh, self._program(fresh, described, trial, task), begins)
+        settings = Settings()
+        program = self._program(fresh, described, trial, task)
+        return _Ready(fresh, program, begins, settings)
 
     def _prepare(self, trainings: Trainings) -> None:
         """Build the first model of the trial to come, and compile its program meanwhile."""
@@ -235,6 +241,8 @@ class Fused:
         done = job.done.result()
         start = time.perf_counter()
         task, fit, program, fresh = job.task, job.trial.fit, job.program, job.ready.fresh
+        # Another model may have been built meanwhile.
+        job.ready.settings.restore()
         self._pause(job, done.course)
         program.finish()
         if done.best is not None:
@@ -275,6 +283,7 @@ class Fused:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
         # Built with the same seed it is sure to be of the same design.
+        self._settings.restore()
         model = trial.build(task.seed)
         if have_common_layers(fresh, model):
             raise UnsuitableError("a layer that the models of several folds have in common")

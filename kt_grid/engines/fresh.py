@@ -1,0 +1,379 @@
+"""Parts that several models share, as fresh for every model as they were for the first.
+
+A function that builds models may use what was made once: outside of it, in default arguments, in
+attributes, in a cache. What one fold learns would then be known to the next one, whose rows held
+out it has been trained on. So all parts of every model are looked at when it is built. Of what can
+change, the state is remembered when it is first met; what is met again, or was there before the
+model was built, is shared, and gets that state back before the next model is built:
+
+- Variables get their values back: weights, optimizer states, random states.
+- Metrics are reset.
+- An optimizer serves one model only, so each model gets one of the same configuration.
+- Objects of somebody's own classes get their numbers, texts, arrays and lists of these back.
+- An initializer without a seed has drawn one when it was made. One that is shared draws another
+  for every model, as one that `build` makes; and so do weights that it drew while a model was
+  built. Weights that were there before are kept, since somebody may have trained or loaded them.
+
+Where it is found out too late that something is shared, the model is built once more.
+"""
+
+import copy
+import functools
+import random
+import sys
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kt_grid.errors import EngineError
+
+_MOST_BUILDS = 6
+# Keras's notes on which layer was called with what lead to other models of a shared layer.
+_NOTES = ("_inbound_nodes", "_outbound_nodes", "_nodes", "_track", "_auto_config", "_self_")
+_OPAQUE = (
+    *(bool, int, float, complex, str, bytes, type(None), type, ModuleType),
+    *(FunctionType, BuiltinFunctionType, MethodType, np.ndarray, np.generic),
+    *(tf.Tensor, tf.DType, tf.TensorShape, keras.KerasTensor),
+)
+_CHANGEABLE = (
+    *(keras.Variable, tf.Variable, keras.random.SeedGenerator, keras.Layer),
+    *(keras.metrics.Metric, keras.optimizers.Optimizer),
+)
+_GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
+_LIBRARIES = frozenset((*sys.stdlib_module_names, "keras", "tensorflow", "numpy"))
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
+_SEEDS = 10**9
+
+Restore: TypeAlias = Callable[[], None]
+
+
+@dataclass
+class _Known:
+    """A part that was met.
+
+    Attributes:
+        part: It, as long as there is a model that it belongs to.
+        restore: Gives it back the state that it had when it was first met.
+        shared: Whether it is known to belong to several models, or to come from outside.
+        older: Whether it was there before the first model that it belongs to was built.
+        drawn_by: The shared initializer that its values were drawn by while a model was built.
+    """
+
+    part: "weakref.ref[Any]"
+    restore: Restore
+    shared: bool = False
+    older: bool = False
+    drawn_by: "weakref.ref[Any] | None" = None
+
+
+class SharedParts:
+    """Remembers the parts of models, and knows which of them several models share."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Known] = {}
+
+    def build(self, begin: Callable[[], None], make: Callable[[], Any], seed: int) -> Any:
+        """Build a model in which nothing of earlier trainings can be seen.
+
+        Args:
+            begin: Begins a session; called before the model is built.
+            make: Builds the model.
+            seed: Seed of the session.
+
+        Returns:
+            The model.
+
+        Raises:
+            EngineError: If an optimizer is shared that can't be made anew.
+        """
+        for attempt in range(_MOST_BUILDS):
+            self._restore()
+            begin()
+            before = _newest()
+            model = make()
+            parts = list(find_changeable(model))
+            again = self._meet(parts, before)
+            again |= self._reseed(parts, seed)
+            if not again and (attempt or not self._may_share(parts, seed)):
+                break
+        self._renew(model, parts)
+        return model
+
+    def _restore(self) -> None:
+        """Give everything that is shared the state back that it had when it was first met."""
+        for known in [*self._known.values()]:
+            if known.shared:
+                known.restore()
+
+    def _meet(self, parts: list[Any], before: int | None) -> bool:
+        """Take note of a model's parts; tell whether one is shared that wasn't known to be."""
+        found = False
+        for part in parts:
+            known = self._known.get(id(part))
+            if known is None:
+                older = _is_older(part, before)
+                # Of a generator that was there before, this model may have drawn.
+                found |= older and isinstance(part, keras.random.SeedGenerator)
+                known = _Known(self._refer(part), _restorer(part), shared=older, older=older)
+                self._known[id(part)] = known
+            elif not known.shared:
+                known.shared = found = True
+        return found
+
+    def _refer(self, part: Any) -> "weakref.ref[Any]":
+        known, number = self._known, id(part)
+        return weakref.ref(part, lambda _: known.pop(number, None))
+
+    def _is_shared(self, part: Any) -> bool:
+        return id(part) in self._known and self._known[id(part)].shared
+
+    def _may_share(self, parts: list[Any], seed: int) -> bool:
+        """Whether initializers may come from outside, which another build will show."""
+        own = [part for part in parts if _is_unseeded(part) and not self._is_shared(part)]
+        unknown = [part for part in parts if not self._is_shared(part)]
+        return not _were_drawn(own, seed) or any(map(_is_foreign_initializer, unknown))
+
+    def _reseed(self, parts: list[Any], seed: int) -> bool:
+        """Let shared initializers without a seed draw one; tell whether that changes the model."""
+        initializers = [p for p in parts if _is_unseeded(p) and self._is_shared(p)]
+        if not initializers:
+            return False
+        self._find_drawn(parts)
+        changed = False
+        for place, initializer in enumerate(initializers):
+            wanted = random.Random(f"{seed} {place}").randint(1, _SEEDS)  # noqa: S311 - no secret
+            changed |= initializer.seed != wanted
+            initializer.seed = wanted
+        for part in parts:
+            drawn_by = self._known[id(part)].drawn_by
+            if drawn_by is not None and (initializer := drawn_by()) is not None:
+                part.assign(initializer(tuple(part.shape), part.dtype))
+        return changed
+
+    def _find_drawn(self, parts: list[Any]) -> None:
+        """Find the weights of shared layers that a shared initializer drew in a `build`."""
+        for layer in (part for part in parts if isinstance(part, keras.Layer)):
+            held = [*vars(layer).values()]
+            initializers = [i for i in held if _is_unseeded(i) and self._is_shared(i)]
+            for variable in held if initializers else ():
+                known = self._known.get(id(variable))
+                if not isinstance(variable, keras.Variable) or known is None:
+                    continue
+                if not known.shared or known.older or known.drawn_by:
+                    continue
+                known.restore()
+                for initializer in initializers:
+                    if _draws(initializer, variable):
+                        known.drawn_by = weakref.ref(initializer)
+
+    def _renew(self, model: Any, parts: list[Any]) -> None:
+        """Give a model an optimizer of its own, and reset its metrics."""
+        optimizer = getattr(model, "optimizer", None)
+        within = getattr(optimizer, "inner_optimizer", optimizer)
+        if optimizer is not None and (self._is_shared(optimizer) or self._is_shared(within)):
+            model.optimizer = _another(optimizer)
+            # What was traced of a model that is shared itself would go on with the old one.
+            model.train_function = None
+        for metric in (part for part in parts if isinstance(part, keras.metrics.Metric)):
+            metric.reset_state()
+
+
+# What is shared is so by the whole process, whichever engine builds a model.
+SHARED_PARTS = SharedParts()
+
+
+def find_changeable(model: Any) -> Iterator[Any]:
+    """Find all parts of a model that may change while it is trained, however deep.
+
+    Args:
+        model: A model.
+
+    Yields:
+        Each once, the nearest ones first: variables, layers, metrics, optimizers, initializers
+        that have drawn a seed, and objects of classes that aren't Keras's.
+    """
+    seen, ahead = {id(model)}, deque([model])
+    while ahead:
+        part = ahead.popleft()
+        if isinstance(part, dict):
+            within = list(part.values())
+        elif isinstance(part, list | tuple | set | frozenset):
+            within = list(part)
+        else:
+            if _is_changeable(part):
+                yield part
+            within = _attributes(part)
+        for each in within:
+            if not isinstance(each, _OPAQUE) and id(each) not in seen:
+                seen.add(id(each))
+                ahead.append(each)
+
+
+def _attributes(part: Any) -> list[Any]:
+    if isinstance(part, keras.Variable | tf.Variable) or not hasattr(part, "__dict__"):
+        return []
+    kind: Any = type(part)
+    if not (_is_kerass(kind) or _is_foreign(kind)):
+        return []
+    return [value for name, value in vars(part).items() if not name.startswith(_NOTES)]
+
+
+def _is_changeable(part: Any) -> bool:
+    kind: Any = type(part)
+    if isinstance(part, keras.initializers.Initializer) and not _is_foreign(kind):
+        return _is_unseeded(part)
+    return isinstance(part, _CHANGEABLE) or (_is_foreign(kind) and hasattr(part, "__dict__"))
+
+
+@functools.cache
+def _is_kerass(kind: Any) -> bool:
+    return any(base.__module__.partition(".")[0] == "keras" for base in kind.__mro__)
+
+
+@functools.cache
+def _is_foreign(kind: Any) -> bool:
+    """Whether a class is neither Python's nor of the libraries that models consist of."""
+    return kind.__module__.partition(".")[0] not in _LIBRARIES
+
+
+def _newest() -> int | None:
+    """The number of the newest variable; None if TensorFlow doesn't count them any more."""
+    return _number(tf.Variable(0.0))
+
+
+def _number(variable: Any) -> int | None:
+    """How many things TensorFlow had made before a variable; private, and only a quick look."""
+    held = variable.value if isinstance(variable, keras.Variable) else variable
+    number = str(getattr(held, "_unique_id", "")).rpartition("_")[2]
+    return int(number) if number.isdecimal() else None
+
+
+def _is_older(part: Any, before: int | None) -> bool:
+    """Whether a part was there before a model was built."""
+    if isinstance(part, keras.optimizers.Optimizer):
+        part = part.iterations
+    elif isinstance(part, keras.random.SeedGenerator):
+        part = part.state
+    if before is None or not isinstance(part, keras.Variable | tf.Variable):
+        return False
+    number = _number(part)
+    return number is not None and number < before
+
+
+def _is_unseeded(part: Any) -> bool:
+    """Whether a part is an initializer that has drawn a seed because it was given none."""
+    if not isinstance(part, keras.initializers.Initializer):
+        return False
+    return isinstance(getattr(part, "seed", None), int) and part.get_config().get("seed") is None
+
+
+def _is_foreign_initializer(part: Any) -> bool:
+    kind: Any = type(part)
+    return isinstance(part, keras.initializers.Initializer) and _is_foreign(kind)
+
+
+def _draws(initializer: Any, variable: Any) -> bool:
+    """Whether a variable holds what an initializer draws."""
+    try:
+        drawn = initializer(tuple(variable.shape), variable.dtype)
+    except ValueError:
+        # It is for weights of another shape.
+        return False
+    return np.array_equal(drawn, variable)
+
+
+def _were_drawn(initializers: list[Any], seed: int) -> bool:
+    """Whether all seeds may have been drawn in a session; Keras draws them as Python's integers."""
+    stream = random.Random(seed)  # noqa: S311 - no secret
+    drawn = {1 + stream.getrandbits(30) for _ in range(1000 + 10 * len(initializers))}
+    return all(initializer.seed in drawn for initializer in initializers)
+
+
+def _restorer(part: Any) -> Restore:
+    """What gives a part the state back that it has now; it doesn't keep the part alive."""
+    owner = weakref.ref(part)
+    if isinstance(part, keras.Variable | tf.Variable):
+        held = part.value if isinstance(part, keras.Variable) else part
+        value = held.read_value()
+        return lambda: _with(owner, lambda variable: variable.assign(value))
+    if isinstance(part, keras.random.SeedGenerator):
+        return _reseeder(part, owner)
+    kind: Any = type(part)
+    if not _is_foreign(kind):
+        return lambda: None
+    kept = {name: _copy(value) for name, value in vars(part).items() if _is_plain(value)}
+    return lambda: _with(owner, lambda each: _put_back(each, kept))
+
+
+def _reseeder(generator: Any, owner: "weakref.ref[Any]") -> Restore:
+    """What lets a generator begin with its seed again; without one it goes on from here."""
+    seed = generator.get_config().get("seed")
+    if not isinstance(seed, int):
+        return lambda: None
+    return lambda: _with(owner, lambda each: each.state.assign([seed, 0]))
+
+
+def _with(owner: "weakref.ref[Any]", act: Callable[[Any], Any]) -> None:
+    part = owner()
+    if part is not None:
+        act(part)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value consists of numbers, texts and arrays only."""
+    if isinstance(value, dict):
+        return all(_is_plain(each) for each in value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(_is_plain(each) for each in value)
+    return isinstance(value, (*_PLAIN, *_GENERATORS, np.ndarray, tf.Tensor))
+
+
+def _copy(value: Any) -> Any:
+    """Copy what can change in place; containers of Keras's become Python's own."""
+    if isinstance(value, dict):
+        return {name: _copy(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_copy(each) for each in value]
+    if isinstance(value, set):
+        return set(value)
+    return copy.deepcopy(value) if isinstance(value, (*_GENERATORS, np.ndarray)) else value
+
+
+def _put_back(part: Any, kept: Mapping[str, Any]) -> None:
+    """Give an object its attributes back, and lists, dicts and sets what they held."""
+    for name, value in kept.items():
+        now = vars(part).get(name)
+        if isinstance(now, list) and isinstance(value, list):
+            now[:] = _copy(value)
+        elif isinstance(now, dict | set) and isinstance(value, dict | set):
+            now.clear()
+            now.update(_copy(value))
+        elif now is not value:
+            vars(part)[name] = _copy(value)
+
+
+def _another(optimizer: Any) -> Any:
+    """An optimizer of the same configuration that has trained nothing."""
+    rate = vars(optimizer).get("_learning_rate")
+    try:
+        if callable(rate):
+            # Somebody's own schedule may have no configuration, or not be found by its name.
+            vars(optimizer)["_learning_rate"] = None
+        config = optimizer.get_config() | ({"learning_rate": rate} if callable(rate) else {})
+        return type(optimizer).from_config(config)
+    except Exception as error:
+        raise EngineError(
+            "Expected an optimizer that each fold's model can have anew, or else a fold would know "
+            f"what the others learned (leak). Received: {type(optimizer).__name__}, made outside "
+            f"build, of which no other can be made ({error}). Make it inside build(hp)"
+        ) from error
+    finally:
+        if callable(rate):
+            vars(optimizer)["_learning_rate"] = rate
