@@ -154,9 +154,10 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     grid = replace_axes(experiment.grid, options.grid)
     scores = check_scores(experiment.objective, experiment.scores)
     extras = Extras(scores, options.train_scores, options.keep_predictions)
-    objective, notes = _choose_objective(experiment, options, grid, scores)
+    given = _read(options)
+    objective, notes = _choose_objective(experiment, options, grid, scores, given)
     check_racing(options.racing, objective, scores)
-    dataset = _suit(experiment, grid, _read(options))
+    dataset = _suit(experiment, grid, given)
     check_target(dataset, binary=experiment.binary)
     cv = _make_cv(options, dataset)
     groups = None if options.groups is None else dataset.aside[options.groups]
@@ -234,17 +235,16 @@ def _read(options: Options) -> Dataset:
 
 
 def _choose_objective(
-    experiment: Experiment, options: Options, grid: Grids, scores: tuple[Score, ...]
+    experiment: Experiment, options: Options, grid: Grids, scores: tuple[Score, ...], rows: Dataset
 ) -> tuple[Objective, tuple[str, ...]]:
-    """The objective that is stated, else what the model compiles, which is told if it's unusual."""
-    stated = options.objective or experiment.objective or ("val_accuracy" * experiment.binary)
-    if stated:
-        return as_objective(stated, scores), ()
-    from kt_grid.engines.first_model import default_objective
+    """The objective that is stated, else what the model compiles for such a target, and notes."""
+    usual = "val_accuracy" if experiment.binary else None
+    for stated in (options.objective, experiment.objective, usual):
+        if stated is not None:
+            return as_objective(stated, scores), ()
+    from kt_grid.engines.first_model import choose_objective
 
-    chosen = default_objective(experiment.model, grid)
-    told = f"objective {chosen}, because the model compiles no metric called accuracy"
-    return chosen, () if chosen.name == "val_accuracy" else (told,)
+    return choose_objective(experiment.model, grid, Arrays(rows.x, rows.y, labels=rows.labels))
 
 
 def _suit(experiment: Experiment, grid: Grids, dataset: Dataset) -> Dataset:

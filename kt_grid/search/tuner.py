@@ -16,7 +16,7 @@ from kt_grid.data.arrays import Arrays, as_arrays
 from kt_grid.data.digests import source_digest
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import settle_backend
-from kt_grid.engines.first_model import default_objective, suit_arrays
+from kt_grid.engines.first_model import choose_objective, suit_arrays
 from kt_grid.engines.own_fit import settle_fit
 from kt_grid.engines.scored import with_extras
 from kt_grid.errors import KtGridError
@@ -56,7 +56,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
         objective: `val_auc`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`. By
-            default the accuracy if the model compiles it, else `val_loss`.
+            default the accuracy if the model compiles it and it has a meaning for the target
+            and the loss together, else `val_loss`.
         cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
@@ -118,8 +119,10 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         settle_backend()
         self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid(grid or {})
-        chosen = objective or default_objective(hypermodel, self.grid)
+        self.grid = check_grid({} if grid is None else grid)
+        self._states_objective = objective is not None
+        # Until there are rows; then it is chosen again, for the target too.
+        chosen = choose_objective(hypermodel, self.grid)[0] if objective is None else objective
         self.target = as_objective(chosen, self.extras.scores)
         check_racing(racing, self.target, self.extras.scores)
         self.racing = racing
@@ -133,6 +136,10 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         if overwrite:
             self.store.clear(self.observer.note)
         self.store.prepare()
+        recorded = self.store.peek_identity().get("objective")
+        if objective is None and isinstance(recorded, str):
+            # For what is asked of the directory before there are rows again.
+            self.target = replace(as_objective(recorded), stated=False)
         with tempfile.TemporaryDirectory() as empty:
             # keras-tuner would reload from tuner0.json, and say so on stdout.
             super().__init__(
@@ -185,7 +192,23 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             fit_arguments.pop("verbose", None)
             self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
 
+    def _choose_objective(self, given: Arrays) -> None:
+        """Choose the objective that isn't stated, now that the target is known."""
+        if self._states_objective:
+            return
+        chosen, notes = choose_objective(self.hypermodel, self.grid, given)
+        for note in notes:
+            self.observer.note(note)
+        if chosen == self.target:
+            return
+        check_racing(self.racing, chosen, self.extras.scores)
+        self.target = chosen
+        self.oracle.objective = keras_tuner.Objective(chosen.name, chosen.direction)
+        self._models = replace(self._models, objective=chosen)
+        self.oracle.reload()
+
     def _search(self, given: Arrays, fit_arguments: dict[str, Any]) -> None:
+        self._choose_objective(given)
         self._runner = self._make_runner(given, fit_arguments)
         notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
         notes |= {"labels": list(self._runner.arrays.labels), **self._runner.notes(), **self.about}
