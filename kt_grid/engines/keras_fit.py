@@ -56,7 +56,9 @@ class KerasFit:
         own_fit = overrides_fit(hypermodel)
         for given in trainings.tasks:
             start = time.perf_counter()
-            task = given if own_fit else hold_back(given, fit, arrays.groups)
+            task = given
+            if not own_fit:
+                task = hold_back(given, fit, arrays.groups, arrays.sample_weight)
             fresh = build_model(
                 hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
             )

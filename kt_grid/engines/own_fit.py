@@ -16,7 +16,7 @@ from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.data.weighting import settle_class_weight
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
+from kt_grid.space import FIT_AXES, Grids, axis_names, check_fit_arguments, make_axes
 
 _WATCHING = ("validation_split", "early_stopping")
 _FIT_ARGUMENTS = (*FIT_AXES, "class_weight", "callbacks", *_WATCHING)
@@ -41,6 +41,7 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
     Raises:
         UsageError: If an argument has no meaning here.
     """
+    given = check_fit_arguments(given)
     own = {name: value for name, value in given.items() if name not in _FIT_ARGUMENTS}
     if overrides_fit(hypermodel):
         passed = (*FIT_AXES, "validation_split")

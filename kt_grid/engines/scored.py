@@ -64,7 +64,9 @@ class Scored:
         """
         by_split = {task.split: task for task in trainings.tasks}
         for trained in self._engine.run(trainings):
-            task = hold_back(by_split[trained.split], trainings.fit, trainings.arrays.groups)
+            rows = trainings.arrays
+            given = by_split[trained.split]
+            task = hold_back(given, trainings.fit, rows.groups, rows.sample_weight)
             yield self._score(trained, task, trainings.arrays)
 
     def _score(self, trained: Trained, task: Task, arrays: Arrays) -> Trained:

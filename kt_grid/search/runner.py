@@ -102,8 +102,9 @@ class TrialRunner:
     observer: Observer
 
     def __post_init__(self) -> None:
-        check_hold_back(self.splits, self.fit, self.arrays.groups)
-        check_weighted(self.arrays.sample_weight, self.splits)
+        weights = self.arrays.sample_weight
+        check_hold_back(self.splits, self.fit, self.arrays.groups, weights)
+        check_weighted(weights, self.splits)
         keras_class_weight(self.fit.class_weight or {}, self.arrays)
 
     def run(

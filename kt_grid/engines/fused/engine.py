@@ -162,7 +162,9 @@ class Fused:
             EngineError: If its loss is no longer finite.
         """
         hypermodel, arrays, fit = trainings.hypermodel, trainings.arrays, trainings.fit
-        tasks = [hold_back(task, fit, arrays.groups) for task in trainings.tasks]
+        tasks = [
+            hold_back(task, fit, arrays.groups, arrays.sample_weight) for task in trainings.tasks
+        ]
         if overrides_fit(hypermodel):
             raise UnsuitableError("a HyperModel with a fit of its own")
         if adapts_itself(hypermodel):
@@ -204,7 +206,8 @@ class Fused:
             return
         trial = _make_trial(trainings, upcoming)
         with suppress(Exception):  # its own turn will tell
-            task = hold_back(upcoming.task, trial.fit, trial.arrays.groups)
+            rows = trial.arrays
+            task = hold_back(upcoming.task, trial.fit, rows.groups, rows.sample_weight)
             ready = self._make_ready(trial, task)
             self._ahead = {_place(task, trial.fit, trial.values): ready}
             ready.program.compile_ahead()
