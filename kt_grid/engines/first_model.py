@@ -21,6 +21,7 @@ from kt_grid.splitters import is_one_hot
 
 # One that can't be built fails as a trial, and says nothing of the others.
 _TRIED = 8
+_MOST_VARIANTS = 24
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,38 @@ def _first_model(model: Any, grid: Grids, arrays: Arrays | None) -> Any:
         except Exception:  # noqa: S112 - its trial will say what is wrong with it
             continue
     return None
+
+
+def losses_of(model: Any, grid: Grids, arrays: Arrays) -> tuple[Loss, ...]:
+    """Tell what the trials of a search compile.
+
+    Models are built for the first combination, and for each value of a text, a truth or None on
+    any axis beside the first values of the others: a loss that takes two such values together is
+    missed.
+
+    Args:
+        model: A function `build(hp)` or a `keras_tuner.HyperModel`.
+        grid: Values by axis, or a list of such dicts.
+        arrays: The rows.
+
+    Returns:
+        The different losses; none if no model can be built.
+    """
+    axes = make_axes(grid)
+    first = next(combinations(axes))
+    variants = [first]
+    for axis in axes:
+        if axis.name in first and any(isinstance(v, str | bool | None) for v in axis.values):
+            variants += [{**first, axis.name: v} for v in axis.values if v != first[axis.name]]
+    found: list[Loss] = []
+    for values in variants[:_MOST_VARIANTS]:
+        hyperparameters = for_combination(register(grid), values, axis_names(axes))
+        try:
+            loss = loss_of(build_model(_as_hypermodel(model), hyperparameters, arrays, 0))
+        except Exception:  # noqa: S112 - its trial will say what is wrong with it
+            continue
+        found += [] if loss in found else [loss]
+    return tuple(found)
 
 
 def has_meaning(metric: CompiledMetric, loss: Loss, y: Any = None) -> bool:

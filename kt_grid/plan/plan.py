@@ -33,7 +33,16 @@ from kt_grid.space import (
     replace_axes,
 )
 from kt_grid.space.objective import Extras, Objective, Score, as_objective, check_scores
-from kt_grid.splitters import CvOptions, Split, Splitter, fold_numbers, make_cv
+from kt_grid.splitters import (
+    CvOptions,
+    KFold,
+    Repeated,
+    Split,
+    Splitter,
+    fold_numbers,
+    make_cv,
+)
+from kt_grid.splitters.chosen import choose_cv
 from kt_grid.splitters.folds import count_repeats, make_splits
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import check_keep
@@ -159,7 +168,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     check_racing(options.racing, objective, scores)
     dataset = _suit(experiment, grid, given)
     check_target(dataset, binary=experiment.binary)
-    cv = _make_cv(options, dataset)
+    cv, of_folds = _make_cv(experiment, options, grid, given, dataset)
     groups = None if options.groups is None else dataset.aside[options.groups]
     weights = _weights(options, dataset)
     fit = _fit(experiment, options, dataset)
@@ -188,7 +197,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
             engine=options.engine,
             extras=extras,
         ),
-        notes=notes,
+        notes=(*notes, *of_folds),
     )
 
 
@@ -288,19 +297,33 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
     return fit_arguments(experiment.model, given)
 
 
-def _make_cv(options: Options, dataset: Dataset) -> Splitter:
+def _make_cv(
+    experiment: Experiment, options: Options, grid: Grids, given: Dataset, dataset: Dataset
+) -> tuple[Splitter, tuple[str, ...]]:
+    """The splitter, and notes; stratified by default for classes, but not for the tutorial."""
     test_fold = None
     if options.folds_from is not None:
         test_fold = fold_numbers(dataset.aside[options.folds_from], options.folds_from)
-    return make_cv(
-        CvOptions(
-            cv=options.cv,
-            folds=options.folds,
-            repeats=options.repeats,
-            seed=options.seed,
-            test_size=options.test_size,
-            gap=options.gap,
-            groups=options.groups is not None,
-            test_fold=test_fold,
-        )
+    asked_for = CvOptions(
+        cv=options.cv,
+        folds=options.folds,
+        repeats=options.repeats,
+        seed=options.seed,
+        test_size=options.test_size,
+        gap=options.gap,
+        groups=options.groups is not None,
+        test_fold=test_fold,
     )
+    cv = make_cv(asked_for)
+    once = cv.cv if isinstance(cv, Repeated) else cv
+    tutorial = experiment.binary and options.data is None
+    if options.cv is not None or not isinstance(once, KFold) or tutorial:
+        return cv, ()
+    losses: tuple[Loss, ...] = (_BINARY,)
+    if not experiment.binary:
+        from kt_grid.engines.first_model import losses_of
+
+        rows = Arrays(given.x, given.y, labels=given.labels)
+        losses = losses_of(experiment.model, grid, rows)
+    chosen, notes = choose_cv(once.n_splits, given.y, losses, given.labels)
+    return (chosen if cv is once else Repeated(chosen, options.repeats)), notes

@@ -10,13 +10,14 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_arrays
 from kt_grid.data.digests import source_digest
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import settle_backend
-from kt_grid.engines.first_model import choose_objective, suit_arrays
+from kt_grid.engines.first_model import choose_objective, losses_of, suit_arrays
 from kt_grid.engines.own_fit import settle_fit
 from kt_grid.engines.scored import with_extras
 from kt_grid.errors import KtGridError
@@ -35,6 +36,7 @@ from kt_grid.search.searched import Searched
 from kt_grid.space import Grids, check_grid
 from kt_grid.space.objective import Extras, Score, as_objective, check_scores
 from kt_grid.space.seeds import check_seed
+from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_sealed
@@ -58,7 +60,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         objective: `val_auc`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`. By
             default the accuracy if the model compiles it and it has a meaning for the target
             and the loss together, else `val_loss`.
-        cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
+        cv: Number of folds, stratified where the target is classes and the losses are for them, in
+            order of the rows; any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
             They replace what the model declares or add to it; `batch_size` and `epochs` are
@@ -127,6 +130,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         check_racing(racing, self.target, self.extras.scores)
         self.racing = racing
         self.cv = check_cv(cv)
+        self._folds = cv
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
@@ -272,7 +276,14 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
     def _make_runner(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> TrialRunner:
         arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
         fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, fit_arguments, self.grid)
+        if isinstance(self._folds, int | np.integer) and given.groups is None:
+            losses = losses_of(self.hypermodel, self.grid, given)
+            self.cv, notes = choose_cv(self._folds, given.y, losses, given.labels)
+            for note in notes:
+                self.observer.note(note)
         splits = make_splits(self.cv, arrays.rows, arrays.y, arrays.groups, arrays.x)
+        for note in check_splits(splits, given.y, given.groups):
+            self.observer.note(note)
         return TrialRunner(
             hypermodel=self.hypermodel,
             engine=self.engine,
