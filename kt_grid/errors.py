@@ -15,6 +15,7 @@
     ├── WorkerError           a worker process or a cluster that can't be used any more
     │   ├── WorkerDiedError   a worker process that ended in the middle of its work
     │   └── WorkerSlowError   a worker process that took longer than it was given
+    ├── SearchFailedError     a search of which no trial could be completed
     ├── UnforeseenAxisError   a hyperparameter that a trial's training asks for and that it hasn't
     └── PredictionError       nothing to predict with, or not on these columns
 
@@ -124,6 +125,10 @@ class UnforeseenAxisError(KtGridError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Any, ...], Any]]:
         return type(self), (self.name, self.values, self.default)
+
+
+class SearchFailedError(KtGridError):
+    """No trial of a search could be completed."""
 
 
 class PredictionError(KtGridError, ValueError):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kt_grid.data.batches import check_dense, comes_in_batches, take_in
-from kt_grid.data.targets import Labels, label_places
+from kt_grid.data.labels import Labels, label_places
 from kt_grid.errors import UsageError
 from kt_grid.splitters import Indices, classes_of
 

@@ -12,11 +12,11 @@ from kt_grid.data.csv_file import read_csv_table
 from kt_grid.data.dataset import Dataset
 from kt_grid.data.encoding import Encoder, make_encoder
 from kt_grid.data.gaps import fill_gaps
+from kt_grid.data.labels import label_places
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import Choose, Column, Table, Wanted, as_words, find_column
-from kt_grid.data.targets import label_places
 from kt_grid.errors import DataError, UsageError
 
 _NPZ = ".npz"

@@ -1,18 +1,15 @@
 """The form that a target takes for a model's loss: 0 and 1, places of classes, one-hot, numbers."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.arrays import Arrays
+from kt_grid.data.labels import Labels, class_word, listed
 from kt_grid.errors import DataError
 from kt_grid.space.metrics import METRICS, find_metric
-
-if TYPE_CHECKING:
-    from kt_grid.data.arrays import Arrays
-
-Labels: TypeAlias = tuple[str, ...]
 
 
 def _losses(target: str) -> frozenset[str]:
@@ -190,7 +187,6 @@ class Targets:
         given: The rows.
 
     Example:
-        >>> from kt_grid.data.arrays import Arrays
         >>> targets = Targets(Arrays(np.zeros((3, 2)), np.array([1.0, 2.0, 2.0])))
         >>> targets.for_loss(Loss("binary_crossentropy", 1)).y.tolist()
         [0.0, 1.0, 1.0]
@@ -198,14 +194,14 @@ class Targets:
         [1.0, 2.0, 2.0]
     """
 
-    def __init__(self, given: "Arrays") -> None:
+    def __init__(self, given: Arrays) -> None:
         self.given = given
         self._by_loss: dict[Loss, Arrays] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"given": self.given, "_by_loss": {}}
 
-    def for_loss(self, loss: Loss) -> "Arrays":
+    def for_loss(self, loss: Loss) -> Arrays:
         """Return the rows with the target in the form that a loss takes.
 
         Args:
@@ -224,37 +220,10 @@ class Targets:
             )
         return self._by_loss[loss]
 
-    def _known_form(self, y: Any, labels: Labels) -> "Arrays":
+    def _known_form(self, y: Any, labels: Labels) -> Arrays:
         if y is self.given.y:
             return self.given
         for known in self._by_loss.values():
             if known.labels == labels and known.y.shape == y.shape and np.array_equal(known.y, y):
                 return known
         return replace(self.given, y=y, labels=labels)
-
-
-def label_places(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
-    """Turn names of classes into places in their sorted order.
-
-    Args:
-        words: Texts, of shape `(rows,)` or `(rows, 1)`.
-
-    Returns:
-        Float32 of shape `(rows,)`, and the names.
-    """
-    flat = [str(word) for word in np.asarray(words, dtype=object).reshape(-1)]
-    labels = sorted(set(flat))
-    places = {label: place for place, label in enumerate(labels)}
-    return np.array([places[word] for word in flat], np.float32), tuple(labels)
-
-
-def class_word(value: Any) -> str:
-    """Write a class of the data as its name: 2.0 is "2", True is "1"."""
-    number = float(value)
-    return str(int(number)) if number.is_integer() else str(number)
-
-
-def listed(labels: Labels) -> str:
-    """Name classes for a message, the first five of many."""
-    more = f", … ({len(labels)} classes)" if len(labels) > 5 else ""
-    return ", ".join(labels[:5]) + more

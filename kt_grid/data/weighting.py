@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.targets import class_word, listed
+from kt_grid.data.labels import class_word, listed
 from kt_grid.errors import UsageError
 from kt_grid.splitters import classes_of
 

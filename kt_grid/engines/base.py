@@ -45,6 +45,7 @@ class Trained:
         reason: Why this engine, where there was a choice and it isn't the first one.
         steps: Optimizer steps taken; None if that isn't known.
         predictions: What the model predicts for the test rows, where that is wanted.
+        fingerprint: Of the model as it was built, where that is wanted and the task is the first.
     """
 
     split: int
@@ -56,6 +57,7 @@ class Trained:
     reason: str = ""
     steps: int | None = None
     predictions: Any = None
+    fingerprint: str = ""
 
     def save_weights(self, path: Path) -> None:
         """Write the weights in Keras's format; the path ends in `.weights.h5`."""
@@ -94,6 +96,7 @@ class Trainings:
         fit: How to train.
         tasks: What to train.
         upcoming: What the engine may prepare for meanwhile.
+        identify: Whether the model that the first task trains is to be identified, as it is built.
     """
 
     hypermodel: Any
@@ -102,6 +105,7 @@ class Trainings:
     fit: FitArguments
     tasks: list[Task]
     upcoming: Upcoming | None = None
+    identify: bool = False
 
 
 class Engine(Protocol):

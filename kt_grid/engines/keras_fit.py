@@ -13,6 +13,7 @@ from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.arguments import FitArguments, overrides_fit
 from kt_grid.engines.base import Trained, Trainings, build_model, check_scores, count_steps
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
+from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.own_fit import fit_own
 from kt_grid.engines.session import settings_kept
 from kt_grid.engines.stopping import kept_epochs, make_callbacks
@@ -56,6 +57,8 @@ class KerasFit:
                 fresh = build_model(
                     hypermodel, hyperparameters, arrays, task.seed, compiled=not own_fit
                 )
+                first = trainings.identify and task is trainings.tasks[0]
+                known_by = fingerprint(fresh) if first else ""
                 model = fresh
                 steps = count_steps(len(task.train), fit)
                 train = arrays.take(task.train)
@@ -83,7 +86,14 @@ class KerasFit:
                 optimizer = getattr(model, "optimizer", None)
                 taken = 0 if optimizer is None else int(optimizer.iterations)
                 yield Trained(
-                    task.split, scores, epochs, seconds, model, self.name, steps=taken or None
+                    task.split,
+                    scores,
+                    epochs,
+                    seconds,
+                    model,
+                    self.name,
+                    steps=taken or None,
+                    fingerprint=known_by,
                 )
 
 

@@ -4,7 +4,6 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,48 +11,8 @@ import keras_tuner
 import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
-from kt_grid.data.weighting import settle_class_weight
-from kt_grid.engines.arguments import FitArguments, fit_arguments, overrides_fit
+from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.callbacks import renew
-from kt_grid.errors import UsageError
-from kt_grid.space import FIT_AXES, Grids, axis_names, make_axes
-
-
-def settle_fit(
-    hypermodel: Any, hyperparameters: Any, arrays: Arrays, given: Mapping[str, Any], grid: Grids
-) -> tuple[FitArguments, tuple[str, ...]]:
-    """Settle how a search trains, and learn the axes that a HyperModel's own `fit` declares.
-
-    Args:
-        hypermodel: The HyperModel.
-        hyperparameters: A `keras_tuner.HyperParameters`, which take in those axes.
-        arrays: The search's rows.
-        given: Arguments that `search` was given.
-        grid: The axes asked for.
-
-    Returns:
-        How to train, and which of `batch_size` and `epochs` a `fit` of its own is given as axes.
-
-    Raises:
-        UsageError: If an argument has no meaning here.
-    """
-    if given.get("class_weight"):
-        if arrays.sample_weight is not None:
-            raise UsageError(
-                "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
-            )
-        weights = settle_class_weight(given["class_weight"], arrays)
-        given = {**given, "class_weight": weights}
-    fit = fit_arguments(hypermodel, given)
-    if not overrides_fit(hypermodel):
-        return fit, ()
-    _, supplied = declare_fit(hypermodel, hyperparameters, arrays, fit)
-    named = axis_names(make_axes(grid))
-    passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
-    # Given twice, an argument would be an error.
-    written = _written(hypermodel)
-    own = {name: value for name, value in fit.own.items() if name not in written}
-    return replace(fit, own=own), passed
 
 
 def declare_fit(
@@ -76,7 +35,7 @@ def declare_fit(
         The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
     one = arrays.take(np.arange(1))
-    written = _written(hypermodel)
+    written = written_arguments(hypermodel)
     try:
         hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
@@ -90,7 +49,7 @@ def _parameters(hypermodel: Any) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(hypermodel.fit).parameters
 
 
-def _written(hypermodel: Any) -> frozenset[str]:
+def written_arguments(hypermodel: Any) -> frozenset[str]:
     """Names of arguments that a `fit` passes on by itself, not from what it is given."""
     return _keywords(hypermodel) - _parameters(hypermodel).keys()
 

@@ -1,24 +1,19 @@
 """One build that tells what a combination asks for and how its model is compiled."""
 
-import random
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-import numpy as np
-
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.targets import Loss, loss_of
-from kt_grid.engines.base import FitArguments, build_model
-from kt_grid.engines.first_model import metric_names
-from kt_grid.engines.own_fit import declare_fit, overrides_fit
+from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.base import build_model
+from kt_grid.engines.first_model import Compiled, describe_compile
+from kt_grid.engines.own_fit import declare_fit
+from kt_grid.engines.session import settings_kept
 from kt_grid.space import Asked, Parameters, Value
 from kt_grid.space.asking import AskingHyperParameters
 
 _SEED = 0
-_UNKNOWN = Loss("")
 
 
 @dataclass(frozen=True)
@@ -28,16 +23,14 @@ class Probe:
     Attributes:
         asked: What was asked for, in this order; up to where it failed, if it did.
         parameters: The values of what was asked for.
-        loss: What the model is trained with.
-        metrics: Names of the metrics that the model compiles for its only output.
+        compiled: What the model is compiled with; nothing if its build failed.
         supplied: Names of arguments that a `fit` of its own passes on by itself.
         error: What the build raised; None if it didn't.
     """
 
     asked: tuple[Asked, ...]
     parameters: Parameters
-    loss: Loss = _UNKNOWN
-    metrics: tuple[str, ...] = ()
+    compiled: Compiled | None = None
     supplied: frozenset[str] = frozenset()
     error: Exception | None = None
 
@@ -64,11 +57,11 @@ def probe(
     """
     hyperparameters = AskingHyperParameters(values, kept=kept)
     shown: dict[str, Any] = {}
-    with _settings_kept():
+    with settings_kept():
         own_fit = overrides_fit(hypermodel)
         try:
             model = build_model(hypermodel, hyperparameters, arrays, _SEED, compiled=not own_fit)
-            shown |= {"loss": loss_of(model), "metrics": tuple(metric_names(model))}
+            shown["compiled"] = describe_compile(model)
         except Exception as error:  # whatever it is, it is the trial's failure
             shown["error"] = error
         else:
@@ -76,20 +69,3 @@ def probe(
                 fit = fit or FitArguments()
                 _, shown["supplied"] = declare_fit(hypermodel, hyperparameters, arrays, fit)
     return Probe(asked=hyperparameters.asked, parameters=hyperparameters.parameters, **shown)
-
-
-@contextmanager
-def _settings_kept() -> Iterator[None]:
-    """Undo what a build, or the seed for it, changes for the whole process."""
-    policy, precision = keras.config.dtype_policy(), keras.config.floatx()
-    order, epsilon = keras.config.image_data_format(), keras.config.epsilon()
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        keras.config.set_epsilon(epsilon)
-        keras.config.set_image_data_format(order)
-        keras.config.set_floatx(precision)
-        keras.config.set_dtype_policy(policy)

@@ -20,61 +20,72 @@ from kt_grid.errors import SplitError
 from kt_grid.splitters.folds import Indices, Split
 
 
-def hold_back(task: Task, fit: FitArguments, groups: Any) -> Task:
+def hold_back(task: Task, fit: FitArguments, groups: Any, weights: Any = None) -> Task:
     """Hold back some of a task's training rows, if `fit` asks for it.
 
     The rows are drawn by the task's seed. If there are groups, they stay together; else, where
-    the splits follow time, the last rows are held back.
+    the splits follow time, the last rows are held back. Rows that weigh nothing aren't drawn, as
+    nothing could be seen on them.
 
     Args:
         task: A training.
         fit: How to train; `validation_split` is the share of the rows to hold back.
         groups: Group of each row of the search, or None.
+        weights: Weight of each row of the search, or None.
 
     Returns:
         The task with fewer rows to train on, and the others to watch.
 
     Raises:
-        SplitError: If there is but one row or one group to train on.
+        SplitError: If there is but one row or one group that weighs anything to train on.
     """
     if not fit.validation_split or task.test is None:
         return task
-    _check(task.train, groups)
     rows = task.train
-    wanted = min(max(1, round(fit.validation_split * len(rows))), len(rows) - 1)
+    weighted = _check(rows, groups, weights)
+    wanted = min(max(1, round(fit.validation_split * len(weighted))), len(weighted) - 1)
     random = np.random.RandomState(task.seed)
     if groups is not None:
-        held = _draw_groups(np.asarray(groups)[rows], wanted, random)
+        members = np.asarray(groups)
+        drawn = _draw_groups(members[weighted], wanted, random)
+        held = np.isin(members[rows], members[weighted][drawn])
     elif fit.in_time:
-        held = np.isin(rows, np.sort(rows)[-wanted:])
+        held = np.isin(rows, np.sort(weighted)[-wanted:])
     else:
-        held = np.isin(np.arange(len(rows)), random.permutation(len(rows))[:wanted])
+        held = np.isin(rows, weighted[random.permutation(len(weighted))[:wanted]])
     return replace(task, train=rows[~held], watch=rows[held])
 
 
-def check_hold_back(splits: Iterable[Split], fit: FitArguments, groups: Any) -> None:
+def check_hold_back(
+    splits: Iterable[Split], fit: FitArguments, groups: Any, weights: Any = None
+) -> None:
     """See whether some of each split's training rows can be held back, if that is asked for.
 
     Args:
         splits: Pairs of integer arrays.
         fit: How to train.
         groups: Group of each row of the search, or None.
+        weights: Weight of each row of the search, or None.
 
     Raises:
-        SplitError: If there is but one row or one group to train on.
+        SplitError: If there is but one row or one group that weighs anything to train on.
     """
     for train, _ in splits if fit.validation_split else ():
-        _check(train, groups)
+        _check(train, groups, weights)
 
 
-def _check(train: Indices, groups: Any) -> None:
-    members = train if groups is None else np.unique(np.asarray(groups)[train])
+def _check(train: Indices, groups: Any, weights: Any) -> Indices:
+    """The rows that weigh anything, of which some can be held back and some left."""
+    weighted = train if weights is None else train[np.asarray(weights)[train] > 0]
+    members = weighted if groups is None else np.unique(np.asarray(groups)[weighted])
     if len(members) < 2:
         kind = "rows" if groups is None else "groups of rows"
+        kind += "" if weights is None else " that weigh more than 0"
         raise SplitError(
             f"Expected 2 or more {kind} to train on, so that one can be held back. Received: "
             f"{len(members)} in a split"
         )
+    return weighted
 
 
 def _draw_groups(members: Any, wanted: int, random: np.random.RandomState) -> Any:

@@ -1,7 +1,5 @@
 """A search before it runs: all that can be checked, checked."""
 
-import itertools
-import tempfile
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,14 +18,11 @@ from kt_grid.space import (
     Parameters,
     check_grid,
     check_names,
-    combinations,
     key,
-    make_axes,
-    register,
     replace_axes,
 )
 from kt_grid.space.objective import Extras, Objective, Score, as_objective, check_scores
-from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
+from kt_grid.splitters import CvOptions, KFold, Repeated, Splitter, fold_numbers, make_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import check_keep
 from kt_grid.store.results import SearchResults, TrialResult, read_results
@@ -46,7 +41,6 @@ class Plan:
         dataset: The rows, with the target in the form of the model's loss.
         setup: What decides the search's numbers.
         store: Where it is kept.
-        notes: What is worth telling when it runs, a line each.
     """
 
     experiment: Experiment
@@ -55,7 +49,6 @@ class Plan:
     dataset: Dataset
     setup: Setup
     store: SearchStore
-    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
@@ -64,16 +57,9 @@ class Plan:
 
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
-        most = self.options.max_trials
-        if not self.experiment.declares:
-            return list(itertools.islice(combinations(make_axes(self.grid)), most))
-        from kt_grid.search.tuner import CrossValidationTuner
-
-        with tempfile.TemporaryDirectory() as folder:
-            tuner = CrossValidationTuner(
-                self.experiment.model, self.setup.objective, grid=self.grid, directory=folder
-            )
-            return list(itertools.islice(combinations(tuner.oracle.axes), most))
+        builds = self.setup.builds
+        explore = None if builds is None else builds.explore
+        return list(self.setup.tree.combinations(self.grid, explore, self.options.max_trials))
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
@@ -130,25 +116,32 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     _check_words(experiment, options)
     grid = replace_axes(experiment.grid, options.grid)
     scores = check_scores(experiment.objective, experiment.scores)
-    objective, notes = _choose_objective(experiment, options, grid, scores)
     dataset = _read(options)
+    store = SearchStore(options.directory, experiment.name)
+    model = experiment.model
+    if experiment.declares:
+        from kt_grid.search.tuner import as_hypermodel
+
+        model = as_hypermodel(model)
     setup = make_setup(
-        experiment.model,
+        model,
         _arrays(options, dataset),
-        cv=_make_cv(options, dataset),
+        cv=_make_cv(experiment, options, dataset),
+        repeats=options.repeats,
         grid=check_grid(grid),
         fit=_fit(experiment, options),
-        objective=objective,
+        objective=_stated_objective(experiment, options, scores),
         extras=Extras(scores, options.train_scores, options.keep_predictions),
         racing=options.racing,
         seed=options.seed,
         engine=options.engine,
-        hyperparameters=register(grid) if experiment.declares else None,
+        max_trials=options.max_trials,
+        known=None if options.overwrite else store.peek_record(),
+        is_network=experiment.binary,
     )
     dataset = replace(dataset, y=setup.arrays.y, labels=setup.arrays.labels)
     check_target(dataset, binary=experiment.binary)
-    store = SearchStore(options.directory, experiment.name)
-    return Plan(experiment, options, grid, dataset, setup, store, notes)
+    return Plan(experiment, options, grid, dataset, setup, store)
 
 
 def _check_words(experiment: Experiment, options: Options) -> None:
@@ -179,18 +172,15 @@ def _read(options: Options) -> Dataset:
     return dataset.sample(options.sample, options.seed)
 
 
-def _choose_objective(
-    experiment: Experiment, options: Options, grid: Grids, scores: tuple[Score, ...]
-) -> tuple[Objective, tuple[str, ...]]:
-    """The objective that is stated, else what the model compiles, which is told if it's unusual."""
-    stated = options.objective or experiment.objective or ("val_accuracy" * experiment.binary)
-    if stated:
-        return as_objective(stated, scores), ()
-    from kt_grid.engines.first_model import default_objective
-
-    chosen = default_objective(experiment.model, grid)
-    told = f"objective {chosen}, because the model compiles no metric called accuracy"
-    return chosen, () if chosen.name == "val_accuracy" else (told,)
+def _stated_objective(
+    experiment: Experiment, options: Options, scores: tuple[Score, ...]
+) -> Objective | None:
+    """The objective that is stated; None where what the models compile decides."""
+    usual = "val_accuracy" if experiment.binary else None
+    stated = next(
+        (s for s in (options.objective, experiment.objective, usual) if s is not None), None
+    )
+    return None if stated is None else as_objective(stated, scores)
 
 
 def _arrays(options: Options, dataset: Dataset) -> Arrays:
@@ -216,11 +206,12 @@ def _fit(experiment: Experiment, options: Options) -> dict[str, Any]:
     }
 
 
-def _make_cv(options: Options, dataset: Dataset) -> Splitter:
+def _make_cv(experiment: Experiment, options: Options, dataset: Dataset) -> int | Splitter:
+    """The splitter; a number of folds where the target decides whether they are stratified."""
     test_fold = None
     if options.folds_from is not None:
         test_fold = fold_numbers(dataset.aside[options.folds_from], options.folds_from)
-    return make_cv(
+    cv = make_cv(
         CvOptions(
             cv=options.cv,
             folds=options.folds,
@@ -232,3 +223,8 @@ def _make_cv(options: Options, dataset: Dataset) -> Splitter:
             test_fold=test_fold,
         )
     )
+    once = cv.cv if isinstance(cv, Repeated) else cv
+    is_tutorial = experiment.binary and options.data is None
+    if options.cv is not None or not isinstance(once, KFold) or is_tutorial:
+        return cv
+    return once.n_splits

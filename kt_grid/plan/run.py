@@ -77,8 +77,6 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 
     options = planned.options
     observer = observer or Silent()
-    for note in planned.notes:
-        observer.note(note)
     tuner = CrossValidationTuner(
         planned.experiment.model,
         objective=planned.setup.objective,

@@ -85,8 +85,21 @@ class Dispatcher:
         if not work.missing:
             self._finish(work)
             return
-        seeds = {task.split: task.seed for task in work.missing}
-        job = pack_job(Job(work.trial.hyperparameters, work.fit, seeds))
+        values, missing = dict(work.trial.hyperparameters.values), work.missing
+        try:
+            trainings = self._runner.trainings(values, work.fit, missing)
+        except KtGridError as error:
+            self._end(work.trial, None, describe_error(error))
+            return
+        job = pack_job(
+            Job(
+                hyperparameters=trainings.hyperparameters,
+                fit=trainings.fit,
+                seeds={task.split: task.seed for task in missing},
+                loss=self._runner.setup.loss_of(values),
+                identify=trainings.identify,
+            )
+        )
         # Executors give the function its first argument, which no type can say.
         run: Callable[..., Result] = run_job
         self._running[self._executor.submit(run, job)] = work
@@ -121,7 +134,11 @@ class Dispatcher:
             self._end(work.trial, None, reason)
 
     def _keep(self, work: TrialWork, result: Result) -> None:
-        work.trial.hyperparameters = result.hyperparameters
+        if result.unforeseen is not None:
+            # The trial is the first of several, whose seeds know of the axis.
+            self._oracle.extend(work.trial, result.unforeseen)
+            self._submit(self._runner.begin(work.trial))
+            return
         try:
             for trained in result.trained:
                 self._runner.keep(work, trained)

@@ -100,6 +100,7 @@ def asked(grid: Grids) -> Any:
     return parts if len(parts) > 1 else parts[0]
 
 
+@functools.cache
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that numbers depend on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}

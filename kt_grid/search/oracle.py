@@ -9,13 +9,14 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_grid.errors import GridError
+from kt_grid.errors import GridError, UnforeseenAxisError
 from kt_grid.search.schedule import Schedule
 from kt_grid.space import (
     Axis,
     Grids,
     Parameters,
     axis_names,
+    check_grid,
     combinations,
     count,
     declared_axes,
@@ -27,7 +28,7 @@ from kt_grid.space import (
 )
 from kt_grid.space.objective import Objective
 from kt_grid.space.ranking import RankKey, rank_key
-from kt_grid.space.tree import DecisionTree, Explore
+from kt_grid.space.tree import Asked, DecisionTree, Explore
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.trials import TrialFiles, read_trials, score_name, tell, trial_metrics
 
@@ -107,6 +108,29 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             self._tree, self._explore = tree, explore
             self._schedule.forget_axes()
+
+    def extend(self, trial: Any, met: UnforeseenAxisError) -> None:
+        """Give a running trial an axis that its training asked for and it hasn't.
+
+        The trial goes on as the first of those that the axis makes of it.
+
+        Args:
+            trial: The trial.
+            met: What was asked for.
+        """
+        with self._lock:
+            if self._tree is None:
+                raise met
+            own, values = self.trials[trial.trial_id], trial.hyperparameters.values
+            self._tree.extend(values, Asked(met.name, met.values, met.default))
+            stated = [part[met.name] for part in check_grid(self.grid) if met.name in part]
+            first = (stated[0] if stated else met.values)[0]
+            self.update_space(register({met.name: stated[0] if stated else met.values}))
+            for hyperparameters in (own.hyperparameters, trial.hyperparameters):
+                hyperparameters.values = {**values, met.name: first}
+            self._schedule.forget_axes()
+            self._schedule.mark_tried(own.hyperparameters.values)
+            self._write(own)
 
     @property
     def tree(self) -> DecisionTree | None:

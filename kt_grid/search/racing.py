@@ -157,12 +157,14 @@ def confirm(kind: str | None, results: SearchResults) -> bool:
     return True
 
 
-def check_racing(kind: str | None, objective: Objective, scores: Sequence[Score] = ()) -> None:
+def check_racing(
+    kind: str | None, objective: Objective | None, scores: Sequence[Score] = ()
+) -> None:
     """Refuse a race that can't be meant.
 
     Args:
         kind: What is asked for.
-        objective: What is optimised.
+        objective: What is optimised; None if that isn't known yet.
         scores: Scores by functions, of whose values nothing is known.
 
     Raises:
@@ -170,6 +172,8 @@ def check_racing(kind: str | None, objective: Objective, scores: Sequence[Score]
     """
     if kind not in (None, *RACING):
         raise UsageError(f"Expected --racing to be {BOUND} or {TEST}. Received: {kind!r}")
+    if objective is None:
+        return
     own = objective in [score.objective for score in scores]
     if kind == BOUND and (own or best_possible(objective) is None):
         raise UsageError(

@@ -1,16 +1,103 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_grid.data.code_digest import explain
+from kt_grid.engines.arguments import overrides_fit
+from kt_grid.engines.base import build_model
+from kt_grid.engines.fingerprint import fingerprint
+from kt_grid.engines.session import settings_kept
+from kt_grid.errors import MismatchError
 from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
+from kt_grid.search.setup import Setup, is_same_code
+from kt_grid.space import from_json
+from kt_grid.space.asking import AskingHyperParameters
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord
-from kt_grid.store.trials import score_name, summarise
+from kt_grid.store.trials import TrialFiles, read_trials, score_name, summarise
+
+
+def check_models(
+    store: SearchStore, setup: Setup, hypermodel: Any, note: Callable[[str], None]
+) -> bool:
+    """See whether the trials on disk are of the models that the code builds now.
+
+    What counts is the model that is built, so the code may change as long as no model does. Where
+    the code is surely the same, nothing is built.
+
+    Args:
+        store: The search's directory.
+        setup: What the search is made of.
+        hypermodel: A `keras_tuner.HyperModel`.
+        note: Is told what changed, if it is no matter.
+
+    Returns:
+        Whether the code may have changed, so that what failed may succeed now.
+
+    Raises:
+        MismatchError: If a completed trial is of another model.
+    """
+    known = store.peek_record()
+    if known is None or setup.code is None or is_same_code(known, setup.code):
+        return False
+    trials = list(read_trials(store, known.identity.folds, setup.objective.name))
+    if trials and all(files.status == TrialStatus.FAILED for files in trials):
+        note("no trial was completed before: the search begins anew")
+        store.clear(note)
+        store.prepare()
+        return False
+    store.check_identity(setup.identity)
+    before = known.builds.get("code", {})
+    cause = explain(before.get("parts", {}), setup.code.parts)
+    changed = [files for files in trials if _is_other(files, setup, hypermodel)]
+    completed = [files.trial_id for files in changed if files.status == TrialStatus.COMPLETED]
+    same_code = before.get("digest") == setup.code.digest and setup.code.certain
+    if completed and not same_code:
+        raise MismatchError(
+            f"Expected {store.root} to hold trials of the models that are built now. Received: "
+            f"{cause or 'another model'}, and so other models in trials {', '.join(completed[:5])}"
+            f"{' …' if completed[5:] else ''}. Choose another directory or project_name, or "
+            "begin anew with overwrite=True"
+        )
+    for files in changed:
+        if files.trial_id not in completed:
+            store.discard(files.trial_id)
+            note(f"trial {files.trial_id} is trained anew, as its model has changed")
+    if dict(known.versions) != package_versions():
+        note(_told_versions(known.versions))
+    if cause and not changed:
+        note(f"{cause}, but no model: the search goes on")
+    return True
+
+
+def _is_other(files: TrialFiles, setup: Setup, hypermodel: Any) -> bool:
+    """Whether a trial's model is built in another way now; False if nothing can tell."""
+    record = next((r for r in files.records.values() if r.model), None)
+    if record is None:
+        return False
+    values = {name: from_json(value) for name, value in record.parameters.items()}
+    try:
+        with settings_kept():
+            arrays = setup.targets.for_loss(setup.loss_of(values))
+            hyperparameters = AskingHyperParameters(values, closed=True)
+            compiled = not overrides_fit(hypermodel)
+            model = build_model(hypermodel, hyperparameters, arrays, record.seed, compiled=compiled)
+            return fingerprint(model) != record.model
+    except Exception:  # a build that fails now is another one
+        return True
+
+
+def _told_versions(before: Mapping[str, str]) -> str:
+    now = package_versions()
+    differing = [name for name in now if before.get(name) != now[name]]
+    listed = ", ".join(f"{n} {before.get(n, 'of no known version')}" for n in differing)
+    current = ", ".join(f"{name} {now[name]}" for name in differing)
+    return f"the search began with {listed}, and goes on with {current}"
 
 
 def take_up(
@@ -93,16 +180,18 @@ def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
                 oracle.reopen(trial_id)
 
 
-def reopen_given_up(oracle: GridOracle) -> None:
-    """Hand out again what was given up: the grid, the splits or the race may be others now.
+def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
+    """Hand out again what was pruned: the grid, the splits or the race may be others now.
 
-    A trial that still can't win is given up again before anything is trained.
+    A trial that still can't win is pruned again before anything is trained.
 
     Args:
         oracle: Knows the trials.
+        failed: Whether failed trials get another chance too, because the code has changed.
     """
+    again = (TrialStatus.STOPPED, *([TrialStatus.FAILED] if failed else []))
     for trial_id, trial in list(oracle.trials.items()):
-        if trial.status == TrialStatus.STOPPED:
+        if trial.status in again:
             oracle.reopen(trial_id)
 
 

@@ -9,15 +9,18 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
+from kt_grid.data.arrays import Arrays
 from kt_grid.data.weighting import keras_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
 from kt_grid.engines.stopping import hold_back, without_watching
-from kt_grid.errors import EngineError, KtGridError, describe_error
+from kt_grid.errors import EngineError, KtGridError, UnforeseenAxisError, describe_error
+from kt_grid.search.identity import package_versions
 from kt_grid.search.observer import Observer
 from kt_grid.search.racing import GivenUp, Judge
 from kt_grid.search.setup import Setup
 from kt_grid.space import FIT_AXES, Axis, Parameters
+from kt_grid.space.asking import AskingHyperParameters
 from kt_grid.space.seeds import derive_seed
 from kt_grid.store.directory import FoldRecord, SearchStore
 from kt_grid.store.held_out import write_predictions
@@ -67,6 +70,8 @@ class TrialRunner:
         engine: What trains.
         store: Where the folds' records go.
         longest: The most epochs that any trial trains.
+        kept: Names of axes that the dicts of a grid name; a trial keeps the defaults of those
+            that only others than its own have.
         observer: Is told of every fold.
     """
 
@@ -75,6 +80,7 @@ class TrialRunner:
     engine: Engine
     store: SearchStore
     longest: int
+    kept: frozenset[str]
     observer: Observer
 
     def run(
@@ -94,10 +100,11 @@ class TrialRunner:
             GivenUp: If `judge` has a reason.
             FailedTrialError: If a training raises or its result isn't finite.
             FatalRuntimeError: If a record can't be written, from the StoreError.
+            UnforeseenAxisError: If a training asks for a hyperparameter that the trial hasn't.
         """
         work = self.begin(trial)
         self._consult(judge, work)
-        upcoming = self._upcoming(trial, following)
+        upcoming = self._upcoming(following)
         with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
             for trained in trainings:
                 self.keep(work, trained)
@@ -171,13 +178,26 @@ class TrialRunner:
         fit = self._fit_of(values)
         return fit.epochs * -(-self.setup.arrays.rows // fit.batch_size)
 
-    def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
+    def _upcoming(self, following: Parameters | None) -> Upcoming | None:
         if following is None:
             return None
-        hyperparameters = trial.hyperparameters.copy()
-        hyperparameters.values = dict(following)
         first = next(iter(self._tasks(following)))
-        return Upcoming(hyperparameters, self._fit_of(following), first)
+        return Upcoming(self._asking(following), self._fit_of(following), first)
+
+    def _asking(self, values: Parameters) -> Any:
+        """What a trial's build is given: its parameters, and nothing that it hasn't."""
+        return AskingHyperParameters(values, kept=self.kept - values.keys(), closed=True)
+
+    def arrays_of(self, values: Parameters) -> Arrays:
+        """Return the rows, with the target in the form of a trial's loss.
+
+        Args:
+            values: The trial's parameters.
+
+        Raises:
+            DataError: If the target can't be one for it.
+        """
+        return self.setup.targets.for_loss(self.setup.loss_of(values))
 
     def _tasks(self, values: Parameters) -> list[Task]:
         setup, fit = self.setup, self._fit_of(values)
@@ -187,6 +207,7 @@ class TrialRunner:
                 Task(split, *rows, derive_seed(setup.seed, values, *divmod(split, folds))),
                 fit,
                 setup.arrays.groups,
+                setup.arrays.sample_weight,
             )
             for split, rows in enumerate(setup.splits)
         ]
@@ -195,9 +216,43 @@ class TrialRunner:
         chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
         setup = self.setup
         passed = {name: chosen[name] for name in setup.passed_axes if name in chosen}
-        weights = keras_class_weight(setup.fit.class_weight or {}, setup.arrays)
         own = {**setup.fit.own, **passed}
-        return replace(setup.fit, **chosen, class_weight=weights, own=own, longest=self.longest)
+        return replace(setup.fit, **chosen, own=own, longest=self.longest)
+
+    def trainings(
+        self,
+        values: Parameters,
+        fit: FitArguments,
+        tasks: list[Task],
+        upcoming: Upcoming | None = None,
+    ) -> Trainings:
+        """Return what an engine is to do for a trial.
+
+        Args:
+            values: The trial's parameters.
+            fit: How it is trained.
+            tasks: What to train.
+            upcoming: What the engine may prepare for meanwhile.
+
+        Raises:
+            DataError: If the target can't be one for the trial's loss.
+            UsageError: If Keras can't weigh the target's classes.
+        """
+        arrays = self.arrays_of(values)
+        if upcoming is not None:
+            following = dict(upcoming.hyperparameters.values.items())
+            # Of other rows an engine would keep no program.
+            upcoming = upcoming if self.arrays_of(following) is arrays else None
+        weights = keras_class_weight(fit.class_weight or {}, arrays)
+        return Trainings(
+            hypermodel=self.hypermodel,
+            hyperparameters=self._asking(values),
+            arrays=arrays,
+            fit=replace(fit, class_weight=weights),
+            tasks=tasks,
+            upcoming=upcoming,
+            identify=self.setup.builds is not None,
+        )
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption.
@@ -224,17 +279,12 @@ class TrialRunner:
         if not tasks:
             return
         try:
-            yield from self.engine.run(
-                Trainings(
-                    self.hypermodel,
-                    trial.hyperparameters,
-                    self.setup.arrays,
-                    fit,
-                    tasks,
-                    upcoming,
-                )
-            )
-        except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
+            values = dict(trial.hyperparameters.values)
+            yield from self.engine.run(self.trainings(values, fit, tasks, upcoming))
+        except (
+            *(keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError),
+            UnforeseenAxisError,
+        ):
             raise
         except Exception as error:
             raise keras_tuner.errors.FailedTrialError(describe_error(error)) from error
@@ -260,6 +310,8 @@ class TrialRunner:
             engine=trained.engine,
             size=trained.count_weights(),
             steps=trained.steps,
+            model=trained.fingerprint,
+            versions=package_versions(),
         )
         try:
             self._keep_predictions(work, trained)
@@ -277,7 +329,7 @@ class TrialRunner:
     def _keep_predictions(self, work: TrialWork, trained: Trained) -> None:
         rows = work.tasks[trained.split].test
         if trained.predictions is not None and rows is not None:
-            y_true = self.setup.arrays.take(rows).y
+            y_true = self.arrays_of(dict(work.trial.hyperparameters.values)).take(rows).y
             place = (self.store, work.trial.trial_id, trained.split)
             write_predictions(*place, rows, y_true, trained.predictions)
 

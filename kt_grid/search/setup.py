@@ -6,20 +6,35 @@ a search that the other one wouldn't recognise.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.code_digest import CodeDigest, code_digest
 from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import Loss, fit_target
+from kt_grid.data.targets import Loss, Targets
 from kt_grid.data.weighting import check_weighted, settle_class_weight
 from kt_grid.engines.arguments import FitArguments
+from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
-from kt_grid.search.identity import make_identity
+from kt_grid.search.identity import make_identity, package_versions
 from kt_grid.search.racing import Race, check_racing, make_race
-from kt_grid.space import Grids
+from kt_grid.space import (
+    FIT_AXES,
+    DecisionTree,
+    Grids,
+    Parameters,
+    axis_names,
+    check_fit_arguments,
+    make_axes,
+)
 from kt_grid.space.objective import Extras, Objective
+from kt_grid.splitters import Repeated
+from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
-from kt_grid.store.records import Identity, SplitFacts
+from kt_grid.store.records import Identity, SearchRecord, SplitFacts
+
+if TYPE_CHECKING:
+    from kt_grid.search.discovery import Discovery
 
 # What the networks of kt-grid's own experiments compile.
 _NETWORK_LOSS = Loss("binary_crossentropy", 1)
@@ -30,7 +45,8 @@ class Setup:
     """Everything that decides a search's numbers, but for its grid, which may grow or shrink.
 
     Attributes:
-        arrays: The rows.
+        targets: The rows, with the target in the form of each trial's loss.
+        arrays: The rows, with the target in the form of the loss if there is but one.
         cv: The splitter.
         splits: The splits it gave: which rows train and which are held out.
         fit: How to train, where a trial's parameters don't say it.
@@ -38,14 +54,18 @@ class Setup:
             as arguments.
         objective: What is optimised.
         extras: What is wanted of each fold beyond the model's own metrics.
-        race: When a trial is given up for a better one; None for never.
+        race: When a trial is pruned for a better one; None for never.
         seed: Where every random draw comes from.
         engine: Name of what trains.
         identity: What a directory must agree with, to hold this search.
         described: What the splits and the targets say before training, for search.json.
-        hyperparameters: The search's, with the axes that a HyperModel's own `fit` declares.
+        tree: What the builds ask for.
+        builds: The builds of a model that isn't kt-grid's own; None for one that is.
+        code: What the user's code was when the search was set up; None for kt-grid's own.
+        notes: What is worth telling before training, a line each.
     """
 
+    targets: Targets
     arrays: Arrays
     cv: Splitter
     splits: list[Split]
@@ -58,43 +78,61 @@ class Setup:
     engine: str
     identity: Identity
     described: SplitFacts
-    hyperparameters: Any = None
+    tree: DecisionTree
+    builds: "Discovery | None" = None
+    code: CodeDigest | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> int:
         """Passes over all folds that the splits consist of."""
         return count_repeats(self.cv)
 
+    def loss_of(self, parameters: Parameters) -> Loss:
+        """Tell what the model of a trial is trained with."""
+        return _NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+
+    def built(self) -> dict[str, Any]:
+        """Return what search.json keeps of the builds, so that they needn't be run again."""
+        if self.builds is None or self.code is None:
+            return {}
+        return {**self.builds.to_json(), "code": self.code.to_json()}
+
 
 def make_setup(
     hypermodel: Any,
     given: Arrays,
     *,
-    cv: Splitter,
+    cv: int | Splitter,
     grid: Grids,
     fit: Mapping[str, Any],
-    objective: Objective,
+    objective: Objective | None,
     extras: Extras,
+    repeats: int = 1,
     racing: str | None = None,
     seed: int = 7,
     engine: str = "auto",
-    hyperparameters: Any = None,
+    max_trials: int | None = None,
+    known: SearchRecord | None = None,
+    is_network: bool = False,
 ) -> Setup:
     """Work out what a search is made of, and refuse what can't be meant.
 
     Args:
-        hypermodel: A function `build(hp)` or a `keras_tuner.HyperModel`.
+        hypermodel: A `keras_tuner.HyperModel`.
         given: The rows, with the target as the data has it.
-        cv: The splitter.
+        cv: A number of folds, stratified where the target is classes; or a splitter.
         grid: The axes asked for.
         fit: Arguments of the training by name, as `search` takes them.
-        objective: What is optimised.
+        objective: What is optimised; by default what the models compile.
         extras: What is wanted of each fold beyond the model's own metrics.
+        repeats: Passes over a number of folds; a splitter brings its own.
         racing: "bound", "test" or None.
         seed: Where every random draw comes from.
         engine: Name of what trains.
-        hyperparameters: The search's `keras_tuner.HyperParameters`, which take in the axes that a
-            HyperModel's own `fit` declares; None for a network of kt-grid's own, which is known
+        max_trials: At most so many combinations; all by default.
+        known: What search.json says, if the search goes on.
+        is_network: Whether the model is the network of kt-grid's own experiments, which is known
             without TensorFlow.
 
     Returns:
@@ -103,58 +141,184 @@ def make_setup(
     Raises:
         SplitError: If the folds can't be made of these rows, or rows are to be held back of a
             single one.
-        DataError: If the target can't be one for the model's loss.
+        DataError: If the target can't be one for the models' only loss.
         UsageError: If an argument has no meaning here, or all weights of a split's side are 0.
     """
+    settled = _settle(given, fit)
+    builds, code = None, None
+    passed: tuple[str, ...] = ()
+    if is_network:
+        arguments = FitArguments(**settled)
+        tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
+    else:
+        from kt_grid.engines.arguments import fit_arguments
+
+        arguments = fit_arguments(hypermodel, settled)
+        code = _digest(hypermodel, arguments, extras)
+        builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
+        arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
+        tree, losses = builds.tree, builds.losses
+    objective, notes = _choose_objective(objective, builds, given)
     check_racing(racing, objective, extras.scores)
-    arrays, arguments, passed = _suit(hypermodel, given, grid, fit, hyperparameters)
-    splits = make_splits(cv, arrays.rows, arrays.y, arrays.groups, arrays.x)
+    targets = Targets(given)
+    arrays = targets.for_loss(losses[0]) if len(losses) == 1 else given
+    # Folds of groups can't be stratified by a number alone.
+    plain = given.groups is None or not isinstance(cv, int)
+    splitter, of_folds = choose_cv(cv, given.y, losses if plain else (), given.labels)
+    if isinstance(cv, int) and repeats > 1:
+        splitter = Repeated(splitter, repeats)
+    splits = make_splits(splitter, arrays.rows, arrays.y, arrays.groups, arrays.x)
     arguments = replace(arguments, in_time=follow_time(splits))
     if arguments.validation_split:
         from kt_grid.engines.stopping import check_hold_back
 
-        check_hold_back(splits, arguments, arrays.groups)
+        check_hold_back(splits, arguments, arrays.groups, arrays.sample_weight)
     check_weighted(arrays.sample_weight, splits)
-    described = describe_splits(splits, arrays.y, count_repeats(cv), objective)
+    described = describe_splits(splits, arrays.y, count_repeats(splitter), objective)
     return Setup(
+        targets=targets,
         arrays=arrays,
-        cv=cv,
+        cv=splitter,
         splits=splits,
         fit=arguments,
         passed_axes=passed,
         objective=objective,
         extras=extras,
-        race=make_race(racing, objective, count_repeats(cv), described),
+        race=make_race(racing, objective, count_repeats(splitter), described),
         seed=seed,
         engine=engine,
         identity=make_identity(
             objective=objective,
-            cv=cv,
+            cv=splitter,
             splits=splits,
             seed=seed,
             arrays=arrays.parts,
             fit=arguments.to_json(),
-            model_source=source_digest(hypermodel),
+            model_source=source_digest(hypermodel) if is_network else _training_code(hypermodel),
             engine=engine,
             extras=extras,
         ),
         described=described,
-        hyperparameters=hyperparameters,
+        tree=tree,
+        builds=builds,
+        code=code,
+        notes=(
+            *notes,
+            *of_folds,
+            *check_splits(splits, given.y, given.groups),
+            *_unasked(tree, grid),
+        ),
     )
 
 
-def _suit(
-    hypermodel: Any, given: Arrays, grid: Grids, fit: Mapping[str, Any], hyperparameters: Any
-) -> tuple[Arrays, FitArguments, tuple[str, ...]]:
-    """The rows in the form of the model's loss, how to train, and the axes passed to `fit`."""
-    if hyperparameters is None:
-        y, labels = fit_target(given.y, _NETWORK_LOSS, given.labels)
-        fitting = {**fit}
-        if fit.get("class_weight"):
-            fitting["class_weight"] = settle_class_weight(fit["class_weight"], given)
-        return replace(given, y=y, labels=labels), FitArguments(**fitting), ()
-    from kt_grid.engines.first_model import suit_arrays
-    from kt_grid.engines.own_fit import settle_fit
+def _settle(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the training, with the weights of classes by the data's own names."""
+    settled = check_fit_arguments(fit)
+    if settled.get("class_weight"):
+        if given.sample_weight is not None:
+            raise UsageError(
+                "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
+            )
+        settled["class_weight"] = settle_class_weight(settled["class_weight"], given)
+    return settled
 
-    arrays = suit_arrays(hypermodel, hyperparameters, given)
-    return arrays, *settle_fit(hypermodel, hyperparameters, arrays, fit, grid)
+
+def _digest(hypermodel: Any, fit: FitArguments, extras: Extras) -> CodeDigest:
+    """What the user's code is before any of it has run here."""
+    callbacks = {f"callbacks[{n}]": callback for n, callback in enumerate(fit.callbacks)}
+    scores = {f"score {score.name}": score.function for score in extras.scores}
+    return code_digest({"model": hypermodel, **callbacks, **scores})
+
+
+def _discover(
+    hypermodel: Any,
+    given: Arrays,
+    fit: FitArguments,
+    grid: Grids,
+    max_trials: int | None,
+    known: SearchRecord | None,
+    code: CodeDigest,
+) -> "Discovery":
+    """Find out what the builds ask for, unless that is known of the same code."""
+    from kt_grid.search.discovery import Discovery
+
+    builds = Discovery(hypermodel, given, fit)
+    if known is not None and is_same_code(known, code):
+        builds.take_over(known.builds)
+    builds.look_ahead(grid, max_trials)
+    return builds
+
+
+def is_same_code(known: SearchRecord, code: CodeDigest) -> bool:
+    """Tell whether a search was set up with the same code, for sure, and in the same environment.
+
+    Args:
+        known: What its search.json says.
+        code: The code as it is now.
+    """
+    written = known.builds.get("code", {})
+    same = written.get("digest") == code.digest and written.get("python") == code.python
+    return bool(same and code.certain and dict(known.versions) == package_versions())
+
+
+def _own_fit(
+    hypermodel: Any, builds: "Discovery", fit: FitArguments, grid: Grids
+) -> tuple[FitArguments, tuple[str, ...]]:
+    """The arguments that a `fit` of the HyperModel's own gets, and the axes among them."""
+    from kt_grid.engines.arguments import overrides_fit
+    from kt_grid.engines.own_fit import written_arguments
+
+    if not overrides_fit(hypermodel):
+        return fit, ()
+    supplied, written = builds.supplied(), written_arguments(hypermodel)
+    named = axis_names(make_axes(grid))
+    passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
+    # Given twice, an argument would be an error.
+    own = {name: value for name, value in fit.own.items() if name not in written}
+    return replace(fit, own=own), passed
+
+
+def _choose_objective(
+    stated: Objective | None, builds: "Discovery | None", given: Arrays
+) -> tuple[Objective, tuple[str, ...]]:
+    """The objective that is stated, or what the models compile for such a target."""
+    if stated is not None:
+        return stated, ()
+    if builds is None:
+        return Objective("val_accuracy", "max"), ()
+    from kt_grid.engines.first_model import choose_objective
+
+    if not builds.probes:
+        builds.explore({})
+    return choose_objective([p.compiled for p in builds.probes if p.compiled], given)
+
+
+def _training_code(hypermodel: Any) -> str:
+    """A digest of the code that trains models and isn't in them: a `fit` or `adapt` of one's own.
+
+    Callbacks and scores have entries of their own; what a build makes is known by trial.
+    """
+    from kt_grid.engines.adapting import adapts_itself
+    from kt_grid.engines.arguments import overrides_fit
+
+    kind = type(hypermodel)
+    own = {"fit": kind.fit} if overrides_fit(hypermodel) else {}
+    if adapts_itself(hypermodel):
+        own["adapt"] = kind.adapt
+    if not own:
+        return BY_TRIAL
+    attributes = {name: value for name, value in vars(hypermodel).items() if name != "build"}
+    return f"{BY_TRIAL} {code_digest({**own, 'attributes': attributes}).digest}"
+
+
+# What stands for the model's source where every record of a fold says which model it trained.
+BY_TRIAL = "by trial"
+
+
+def _unasked(tree: DecisionTree, grid: Grids) -> tuple[str, ...]:
+    """A line for each axis of the grid that no build asks for."""
+    return tuple(
+        f"axis {name!r} of the grid isn't asked for by any model, and left out"
+        + (f". Did you mean {near!r}?" if near else "")
+        for name, near in tree.dead_axes(grid).items()
+    )

@@ -4,8 +4,10 @@ import math
 import os
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +15,43 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
-from kt_grid.engines import make_engine
+from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import settle_backend
-from kt_grid.engines.first_model import default_objective
 from kt_grid.engines.scored import with_extras
 from kt_grid.engines.weights import save_weights
-from kt_grid.errors import KtGridError, PredictionError
+from kt_grid.errors import (
+    KtGridError,
+    PredictionError,
+    SearchFailedError,
+    UnforeseenAxisError,
+    UsageError,
+)
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
-from kt_grid.search.resuming import reopen_given_up, take_up, write_down
+from kt_grid.search.resuming import check_models, reopen_pruned, take_up, write_down
 from kt_grid.search.runner import TrialRunner, longest_training
 from kt_grid.search.setup import Setup, make_setup
-from kt_grid.space import Grids, Parameters, check_grid
-from kt_grid.space.objective import Extras, Score, as_objective, check_scores
+from kt_grid.space import (
+    DecisionTree,
+    Grids,
+    Parameters,
+    axis_names,
+    check_grid,
+    make_axes,
+    register,
+)
+from kt_grid.space.objective import (
+    Extras,
+    Objective,
+    Score,
+    as_objective,
+    check_scores,
+    parse_objective,
+)
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
@@ -44,6 +66,35 @@ if TYPE_CHECKING:
 _LOOKAHEAD = 1000
 
 
+def as_hypermodel(model: Any) -> Any:
+    """Make a `keras_tuner.HyperModel` of a function `build(hp)`; one stays as it is.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if isinstance(model, keras_tuner.HyperModel):
+        return model
+    if not callable(model):
+        raise UsageError(f"Expected a function build(hp) or a HyperModel. Received: {model!r}")
+    hypermodel = keras_tuner.HyperModel()
+    hypermodel.build = model
+    return hypermodel
+
+
+def _told_failures(trials: Sequence[Any]) -> str:
+    """Why no trial was completed, each reason once."""
+    reasons = Counter(str(t.message or "").partition("\n\n")[0] for t in trials)
+    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
+    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
+
+
+def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
+    """The objective of the search that a directory holds, until the rows are there to choose by."""
+    if known is None:
+        return Objective("val_loss", "min", stated=False)
+    return parse_objective(known.identity.objective, [score.objective for score in scores])
+
+
 class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
     """Tries every combination of a grid, each trained and scored on k folds.
 
@@ -55,8 +106,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)` that returns a compiled
             `keras.Model`. A HyperModel's own `fit` is honoured.
         objective: `val_auc`, `min:val_my_metric`, a `Score` or a `keras_tuner.Objective`. By
-            default the accuracy if the model compiles it, else `val_loss`.
-        cv: Number of contiguous folds, any object with scikit-learn's `split(x, y, groups)`, or
+            default the accuracy if the model compiles it and it has a meaning for the target
+            and the loss together, else `val_loss`.
+        cv: Number of folds, stratified where the target is classes and the losses are for them, in
+            order of the rows; any object with scikit-learn's `split(x, y, groups)`, or
             pairs (train, test) of index arrays.
         grid: Values by name, varied in this order, the last fastest, or a list of such dicts.
             They replace what the model declares or add to it; `batch_size` and `epochs` are
@@ -113,16 +166,17 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         racing: str | None = None,
     ) -> None:
         check_keep(keep)
+        check_engine(engine)
         check_environment()
         settle_backend()
         self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid(grid or {})
-        chosen = objective or default_objective(hypermodel, self.grid)
-        self.target = as_objective(chosen, self.extras.scores)
-        check_racing(racing, self.target, self.extras.scores)
+        self.grid = check_grid({} if grid is None else grid)
+        self._stated = None if objective is None else as_objective(objective, self.extras.scores)
+        self.cv = cv
+        check_cv(cv)
         self.racing = racing
-        self.cv = check_cv(cv)
+        check_racing(racing, self._stated, self.extras.scores)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
@@ -132,16 +186,22 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         if overwrite:
             self.store.clear(self.observer.note)
         self.store.prepare()
+        known = self.store.peek_record()
+        self.target = self._stated or _recorded_objective(known, self.extras.scores)
         with tempfile.TemporaryDirectory() as empty:
-            # keras-tuner would reload from tuner0.json, and say so on stdout.
+            # Without a HyperModel keras-tuner builds nothing yet: what it would find out is found
+            # out when the rows are there. Given the directory, it would reload from tuner0.json.
             super().__init__(
                 oracle=make_oracle(self.target, seed, self.grid, max_trials),
-                hypermodel=hypermodel,
                 directory=empty,
                 project_name=project_name,
             )
+        self.hypermodel = as_hypermodel(hypermodel)
         self.directory = str(directory)
         self.oracle.store = self.store
+        if known is not None:
+            axes = DecisionTree.from_axes(known.grid)
+            self.oracle.follow(known.combinations_tree() or axes)
         self.oracle.reload()
         self._models = KeptModels(self.store, self.hypermodel, self.target)
         self.keeper = WeightKeeper(keep, self.oracle, self.store)
@@ -177,10 +237,13 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             SplitError: If the folds can't be made of these rows.
             UsageError: If arrays disagree in length, or an argument has no meaning here.
             LockedError: If another search is at work in the directory.
+            SearchFailedError: If no trial could be completed.
         """
         fit_arguments.pop("verbose", None)
         with self.locked():
             self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
+        if not self.oracle.get_best_trials(1):
+            raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
@@ -189,12 +252,13 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             cv=self.cv,
             grid=self.grid,
             fit=fit_arguments,
-            objective=self.target,
+            objective=self._stated,
             extras=self.extras,
             racing=self.racing,
             seed=self.seed,
             engine=self.engine_name,
-            hyperparameters=self.oracle.get_space(),
+            max_trials=self.oracle.max_trials,
+            known=self.store.peek_record(),
         )
 
     def run(self, setup: Setup) -> None:
@@ -204,14 +268,16 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             setup: What `make_setup` made of the same arguments as this tuner's.
 
         Raises:
-            MismatchError: If the directory holds another search.
+            MismatchError: If the directory holds another search, or trials of other models.
             LockedError: If another search is at work in it.
             WorkerError: If no worker can be used any more.
         """
         with self.locked():
-            if setup.hyperparameters is not None:
-                self.oracle.update_space(setup.hyperparameters)
-            self._runner = self._make_runner(setup)
+            for note in setup.notes:
+                self.observer.note(note)
+            for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
+                self.observer.note(leak)
+            self._take(setup)
             # The directory: begin the search there, or go on with the one that it holds.
             record = SearchRecord(
                 grid=(),
@@ -222,12 +288,13 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 racing=self.racing,
                 identity=setup.identity,
             ).with_entries(self.about)
-            take_up(self.oracle, self.store, record, self.observer.note)
-            for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
-                self.observer.note(leak)
+            changed = check_models(self.store, setup, self.hypermodel, self.observer.note)
+            take_up(
+                self.oracle, self.store, replace(record, builds=setup.built()), self.observer.note
+            )
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.settle()
-            reopen_given_up(self.oracle)
+            reopen_pruned(self.oracle, failed=changed)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
             # Counted on, because to count them anew takes longer the larger the grid is.
@@ -236,22 +303,41 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             self.placement.begin()
             try:
                 # The folds of each, trained by an engine, and a record on disk for each of them.
-                self._run_trials(self._runner)
+                self._run_trials(self._searched())
                 while self.keeper.reopen_lost(self.observer.note):
                     self._left += 1
-                    self._run_trials(self._runner)
-                # A model may have declared more axes meanwhile.
-                write_down(self.oracle, self.store, record)
+                    self._run_trials(self._searched())
             except keras_tuner.errors.FatalError as error:
                 if isinstance(error.__cause__, KtGridError):
                     raise error.__cause__ from None
                 raise
             finally:
+                # Builds may have asked for more axes meanwhile.
+                write_down(self.oracle, self.store, replace(record, builds=setup.built()))
                 self.observer.end()
 
+    def _take(self, setup: Setup) -> None:
+        """Let the oracle follow what the builds ask for, and rank by the objective."""
+        if setup.objective != self.target:
+            self.target = setup.objective
+            self.oracle.objective = keras_tuner.Objective(self.target.name, self.target.direction)
+            self._models = replace(self._models, objective=self.target)
+        explore = None if setup.builds is None else setup.builds.explore
+        self.oracle.follow(setup.tree, explore)
+        axes = {axis.name: axis.values for axis in self.oracle.axes}
+        self.oracle.update_space(register(axes))
+        self._runner = self._make_runner(setup)
+
     def _make_runner(self, setup: Setup) -> TrialRunner:
-        longest = longest_training(self.oracle.axes)
-        return TrialRunner(setup, self.hypermodel, self.engine, self.store, longest, self.observer)
+        return TrialRunner(
+            setup=setup,
+            hypermodel=self.hypermodel,
+            engine=self.engine,
+            store=self.store,
+            longest=longest_training(self.oracle.axes),
+            kept=frozenset(axis_names(make_axes(self.grid))) if len(self.grid) > 1 else frozenset(),
+            observer=self.observer,
+        )
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
@@ -267,7 +353,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         if self._left:
             setup = runner.setup
             context = Context(
-                self.hypermodel, setup.arrays, setup.splits, setup.engine, setup.extras
+                self.hypermodel, setup.targets, setup.splits, setup.engine, setup.extras
             )
             self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
@@ -297,7 +383,12 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """
         judge = self._incumbents.judge_of(trial)
         try:
-            return self._searched().run(trial, self.oracle.peek(), judge)
+            while True:
+                try:
+                    return self._searched().run(trial, self.oracle.peek(), judge)
+                except UnforeseenAxisError as met:
+                    # The trial is the first of several, whose seeds know of the axis.
+                    self.oracle.extend(trial, met)
         except GivenUp as reason:
             self._ending = (TrialStatus.STOPPED, str(reason))
         except keras_tuner.errors.FailedTrialError as error:

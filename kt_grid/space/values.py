@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Set
+from numbers import Integral
 from typing import Any, NoReturn, TypeAlias
 
-from kt_grid.errors import GridError
+from kt_grid.errors import GridError, UsageError
 
 Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 Parameters: TypeAlias = dict[str, Value]
@@ -65,6 +66,33 @@ def _plain(name: str, value: object) -> Any:
     if isinstance(value, int | float) and not abs(value) <= _LARGEST:
         refuse(name, "finite numbers", value)
     return value
+
+
+def check_fit_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse numbers of epochs or rows that can't be trained with.
+
+    Args:
+        given: Arguments of a training by name.
+
+    Returns:
+        The same, with `epochs` and `batch_size` as Python's integers.
+
+    Raises:
+        UsageError: If one of these is given and no whole number from 1.
+
+    Example:
+        >>> check_fit_arguments({"epochs": 5, "steps": 2})
+        {'epochs': 5, 'steps': 2}
+    """
+    checked = dict(given)
+    for name in FIT_AXES:
+        if name not in given:
+            continue
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise UsageError(f"Expected {name} to be a whole number from 1. Received: {value!r}")
+        checked[name] = int(value)
+    return checked
 
 
 def as_json(value: Value) -> Any:

@@ -200,10 +200,22 @@ def _on_both_sides(train: Indices, test: Indices, rows: int) -> Indices:
 
 def _indices(side: Any, rows: int, number: int) -> Indices:
     """One side of a fold as positions of rows."""
-    array = np.asarray(side)
+    try:
+        array = np.asarray(side)
+    except ValueError:  # a list of lists of unequal length
+        array = np.asarray(None)
+    if array.ndim != 1:
+        raise SplitError(
+            f"Expected positions of rows in fold {number}, as one flat array. Received: {side!r}"
+        )
     if not array.size:
         raise SplitError(f"Expected rows on both sides of fold {number}. Received: none on one")
-    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= rows:
+    if array.dtype.kind not in "iuf":
+        raise SplitError(
+            f"Expected positions from 0 to {rows - 1} in fold {number}. "
+            f"Received: {array.tolist()[:3]!r}…"
+        )
+    if array.dtype.kind == "f" or array.min() < 0 or array.max() >= rows:
         raise SplitError(
             f"Expected positions from 0 to {rows - 1} in fold {number}. "
             f"Received: {array.min()} to {array.max()}"

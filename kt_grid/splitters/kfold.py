@@ -118,9 +118,12 @@ class StratifiedKFold(FoldSplitter):
         [[0, 1, 4], [2, 3, 5]]
     """
 
+    # Whether a class with fewer rows than folds is warned of, which may be told elsewhere.
+    warns = True
+
     def _assign(self, rows: int, y: Any, groups: Any, random: Random | None) -> Indices:  # noqa: ARG002 - no groups
         labels = class_labels(y, rows)
-        check_classes(labels, self.n_splits)
+        check_classes(labels, self.n_splits, warn=self.warns)
         classes = _in_order_of_appearance(labels)
         # Dealing the sorted rows out in turn settles how many of a class each fold gets.
         dealt = [np.bincount(part) for part in _deal(np.sort(classes), self.n_splits)]
@@ -212,12 +215,13 @@ class StratifiedGroupKFold(FoldSplitter):
         return fold_of_group[group]
 
 
-def check_classes(labels: npt.NDArray[Any], splits: int) -> None:
+def check_classes(labels: npt.NDArray[Any], splits: int, *, warn: bool = True) -> None:
     """Refuse classes that no fold could share, and warn of one that not all folds can.
 
     Args:
         labels: Class of each row.
         splits: Number of folds.
+        warn: Whether to warn.
 
     Raises:
         SplitError: If every class has fewer rows than there are folds.
@@ -229,7 +233,7 @@ def check_classes(labels: npt.NDArray[Any], splits: int) -> None:
             f"Expected a class with at least as many rows as folds ({splits}). "
             f"Received: {sizes.max()} rows in the largest. Ask for fewer folds"
         )
-    if sizes.min() < splits:
+    if warn and sizes.min() < splits:
         warnings.warn(
             f"The least populated class, {values.tolist()[int(sizes.argmin())]!r}, has "
             f"{sizes.min()} rows, fewer than the {splits} folds: some folds hold none of it",

@@ -3,10 +3,10 @@
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kt_grid.space import Axis, Parameters, combinations, key
+from kt_grid.space import Axis, DecisionTree, Grids, Parameters, combinations, key
 
 _MOST_LISTED = 20_000
 
@@ -15,21 +15,33 @@ class GridOrder:
     """The combinations of a grid in their order, as far as somebody asks for them.
 
     A plain grid is a number system, whose digits are the places of the values: nothing has to be
-    listed, however large it is. A grid with conditions, or several ones, is listed.
+    listed, however large it is. A grid with conditions, several ones, or what the builds of a
+    model ask for, is listed.
 
     Args:
         axes: The axes.
         max_trials: Only the first so many combinations; all by default.
+        tree: What the builds of a user's model ask for; the axes say it all by default.
+        grid: The axes that were asked for, with a tree.
 
     Raises:
         ValueError: If a grid that has to be listed is too large for that.
     """
 
-    def __init__(self, axes: Sequence[Axis], max_trials: int | None) -> None:
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        max_trials: int | None,
+        tree: DecisionTree | None = None,
+        grid: Grids | None = None,
+    ) -> None:
         self._axes: dict[str, tuple[Axis, dict[str, int]]] = {}
         self._listed: dict[str, tuple[int, Parameters]] | None = None
+        if tree is not None:
+            self._list(tree.combinations(grid or {}), max_trials)
+            return
         if any(axis.conditions or axis.part is not None for axis in axes):
-            self._list(axes, max_trials)
+            self._list(combinations(axes), max_trials)
             return
         for axis in axes:
             places = {json.dumps(value): place for place, value in enumerate(axis.values)}
@@ -38,9 +50,9 @@ class GridOrder:
         total = math.prod(len(axis.values) for axis, _ in self._axes.values())
         self.total = total if max_trials is None else min(total, max_trials)
 
-    def _list(self, axes: Sequence[Axis], max_trials: int | None) -> None:
+    def _list(self, listed: Iterator[Parameters], max_trials: int | None) -> None:
         most = _MOST_LISTED + 1 if max_trials is None else min(max_trials, _MOST_LISTED + 1)
-        first = itertools.islice(combinations(axes), most)
+        first = itertools.islice(listed, most)
         self._listed = {key(p): (place, p) for place, p in enumerate(first)}
         self.total = len(self._listed)
         if self.total > _MOST_LISTED:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from kt_grid.errors import UsageError
-from kt_grid.space import Axis, Condition, from_json
+from kt_grid.errors import GridError, UsageError
+from kt_grid.space import Axis, Condition, DecisionTree, Grids, from_json
 from kt_grid.store.files import checksum
 from kt_grid.store.typed import (
     Count,
@@ -259,6 +259,8 @@ class SearchRecord:
         splits: What the splits say.
         origin: Where rows and model come from; nothing is known of a search from Python.
         racing: Kind of race; None if no trial is pruned.
+        builds: What the builds of the user's model ask for and compile, and the code that this
+            holds for, as JSON values; empty for a network of kt-grid's own.
         extra: What else somebody wanted to have said, by name.
         fingerprint: Of the identity, as the file has it; empty before it is written.
     """
@@ -273,6 +275,7 @@ class SearchRecord:
     splits: SplitFacts | None = field(default=None, metadata={"flat": SplitFacts})
     origin: Origin | None = field(default=None, metadata={"flat": Origin})
     racing: str | None = None
+    builds: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     identity: Identity = field(kw_only=True, metadata={"flat": Identity})
     fingerprint: str = ""
@@ -291,6 +294,7 @@ class SearchRecord:
             **(_to_json(self.splits) if self.splits else {}),
             **(_to_json(self.origin) if self.origin else {}),
             **({"racing": self.racing} if self.racing else {}),
+            **({"builds": _plain(self.builds)} if self.builds else {}),
             **self.extra,
             **self.identity.to_json(),
             "fingerprint": self.fingerprints.search,
@@ -311,8 +315,30 @@ class SearchRecord:
         if baseline is not None and len(baseline) != record.identity.folds:
             raise FieldError(f"baseline: expected one for each of {record.identity.folds} folds")
         known = {*_NAMES, "format"}
+        if record.builds:
+            record.combinations_tree()
         extra = {name: value for name, value in entry.items() if name not in known}
         return replace(record, extra=read_typed(_Extra, {"extra": extra}).extra)
+
+    @property
+    def stated(self) -> Grids:
+        """The axes that were asked for, or a list of such dicts."""
+        parts = self.asked if isinstance(self.asked, list) else [self.asked]
+        read = [{name: from_json(values) for name, values in part.items()} for part in parts]
+        return read if isinstance(self.asked, list) else read[0]
+
+    def combinations_tree(self) -> DecisionTree | None:
+        """Return what the builds ask for; None where the axes say it all.
+
+        Raises:
+            FieldError: If it can't be read.
+        """
+        if not self.builds:
+            return None
+        try:
+            return DecisionTree.from_json(self.builds["tree"])
+        except (LookupError, TypeError, GridError) as error:
+            raise FieldError(f"builds.tree: {error}") from None
 
     def with_entries(self, entries: Mapping[str, Any]) -> "SearchRecord":
         """Return the record with further entries, of which none changes the identity.

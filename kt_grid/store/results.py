@@ -253,7 +253,8 @@ def read_results(store: SearchStore, objective: str | None = None) -> SearchResu
         known = [
             parse_objective(name) for name in (record.identity.objective, *record.identity.scores)
         ]
-        order = GridOrder(record.grid, record.max_trials)
+        tree = record.combinations_tree()
+        order = GridOrder(record.grid, record.max_trials, tree, record.stated)
     except ValueError as error:
         raise DamageError(
             f"Expected {store.root / IDENTITY} to describe a search. Received: {error}. The line "

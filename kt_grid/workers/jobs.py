@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kt_grid.data.arrays import Arrays
+from kt_grid.data.targets import Loss, Targets
 from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
 from kt_grid.engines.base import Engine, Task, Trained, Trainings
 from kt_grid.engines.stopping import hold_back
-from kt_grid.errors import UsageError, describe_error
+from kt_grid.errors import UnforeseenAxisError, UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
 from kt_grid.workers.loop import Shared
@@ -30,7 +30,7 @@ class Context:
 
     Attributes:
         hypermodel: A `keras_tuner.HyperModel`.
-        arrays: The rows.
+        targets: The rows, with the target in the form of each trial's loss.
         splits: Which of them train and which are held out.
         engine: Name of the engine.
         extras: What is wanted of each fold beyond the model's own metrics.
@@ -38,7 +38,7 @@ class Context:
     """
 
     hypermodel: Any
-    arrays: Arrays
+    targets: Targets
     splits: list[Split]
     engine: str
     extras: Extras = field(default_factory=Extras)
@@ -70,11 +70,15 @@ class Job:
         hyperparameters: The trial's `keras_tuner.HyperParameters`.
         fit: How to train.
         seeds: Seed of each training, by split.
+        loss: What the trial's model is trained with.
+        identify: Whether the first model is to be identified.
     """
 
     hyperparameters: Any
     fit: FitArguments
     seeds: Mapping[int, int]
+    loss: Loss
+    identify: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,13 @@ class Result:
 
     Attributes:
         trained: The trainings done.
-        hyperparameters: The trial's, with what the model declared while it was built or trained.
+        unforeseen: What a training asked for that the trial hasn't; None if there is nothing.
         failure: Why not all are done: the error's kind and message; empty if they are.
         details: Its traceback.
     """
 
     trained: tuple[Received, ...]
-    hyperparameters: Any
+    unforeseen: UnforeseenAxisError | None = None
     failure: str = ""
     details: str = ""
 
@@ -140,20 +144,27 @@ class Trainer:
         try:
             for one in self._train(job):
                 trained.append(_without_model(one))
+        except UnforeseenAxisError as error:
+            return Result(tuple(trained), unforeseen=error)
         except Exception as error:
-            return Result(
-                tuple(trained), job.hyperparameters, describe_error(error), traceback.format_exc()
-            )
-        return Result(tuple(trained), job.hyperparameters)
+            failure = describe_error(error)
+            return Result(tuple(trained), failure=failure, details=traceback.format_exc())
+        return Result(tuple(trained))
 
     def _train(self, job: Job) -> Iterator[Trained]:
-        context = self.context
+        context, arrays = self.context, self.context.targets.for_loss(job.loss)
+        held = arrays.groups, arrays.sample_weight
         tasks = [
-            hold_back(Task(split, *context.splits[split], seed), job.fit, context.arrays.groups)
+            hold_back(Task(split, *context.splits[split], seed), job.fit, *held)
             for split, seed in job.seeds.items()
         ]
         trainings = Trainings(
-            context.hypermodel, job.hyperparameters, context.arrays, job.fit, tasks
+            context.hypermodel,
+            job.hyperparameters,
+            arrays,
+            job.fit,
+            tasks,
+            identify=job.identify,
         )
         return self.engine.run(trainings)
 

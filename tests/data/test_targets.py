@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.labels import label_places
 from kt_grid.data.targets import (
     Loss,
     Targets,
     fit_target,
-    label_places,
     loss_of,
 )
 from kt_grid.errors import DataError

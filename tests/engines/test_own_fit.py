@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.arguments import FitArguments, overrides_fit
+from kt_grid.engines.arguments import FitArguments, fit_arguments, overrides_fit
 from kt_grid.engines.base import Task, Trainings
 from kt_grid.engines.keras_fit import KerasFit
 from kt_grid.engines.own_fit import declare_fit, fit_own
+from kt_grid.errors import UsageError
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
 
@@ -257,3 +258,15 @@ def test_arguments_are_given_once_and_where_they_are_asked_for(
     assert [t.status for t in tuner.search_results().trials] == ["COMPLETED"]
     tuner.refit()
     assert hypermodel.trained == [trained, trained, refitted]
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "2", None, True, np.nan], ids=str)
+def test_epochs_and_batches_are_whole_numbers_from_1(raises, name, value):
+    with raises(UsageError, name, repr(value)):
+        fit_arguments(keras_tuner.HyperModel(), {name: value})
+
+
+def test_numpys_whole_numbers_become_pythons():
+    fit = fit_arguments(keras_tuner.HyperModel(), {"epochs": np.int64(2)})
+    assert (fit.epochs, type(fit.epochs)) == (2, int)

@@ -80,6 +80,34 @@ def test_something_is_left_to_train_on():
     assert len(hold_back(Task(0, ROWS[:3], TASK.test, 5), greedy, None).train) == 1
 
 
+@pytest.mark.parametrize(
+    ("fit", "groups"),
+    [
+        pytest.param(STOPPING, None, id="drawn"),
+        pytest.param(FitArguments(early_stopping=2, in_time=True), None, id="in time"),
+        pytest.param(STOPPING, np.arange(200) // 5, id="groups"),
+    ],
+)
+@pytest.mark.parametrize("nothing", [slice(0, 130), slice(106, 200)], ids=["first", "last"])
+def test_rows_that_weigh_nothing_are_neither_all_held_back_nor_all_left(fit, groups, nothing):
+    weights = np.ones(200)
+    weights[nothing] = 0
+    held = hold_back(TASK, fit, groups, weights)
+    assert weights[held.watch].any()
+    assert weights[held.train].any()
+    if groups is not None:
+        assert not {*groups[held.train]} & {*groups[held.watch]}
+    ones = hold_back(TASK, fit, groups, np.ones(200))
+    assert ones.watch.tolist() == hold_back(TASK, fit, groups).watch.tolist()
+
+
+def test_one_row_that_weighs_anything_is_refused_before_training():
+    weights = np.zeros(200)
+    weights[ROWS[0]] = 1
+    with pytest.raises(SplitError, match=r"weigh more than 0 to train on.* Received: 1"):
+        check_hold_back([(ROWS, TASK.test)], STOPPING, None, weights)
+
+
 def test_callbacks_are_fresh_and_early_stopping_goes_back_to_the_best():
     own = keras.callbacks.TerminateOnNaN()
     fit = FitArguments(callbacks=(own,), early_stopping=4)

@@ -247,6 +247,9 @@ def test_make_splits_with_a_splitter_that_looks_at_targets():
         pytest.param(Fixed(([0, 1, 2], [-1])), ["fold 0", "-1"], id="row-on-both-sides-from-end"),
         pytest.param(Fixed(([True, True, False], [False, False, True])), ["fold 0"], id="masks"),
         pytest.param(Fixed(([0.5, 1], [2])), ["fold 0"], id="fractions"),
+        pytest.param(folds.GivenSplits([("a", "b")]), ["fold 0", "'a'"], id="texts"),
+        pytest.param(folds.GivenSplits([(["a"], ["b"])]), ["fold 0", "'a'"], id="lists of texts"),
+        pytest.param(folds.GivenSplits([([[0], [1, 2]], [3])]), ["fold 0", "flat"], id="ragged"),
     ],
 )
 def test_make_splits_refuses(raises, cv, words):

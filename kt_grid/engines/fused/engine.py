@@ -35,6 +35,7 @@ from kt_grid.engines.design import (
     have_common_layers,
     text_of,
 )
+from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.fused.background import Background
 from kt_grid.engines.fused.early_stopping import Best, advance_watching
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
@@ -62,6 +63,7 @@ class _Ready:
     program: TrainingProgram
     begins: str
     settings: Settings
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -87,20 +89,22 @@ class _Trial:
     arrays: Arrays
     fit: FitArguments
     values: Parameters
+    identified: int | None
 
     @property
     def weighted(self) -> bool:
         """Whether the rows' weights count in scores; weights by class don't."""
         return self.arrays.sample_weight is not None
 
-    def model(self, task: Task) -> Any:
-        """Build the model that a task trains, adapted to the task's rows."""
+    def model(self, task: Task) -> tuple[Any, str]:
+        """Build the model that a task trains, adapted to the task's rows, and identify it."""
         fresh = self.build(task.seed)
+        known_by = fingerprint(fresh) if task.split == self.identified else ""
         if type(fresh.optimizer).__name__ not in _BEGINS_BLANK:
             fresh.optimizer.build(fresh.trainable_variables)
         if any(True for _ in adaptable_layers(fresh)):
             self.adapt(fresh, self.arrays.take(task.train))
-        return fresh
+        return fresh, known_by
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class Fused:
     def _make_ready(self, trial: _Trial, task: Task) -> _Ready:
         """Build a task's model, and find the program for it."""
         self._settings.restore()
-        fresh = trial.model(task)
+        fresh, known_by = trial.model(task)
         described = design(fresh)
         reason = self._judge(fresh, described, trial.arrays, trial.fit)
         if reason is not None:
@@ -199,7 +203,7 @@ class Fused:
         begins = f"{text_of(described)} {digest_of(fresh)}" if trial.fit.longest else ""
         settings = Settings()
         program = self._program(fresh, described, trial, task)
-        return _Ready(fresh, program, begins, settings)
+        return _Ready(fresh, program, begins, settings, known_by)
 
     def _prepare(self, trainings: Trainings) -> None:
         """Build the first model of the trial to come, and compile its program meanwhile."""
@@ -259,7 +263,16 @@ class Fused:
         seconds = done.seconds + time.perf_counter() - start
         taken = done.course.epochs * count_steps(len(task.train), fit)
         epochs = done.best.epochs if done.best else done.course.epochs
-        return Trained(task.split, scores, epochs, seconds, fresh, self.name, steps=taken)
+        return Trained(
+            task.split,
+            scores,
+            epochs,
+            seconds,
+            fresh,
+            self.name,
+            steps=taken,
+            fingerprint=job.ready.fingerprint,
+        )
 
     def _hold(self, arrays: Arrays, fit: FitArguments) -> None:
         """Keep the rows in memory as tensors, for as long as they are weighed alike."""
@@ -322,7 +335,11 @@ def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
         build_model, hypermodel, of.hyperparameters, arrays, reuse_kernels=True
     )
     adapted = functools.partial(adapt, hypermodel, of.hyperparameters)
-    return _Trial(build, adapted, arrays, of.fit, of.hyperparameters.values)
+    first = of.tasks[0] if isinstance(of, Trainings) else of.task
+    identified = first.split if trainings.identify else None
+    # A copy, because it is compared before and after the build has added what it asked for.
+    values = dict(of.hyperparameters.values.items())
+    return _Trial(build, adapted, arrays, of.fit, values, identified)
 
 
 def _place(task: Task, fit: FitArguments, values: Parameters) -> str:
