@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
+from kt_grid.analysis.wording import are, count, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
-from kt_grid.space import Parameters
 from kt_grid.space.objective import is_accuracy
 from kt_grid.space.scales import numbers_of
 from kt_grid.store.results import SearchResults
@@ -59,64 +59,16 @@ def judge(analysis: Analysis) -> Verdict:
     return Verdict(kind, headline, findings, tuple(_advice(analysis)))
 
 
-def name(parameters: Parameters) -> str:
-    """Write parameters as `axis=value, axis=value`.
-
-    Args:
-        parameters: The parameters.
-
-    Returns:
-        The text.
-    """
-    return ", ".join(f"{axis}={value}" for axis, value in parameters.items()) or "no parameters"
-
-
-def short(value: float) -> str:
-    """Write a score with four decimals, or four digits where it is large or tiny.
-
-    Args:
-        value: The score.
-
-    Returns:
-        The text.
-    """
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
-
-
-def chance(p: float | None) -> str:
-    """Write a p-value with three decimals.
-
-    Args:
-        p: The p-value, or None.
-
-    Returns:
-        The text; nothing for None.
-    """
-    if p is None:
-        return ""
-    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
-
-
-def percent(share: float) -> str:
-    """Write a share as a whole percentage.
-
-    Args:
-        share: The share.
-
-    Returns:
-        The text.
-    """
-    return f"{share:.0%}".replace("%", " %")
-
-
 def _nothing(results: SearchResults) -> str:
     if results.failed:
         return f"No result: {_all(len(results.failed), results.total)} failed."
-    return f"No result yet: none of {_count(results.total, 'combination')} is finished."
+    return f"No result yet: none of {count(results.total, 'combination')} is finished."
 
 
-def _all(count: int, total: int) -> str:
-    return f"all {total} combinations" if count == total > 1 else f"{count} of {total} combinations"
+def _all(number: int, total: int) -> str:
+    if number == total > 1:
+        return f"all {total} combinations"
+    return f"{number} of {total} combinations"
 
 
 def _progress(results: SearchResults) -> str:
@@ -173,7 +125,7 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     yield from _racing(analysis.results)
     failed = analysis.results.failed
     if failed:
-        yield f"{_count(len(failed), 'combination')} failed and {_are(len(failed))} left out."
+        yield f"{count(len(failed), 'combination')} failed and {are(len(failed))} left out."
 
 
 def _racing(results: SearchResults) -> Iterator[str]:
@@ -183,14 +135,14 @@ def _racing(results: SearchResults) -> Iterator[str]:
     how = f", by --racing {kind}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
-    verb = _are(len(results.given_up))
+    verb = are(len(results.given_up))
     yield f"{_given_up(results)} given up early{how}, and {verb}n't compared."
 
 
 def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     if best.error is None:
         return
-    folds = _count(analysis.units, "fold")
+    folds = count(analysis.units, "fold")
     text = f"The standard error of this mean, over {folds}, is {short(best.error)}"
     # Those that were given up were candidates too, but no estimate can count them.
     if analysis.optimism and len(analysis.trials) > 1 and not analysis.results.given_up:
@@ -215,7 +167,7 @@ def _power(analysis: Analysis) -> Iterator[str]:
     if analysis.told_apart is None or _kind(analysis) != "tied":
         return
     tried = len(analysis.trials) + len(analysis.results.given_up)
-    setting = f"With {_count(analysis.units, 'fold')} and {tried} combinations"
+    setting = f"With {count(analysis.units, 'fold')} and {tried} combinations"
     if is_accuracy(analysis.results.objective) and analysis.told_apart >= 1:
         yield f"{setting}, no difference at all can be told from noise."
     else:
@@ -331,20 +283,12 @@ def _best_value(effect: AxisEffect, results: SearchResults) -> object:
     return effect.values[means.index(max(means))]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _complete(analysis: Analysis) -> str:
     """Before what is compared, where some aren't."""
     return "complete " if analysis.results.given_up else ""
 
 
 def _given_up(results: SearchResults) -> str:
-    count = len(results.given_up)
-    verb = "was" if count == 1 else "were"
-    return f"{count} of {_count(results.total, 'combination')} {verb}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    pruned = len(results.given_up)
+    verb = "was" if pruned == 1 else "were"
+    return f"{pruned} of {count(results.total, 'combination')} {verb}"

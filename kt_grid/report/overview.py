@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kt_grid.analysis.comparison import Analysis, analyse
-from kt_grid.analysis.verdict import Verdict, judge, name
+from kt_grid.analysis.verdict import Verdict, judge
+from kt_grid.analysis.wording import name
 from kt_grid.errors import UsageError
 from kt_grid.report.export import document, safe
 from kt_grid.report.published import Published

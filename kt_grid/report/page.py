@@ -8,7 +8,8 @@ from pathlib import Path
 from string import Template
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
-from kt_grid.analysis.verdict import Verdict, chance, judge, name, short
+from kt_grid.analysis.verdict import Verdict, judge
+from kt_grid.analysis.wording import chance, name, short
 from kt_grid.report.facts import run_facts
 from kt_grid.report.figures import charts
 from kt_grid.report.figures.plots import draw

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis, analyse
-from kt_grid.analysis.verdict import chance, judge
+from kt_grid.analysis.verdict import judge
+from kt_grid.analysis.wording import chance
 from kt_grid.errors import UsageError, printable
 from kt_grid.report.export import as_csv, as_json
 from kt_grid.report.published import Published

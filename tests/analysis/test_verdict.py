@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kt_grid.analysis.comparison import analyse
-from kt_grid.analysis.verdict import chance, judge, name, percent, short
+from kt_grid.analysis.verdict import judge
 from kt_grid.store.results import read_results
 
 TEN = {"folds": 10, "split_rows": [[900, 100]] * 10}
@@ -190,31 +190,6 @@ def test_repeats_split_the_variance(verdict_on):
     scores = [around(0.7, 6, seed=s) for s in range(2)]
     findings = verdict_on(scores, folds=6, repeats=2).findings
     assert any("by the fold and" in finding for finding in findings)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        *((0.0, "0.0000"), (0.73456, "0.7346"), (-0.5, "-0.5000"), (12.3, "12.3000")),
-        *((1234567.0, "1.235e+06"), (0.000123, "0.000123")),
-    ],
-)
-def test_short(value, text):
-    assert short(value) == text
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(None, ""), (1.0, "1.000"), (0.05, "0.050"), (0.0006, "0.001"), (0.0004, "<0.001")],
-)
-def test_chance(p, text):
-    assert chance(p) == text
-
-
-def test_names_and_percentages():
-    assert name({"a": 1, "b": "x"}) == "a=1, b=x"
-    assert name({}) == "no parameters"
-    assert percent(0.123) == "12 %"
 
 
 def test_a_closer_look_once_the_choice_is_narrow(verdict_on):

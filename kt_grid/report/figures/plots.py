@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
-from kt_grid.analysis.verdict import name
+from kt_grid.analysis.wording import name
 from kt_grid.report.figures import charts
 from kt_grid.report.figures.style import Picture, make_axes, make_panels, styled
 from kt_grid.report.published import Published
