@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from kt_grid.errors import printable
+from kt_grid.report.base import Subject, TextFormat
+from kt_grid.report.columns import rows, trial_columns
+from kt_grid.report.overview import headlines, summary_cells
 
 _MARKUP = re.compile(r"([\\|`*\[\]!~]|\b_|_\b)")
 
@@ -62,13 +65,34 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", shown).replace("&", "&amp;").replace("<", "&lt;")
 
 
-def figure(value: float | None) -> str:
-    """Write a score with six decimals, as the tutorial does.
+def _cells(subject: Subject) -> list[list[str]]:
+    columns = trial_columns("table", subject)
+    shown = [[column.text(row) for column in columns] for row in rows(subject)]
+    return [[column.short_heading for column in columns], *shown]
 
-    Args:
-        value: The score, or None.
 
-    Returns:
-        The text; nothing for None.
-    """
-    return "" if value is None else f"{value:.6f}"
+def _table(subject: Subject) -> str:
+    lines = [*aligned(_cells(subject)), "", *subject.verdict.lines()]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _tables(subjects: Sequence[Subject]) -> str:
+    lines = [*aligned(summary_cells(subjects)), "", *headlines(subjects)]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _markdown(subject: Subject) -> str:
+    headline, *rest = [escaped(line) for line in subject.verdict.lines()]
+    verdict = [f"**{headline}**", "", *(f"- {line}" for line in rest)]
+    lines = [*markdown(_cells(subject)), "", *verdict]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _markdowns(subjects: Sequence[Subject]) -> str:
+    notes = [f"- {escaped(line)}" for line in headlines(subjects)]
+    lines = [*markdown(summary_cells(subjects)), "", *notes]
+    return "".join(f"{line}\n" for line in lines)
+
+
+TABLE = TextFormat("table", _table, _tables)
+MARKDOWN = TextFormat("markdown", _markdown, _markdowns)

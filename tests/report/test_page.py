@@ -10,8 +10,9 @@ import subprocess
 import numpy as np
 import pytest
 
+from kt_grid.report.formats import render
+from kt_grid.report.page import run_facts
 from kt_grid.report.published import published_results
-from kt_grid.report.text import render
 from kt_grid.store.results import read_results
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -162,6 +163,32 @@ def test_how_it_was_run(page_of):
     }
     for fact, text in facts.items():
         assert f"<dt>{fact}</dt><dd>{text}</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        pytest.param([[6, 3]] * 3, "6 train, 3 held out", id="equal"),
+        pytest.param([[7, 3], [6, 4]], "6 train, 4 held out; 7 train, 3 held out", id="two"),
+        pytest.param(
+            [[n, 9] for n in (1, 2, 3, 4)],
+            "1 train, 9 held out; 2 train, 9 held out; 3 train, 9 held out; …",
+            id="many",
+        ),
+    ],
+)
+def test_rows_per_fold(make_search, rows, text):
+    results = read_results(make_search({"n": [1]}, [], split_rows=rows))
+    assert run_facts(results)["rows per fold"] == text
+
+
+def test_an_old_search_says_less(make_search):
+    results = read_results(make_search({"n": [1]}, [], objective="min:val_loss"))
+    assert run_facts(results) == {
+        "objective": "val_loss, less is better",
+        "folds": "3",
+        "seed": "7",
+    }
 
 
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")

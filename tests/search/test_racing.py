@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kt_grid.errors import UsageError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.racing import Race, check_racing, make_race
 from kt_grid.space.objective import Objective, Score

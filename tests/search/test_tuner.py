@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 import kt_grid
 from kt_grid.errors import MismatchError, ObjectiveError, PredictionError, UsageError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
 
