@@ -7,7 +7,6 @@ from typing import Annotated, NoReturn
 import typer
 
 import kt_grid
-from kt_grid.analysis.pooled import pooled_report
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
 from kt_grid.cli.process import FAILED, complain
@@ -22,6 +21,7 @@ from kt_grid.plan.run import zoom as zoom_into
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.export import table_as_csv
 from kt_grid.report.formats import format_named, render
+from kt_grid.report.pooled import pool_best, render_pooled
 from kt_grid.report.published import Published, published_results
 from kt_grid.report.text import render_verdict
 from kt_grid.search.observer import Observer, Silent
@@ -206,7 +206,7 @@ def report(
         for results in searches
     ]
     if pooled:
-        _write("\n".join(map(pooled_report, stores, searches)), output)
+        _write(render_pooled(map(pool_best, stores, searches), style), output)
     elif isinstance(chosen, TextFormat):
         _write(chosen.render(subjects, side_by_side=side_by_side), output)
     elif output is None:

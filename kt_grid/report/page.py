@@ -102,7 +102,7 @@ def _inline(picture: Picture) -> "Markup":
 
 def _search(subject: Subject) -> str:
     results, columns = subject.results, trial_columns("page", subject)
-    return _render(
+    return fill(
         "search",
         f"{results.experiment} – kt-grid",  # noqa: RUF001 - a dash in a title
         results=results,
@@ -118,7 +118,7 @@ def _search(subject: Subject) -> str:
 def _searches(subjects: Sequence[Subject]) -> str:
     winners = sum(subject.verdict.kind == "winner" for subject in subjects)
     columns = summary_columns(subjects)
-    return _render(
+    return fill(
         "searches",
         f"{len(subjects)} searches, {winners or 'none'} with a clear winner",
         note=compare_note(subjects),
@@ -136,7 +136,17 @@ def _searches(subjects: Sequence[Subject]) -> str:
     )
 
 
-def _render(kind: str, title: str, **shown: Any) -> str:
+def fill(kind: str, title: str, **shown: Any) -> str:
+    """Fill the template.
+
+    Args:
+        kind: Which of its pages.
+        title: The page's title.
+        shown: What that page shows.
+
+    Returns:
+        HTML; the same for the same values.
+    """
     return _template().render(kind=kind, title=title, method=_METHOD, **shown) + "\n"
 
 
