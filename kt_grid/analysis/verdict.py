@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
-from kt_grid.analysis.wording import are, count, name, percent, short
+from kt_grid.analysis.wording import are, count, direction, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
 from kt_grid.space.objective import is_accuracy
 from kt_grid.space.scales import numbers_of
@@ -24,8 +24,8 @@ class Verdict:
     """What a search shows, and how sure that is.
 
     Attributes:
-        kind: "winner" if every other combination is worse than noise explains, "tied" if some
-            aren't or were given up, "unknown" if nothing can be said.
+        kind: "winner" if every other combination is significantly worse, "tied" if some
+            aren't or were pruned, "unknown" if nothing can be said.
         headline: One sentence.
         findings: Further sentences.
         advice: What to do next.
@@ -48,7 +48,7 @@ def judge(analysis: Analysis) -> Verdict:
         analysis: The analysis.
 
     Returns:
-        The verdict; it never names a winner that noise could explain.
+        The verdict; it never names a winner that isn't significantly better.
     """
     best = analysis.best
     if best is None:
@@ -86,35 +86,45 @@ def _kind(analysis: Analysis) -> Kind:
 
 def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     called, mean = name(best.trial.parameters), short(best.trial.mean or 0.0)
+    metric = analysis.results.objective.name
     others = len(analysis.trials) - 1
     tied = len(analysis.contenders) - 1
     if others == 0:
-        return f"Nothing to compare: {called} is the only {_complete(analysis)}result, {mean}."
+        return (
+            f"Nothing to compare: {called} is the only {_complete(analysis)}result, with a mean "
+            f"{metric} of {mean}."
+        )
     if kind == "unknown":
         return (
-            f"No winner can be named: {called} has the best score, {mean}, but a single fold "
+            f"No winner can be named: {called} has the best {metric}, {mean}, but a single fold "
             "doesn't show how large the noise is."
         )
     if kind == "winner":
-        return f"The winner is {called} with {mean}: noise doesn't explain any other's distance."
-    if tied == 0:
+        rivals = "the other one" if others == 1 else f"all {others} others"
         return (
-            f"No winner can be named: {called} has the best mean, {mean}, and noise doesn't "
-            f"explain any complete other's distance, but {_given_up(analysis.results)} given up."
+            f"The winner is {called} with a mean {metric} of {mean}: it is significantly better "
+            f"than {rivals}."
+        )
+    has_best = f"{called} has the best mean {metric}, {mean},"
+    if tied == 0:
+        rivals = "the other complete one" if others == 1 else f"all {others} complete others"
+        return (
+            f"No winner can be named: {has_best} and is significantly better than {rivals}, but "
+            f"{_pruned(analysis.results)} pruned."
         )
     if tied == others:
-        whom = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
-        whom = whom.format(_complete(analysis))
-        return (
-            f"No clear winner: {called} has the best mean, {mean}, but can't be told from {whom}."
-        )
+        rivals = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
+        rivals = rivals.format(_complete(analysis))
+        return f"No clear winner: {has_best} but is not significantly different from {rivals}."
     return (
-        f"No single winner: {called} has the best mean, {mean}, but {tied} of the {others} "
-        f"{_complete(analysis)}others can't be told from it."
+        f"No single winner: {has_best} but {tied} of the {others} {_complete(analysis)}others "
+        f"{are(tied)} not significantly different from it."
     )
 
 
 def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    objective = analysis.results.objective
+    yield f"Objective: mean {objective.name} over the folds, {direction(objective)}."
     yield from _certainty(analysis, best)
     yield from _power(analysis)
     yield from _ties(analysis, best)
@@ -136,7 +146,7 @@ def _racing(results: SearchResults) -> Iterator[str]:
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
     verb = are(len(results.given_up))
-    yield f"{_given_up(results)} given up early{how}, and {verb}n't compared."
+    yield f"{_pruned(results)} pruned early{how}, and {verb}n't compared."
 
 
 def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
@@ -144,11 +154,10 @@ def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
         return
     folds = count(analysis.units, "fold")
     text = f"The standard error of this mean, over {folds}, is {short(best.error)}"
-    # Those that were given up were candidates too, but no estimate can count them.
+    # Those that were pruned were candidates too, but no estimate can count them.
     if analysis.optimism and len(analysis.trials) > 1 and not analysis.results.given_up:
         text += (
-            f"; being picked as the best of {len(analysis.trials)} flatters it by about "
-            f"{short(analysis.optimism)}"
+            f"; selection bias (best of {len(analysis.trials)}): about {short(analysis.optimism)}"
         )
     yield f"{text}."
 
@@ -160,7 +169,7 @@ def _ties(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     nearest = sorted(tied, key=lambda t: t.behind)
     shown = "; ".join(name(t.trial.parameters) for t in nearest[:_LISTED])
     more = f"; and {len(tied) - _LISTED} more" if len(tied) > _LISTED else ""
-    yield f"Can't be told from it: {shown}{more}."
+    yield f"Not significantly different from it: {shown}{more}."
 
 
 def _power(analysis: Analysis) -> Iterator[str]:
@@ -169,9 +178,9 @@ def _power(analysis: Analysis) -> Iterator[str]:
     tried = len(analysis.trials) + len(analysis.results.given_up)
     setting = f"With {count(analysis.units, 'fold')} and {tried} combinations"
     if is_accuracy(analysis.results.objective) and analysis.told_apart >= 1:
-        yield f"{setting}, no difference at all can be told from noise."
+        yield f"{setting}, no difference at all would be significant."
     else:
-        yield f"{setting}, it takes a difference of about {analysis.told_apart:.2g} to tell."
+        yield f"{setting}, a difference of about {analysis.told_apart:.2g} would be significant."
 
 
 def _simplest(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
@@ -195,9 +204,9 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
         return
     rival = f"always answering the most frequent class ({short(baseline.mean)})"
     if baseline.is_beaten:
-        yield f"It beats {rival}."
+        yield f"It is significantly better than {rival}."
     elif best.trial.mean > baseline.mean + _ROUNDING:
-        yield f"It is above {rival}, but noise could explain that."
+        yield f"It is better than {rival}, but not significantly."
     else:
         yield f"It is no better than {rival}."
 
@@ -230,11 +239,11 @@ def _variance(analysis: Analysis) -> Iterator[str]:
 def _advice(analysis: Analysis) -> Iterator[str]:
     results = analysis.results
     if not results.complete:
-        yield "the same line goes on where it stopped."
+        yield "run the same command to resume."
     if analysis.best is None:
         return
     if results.given_up and len(analysis.contenders) == 1:
-        yield "to compare all combinations, run the same line without --racing."
+        yield "to compare all combinations, run the same command without --racing."
     elif _kind(analysis) == "tied" or analysis.units < 2:
         yield _better_measurement(results)
     yield from _closer_look(analysis)
@@ -288,7 +297,7 @@ def _complete(analysis: Analysis) -> str:
     return "complete " if analysis.results.given_up else ""
 
 
-def _given_up(results: SearchResults) -> str:
+def _pruned(results: SearchResults) -> str:
     pruned = len(results.given_up)
     verb = "was" if pruned == 1 else "were"
     return f"{pruned} of {count(results.total, 'combination')} {verb}"

@@ -43,4 +43,4 @@ def are(number: int) -> str:
 
 def direction(objective: Objective) -> str:
     """Say which scores are the better ones."""
-    return "more is better" if objective.direction == "max" else "less is better"
+    return "higher is better" if objective.direction == "max" else "lower is better"

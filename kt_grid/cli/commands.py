@@ -280,7 +280,7 @@ def _tell_unfinished(results: SearchResults) -> None:
     for damage in results.damage:
         complain(damage)
     if results.damage:
-        complain("the line that began the search mends that")
+        complain("run the command again to repair it")
 
 
 def _zoomed(planned: Plan) -> Plan:

@@ -4,6 +4,7 @@ A figure is declared once. `LAYOUTS` lists those that a format shows, in its ord
 an axis, a fold or the published figures is declared by a function, since each search has its own.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,7 @@ class Column(Generic[Shown]):
         title: What people read above it; its name if nothing else is said.
         short: The same where room is scarce; the title if nothing else is said.
         csv: Its name in CSV; that in JSON if nothing else is said.
-        kind: A CSS class: "" for numbers, else "word" or "reason".
+        kind: A CSS class: "" for numbers, "fold" for those of a fold, else "word" or "reason".
         about: What it is, in a few words.
         optional: Whether JSON leaves it out where there is none.
         when: Whether it says something of a search. Programs get it all the same, or columns would
@@ -116,6 +117,11 @@ def rows(subject: Subject) -> list[Row]:
     return [Row(subject, trial) for trial in subject.results.trials]
 
 
+def ranked(subject: Subject) -> list[Row]:
+    """Return the trials begun, the best first; those without a rank last, in grid order."""
+    return sorted(rows(subject), key=lambda row: (row.trial.rank is None, row.trial.rank or 0))
+
+
 def _has_repeats(subject: Subject) -> bool:
     return subject.results.repeats > 1
 
@@ -141,7 +147,7 @@ def _chosen(axis: str, row: Row) -> Value:
 def _folds(subject: Subject) -> Iterable[TrialColumn]:
     for split in range(subject.results.splits):
         value = partial(_score, split)
-        yield Column(f"fold {split}", value, figure, csv=f"split{split}_test_score")
+        yield Column(f"fold {split}", value, figure, csv=f"split{split}_test_score", kind="fold")
 
 
 def _score(split: int, row: Row) -> float | None:
@@ -167,6 +173,11 @@ def _published_pair(row: Row) -> dict[str, float] | None:
 def _mean_fit_time(row: Row) -> float | None:
     seconds = row.trial.fit_seconds
     return None if seconds is None else seconds / row.subject.results.splits
+
+
+def _why(row: Row) -> str | None:
+    # Records have another word for it than people.
+    return row.trial.reason and re.sub("^given up", "pruned", row.trial.reason)
 
 
 def _mean_epochs(row: Row) -> float | None:
@@ -264,9 +275,8 @@ _SECONDS: TrialColumn = Column(
     about="wall time of all trainings",
 )
 _MEAN_FIT_TIME: TrialColumn = Column("mean_fit_time", _mean_fit_time)
-_REASON: TrialColumn = Column(
-    "reason", lambda row: row.trial.reason, kind="reason", optional=True, when=_has_reasons
-)
+_REASON: TrialColumn = Column("reason", lambda row: row.trial.reason, optional=True)
+_WHY: TrialColumn = Column("reason", _why, kind="reason", when=_has_reasons)
 _PUBLISHED: TrialColumn = Column("published", _published_pair, optional=True)
 
 PROGRAMS = ("csv", "json", "scalars")
@@ -274,12 +284,12 @@ Layout: TypeAlias = tuple[TrialColumn | Callable[[Subject], Iterable[TrialColumn
 LAYOUTS: Mapping[str, Layout] = {
     "table": (
         *(_RANK_OR_STATUS, _axes, _MEAN, _STD, _folds, _ERROR, _P, _STANDING, _EPOCHS_TRAINED),
-        _published,
+        *(_published, _WHY),
     ),
     "page": (
-        *(_RANK, _axes, _STANDING_OR_STATUS, _MEAN, _STD, _ERROR, _BEHIND, _P, _folds),
+        *(_RANK, _axes, _STANDING_OR_STATUS, _WHY, _MEAN, _STD, _ERROR, _BEHIND, _P, _folds),
         *(_FOLD_VARIANCE, _SEED_VARIANCE, _EPOCHS_TRAINED, _WEIGHTS, _STEPS, _SECONDS),
-        *(_published, _REASON),
+        _published,
     ),
     "csv": (
         *(_TRIAL_ID, _STATUS, _axes, _folds, _MEAN, _STD, _RANK, _MEAN_FIT_TIME, _WEIGHTS),

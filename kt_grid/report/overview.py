@@ -68,8 +68,8 @@ def _their(value: Callable[[Any], Any]) -> Callable[[Subject], Any]:
     return lambda subject: subject.published_best and value(subject.published_best)
 
 
-def _surely(value: bool | None) -> str:
-    return "" if value is None else "yes" if value else "not surely"
+def _significantly(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "not significantly"
 
 
 def _word(key: str, value: Callable[[Subject], Any], show: Callable[[Any], str]) -> SearchColumn:
@@ -92,7 +92,7 @@ SUMMARY: tuple[SearchColumn, ...] = (
     _word("others", _if_compared(lambda subject: len(subject.analysis.trials) - 1), plain),
     _word("simplest", _simplest, plain),
     _score("baseline", _of_baseline(lambda baseline: baseline.mean)),
-    _word("beats_baseline", _of_baseline(lambda baseline: baseline.is_beaten), _surely),
+    _word("beats_baseline", _of_baseline(lambda baseline: baseline.is_beaten), _significantly),
     _word("published_best", _their(lambda theirs: name(theirs[0])), plain),
     _score("published_mean", _their(lambda theirs: theirs[1])),
     _score("published_std", _their(lambda theirs: theirs[2])),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kt_grid.analysis.comparison import Analysis
 from kt_grid.analysis.wording import direction, name, short
 from kt_grid.report.base import Subject, TextFormat
-from kt_grid.report.columns import Column, Row, Shown, rows, trial_columns
+from kt_grid.report.columns import Column, Row, Shown, ranked, trial_columns
 from kt_grid.report.figures import charts
 from kt_grid.report.figures.plots import draw, draw_best
 from kt_grid.report.figures.style import Picture
@@ -35,12 +35,13 @@ _VARIABLES = {
 
 _METHOD = (
     "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
-    "“Can't be told from the best” means that the corrected resampled t-test (Nadeau and Bengio "
-    "2003) finds no difference at the 5 % level over all comparisons together; the correction is "
-    "Holm's, and counts every pair of combinations, because the same scores also chose the best. "
+    "“Not significantly different from the best” means that the corrected resampled t-test (Nadeau "
+    "and Bengio 2003) finds no difference at the 5 % level over all comparisons together; the "
+    "correction is Holm's, and counts every pair of combinations, because the same scores also "
+    "chose the best. "
     "The standard error is the standard deviation (ddof=1) over the folds, divided by the root of "
-    "their number; the column std has ddof=0. How much the best mean flatters is estimated by a "
-    "bootstrap over the folds."
+    "their number; the column std has ddof=0. Selection bias, by how much the best mean is "
+    "too good because it was chosen, is estimated by a bootstrap over the folds."
 )
 
 
@@ -110,7 +111,7 @@ def _search(subject: Subject) -> str:
         tiles=_tiles(subject.analysis),
         pictures=draw(subject.analysis, subject.published),
         columns=columns,
-        rows=[(_kind(row), _cells(columns, row)) for row in rows(subject)],
+        rows=[(_kind(row), _cells(columns, row)) for row in ranked(subject)],
         facts=run_facts(results),
     )
 
@@ -177,20 +178,22 @@ def _tiles(analysis: Analysis) -> list[Tile]:
     if best is None:
         return []
     error = "" if best.error is None else f" ± {short(best.error)}"
-    tiles = [("best mean", f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
+    title = f"best mean {analysis.results.objective.name}"
+    tiles = [(title, f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
     if analysis.units > 1 and len(analysis.trials) > 1:
         tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
-        whom = "complete others" if analysis.results.given_up else "others"
-        tiles.append(("can't be told from it", f"{tied} of {others}", whom))
+        rivals = "complete others" if analysis.results.given_up else "others"
+        tiles.append(("not significantly different", f"{tied} of {others}", rivals))
     simplest = analysis.simplest
     if simplest is not None:
         mean = short(simplest.trial.mean or 0.0)
         tiles.append(("simplest within one error", mean, name(simplest.trial.parameters)))
     if analysis.baseline is not None:
-        beaten = "surely beaten" if analysis.baseline.is_beaten else "not surely beaten"
+        beaten = f"{'' if analysis.baseline.is_beaten else 'not '}significantly worse than the best"
         tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))
     if analysis.optimism:
-        tiles.append(("the best flatters by about", short(analysis.optimism), ""))
+        title = f"selection bias (best of {len(analysis.trials)})"
+        tiles.append((title, f"about {short(analysis.optimism)}", ""))
     return [Tile(*tile) for tile in tiles]
 
 

@@ -1,12 +1,12 @@
 """Tables of text: aligned for a terminal, or Markdown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from kt_grid.errors import printable
 from kt_grid.report.base import Subject, TextFormat
-from kt_grid.report.columns import rows, trial_columns
+from kt_grid.report.columns import ranked, trial_columns
 from kt_grid.report.overview import headlines, summary_cells
 
 _MARKUP = re.compile(r"([\\|`*\[\]!~]|\b_|_\b)")
@@ -14,11 +14,12 @@ _MARKUP = re.compile(r"([\\|`*\[\]!~]|\b_|_\b)")
 Cells: TypeAlias = Sequence[Sequence[str]]
 
 
-def aligned(rows: Cells) -> list[str]:
+def aligned(rows: Cells, *, left: Collection[int] = ()) -> list[str]:
     """Align columns to the right.
 
     Args:
         rows: Rows of equally many cells.
+        left: Numbers of the columns to align to the left instead.
 
     Returns:
         One line per row.
@@ -29,10 +30,14 @@ def aligned(rows: Cells) -> list[str]:
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
+    return [line.rstrip() for line in lines] if left else lines
 
 
 def markdown(rows: Cells) -> list[str]:
@@ -67,12 +72,14 @@ def escaped(text: str) -> str:
 
 def _cells(subject: Subject) -> list[list[str]]:
     columns = trial_columns("table", subject)
-    shown = [[column.text(row) for column in columns] for row in rows(subject)]
+    shown = [[column.text(row) for column in columns] for row in ranked(subject)]
     return [[column.short_heading for column in columns], *shown]
 
 
 def _table(subject: Subject) -> str:
-    lines = [*aligned(_cells(subject)), "", *subject.verdict.lines()]
+    kinds = [column.kind for column in trial_columns("table", subject)]
+    reasons = [number for number, kind in enumerate(kinds) if kind == "reason"]
+    lines = [*aligned(_cells(subject), left=reasons), "", *subject.verdict.lines()]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 

@@ -137,7 +137,7 @@ def _session(row: Row) -> Iterable[Any]:
     statuses: Mapping[str, Any] = {
         COMPLETED: api_pb2.STATUS_SUCCESS,
         FAILED: api_pb2.STATUS_FAILURE,
-        # TensorBoard has no word for what was given up.
+        # TensorBoard has no word for what was pruned.
         STOPPED: api_pb2.STATUS_UNKNOWN,
     }
     end = plugin_data_pb2.SessionEndInfo(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kt_grid.errors import printable
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.store.results import COMPLETED, FAILED, STOPPED, SearchResults, TrialResult
 
@@ -22,13 +23,16 @@ def _lines(subject: Subject) -> str:
             mean, std = (_NAN, _NAN) if trial.mean is None else (trial.mean, trial.std)
             theirs = subject.published_of(trial)
             beside = f"  published: {theirs[0]:f} ({theirs[1]:f})" if theirs else ""
-            lines.append(f"{mean:f} ({std:f}) with: {trial.parameters!r}{beside}{_given_up(trial)}")
+            lines.append(f"{mean:f} ({std:f}) with: {trial.parameters!r}{beside}{_why(trial)}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _given_up(trial: TrialResult) -> str:
+def _why(trial: TrialResult) -> str:
+    """Why a trial has no mean."""
+    if trial.status == FAILED:
+        return f"  failed: {printable(trial.reason)}" if trial.reason else "  failed"
     folds = [score is not None for score in trial.partial_scores]
-    return f"  given up after {sum(folds)} of {len(folds)} folds" if folds else ""
+    return f"  pruned after {sum(folds)} of {len(folds)} folds" if folds else ""
 
 
 def _blocks(subjects: Sequence[Subject]) -> str:

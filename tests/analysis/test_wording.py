@@ -40,5 +40,5 @@ def test_count():
 
 
 def test_direction():
-    assert direction(Objective("val_loss", "min")) == "less is better"
-    assert direction(Objective("val_accuracy", "max")) == "more is better"
+    assert direction(Objective("val_loss", "min")) == "lower is better"
+    assert direction(Objective("val_accuracy", "max")) == "higher is better"

@@ -443,7 +443,7 @@ def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place):
     assert (ended.status, ended.stdout) == (1, whole)
     assert ended.stderr.splitlines() == [
         "kt-grid: trial_0001/fold_1.json is damaged",
-        "kt-grid: the line that began the search mends that",
+        "kt-grid: run the command again to repair it",
     ]
     mended = call(*RUN_OWN)
     told = "kt-grid: trial_0001/fold_1.json is damaged; what is missing is trained again\n"
@@ -753,7 +753,7 @@ def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
     marked = [line for line, complete in pairs if line != complete]
     assert marked
     assert all(
-        re.fullmatch(r"nan \(nan\) with: \{'units': \d+\}  given up after [123] of 4 folds", line)
+        re.fullmatch(r"nan \(nan\) with: \{'units': \d+\}  pruned after [123] of 4 folds", line)
         for line in marked
     )
     assert f"{len(marked)} of 5 combinations " in raced.stderr

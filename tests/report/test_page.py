@@ -18,7 +18,7 @@ from kt_grid.store.results import read_results
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 EVIL = '<script>alert("1")</script>&amp;$body\'"'
-VOID = {"meta", "link", "br", "image", "path", "use", "rect"}
+VOID = {"meta", "link", "br", "input", "image", "path", "use", "rect"}
 
 
 def scores(count, folds=10):
@@ -159,7 +159,7 @@ def test_how_it_was_run(page_of):
         "data digest": "abc",
         "training": "epochs 5, batch_size 10",
         "versions": "keras 3.15.1",
-        "objective": "val_accuracy, more is better",
+        "objective": "val_accuracy, higher is better",
     }
     for fact, text in facts.items():
         assert f"<dt>{fact}</dt><dd>{text}</dd>" in page
@@ -185,7 +185,7 @@ def test_rows_per_fold(make_search, rows, text):
 def test_an_old_search_says_less(make_search):
     results = read_results(make_search({"n": [1]}, [], objective="min:val_loss"))
     assert run_facts(results) == {
-        "objective": "val_loss, less is better",
+        "objective": "val_loss, lower is better",
         "folds": "3",
         "seed": "7",
     }
@@ -255,11 +255,11 @@ def test_in_a_browser(page_of, browse, width):
     assert logged == []
 
 
-def test_what_was_given_up_shows_its_folds_and_why(make_search):
+def test_what_was_pruned_shows_its_folds_and_why(make_search):
     store = make_search({"n": [1, 2]}, [[0.5, 0.5, 0.75], (0.25, 0.125)], racing="bound")
     shown = render(read_results(store), "html")
     (row,) = re.findall(r'<tr class="worse">.*?</tr>', shown)
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-    told = [cell for cell in cells if cell.startswith(("given", "0."))]
-    assert told == ["given up", "0.250000", "0.125000", "given up: too far behind"]
+    told = [cell for cell in cells if cell.startswith(("pruned", "0."))]
+    assert told == ["pruned", "pruned: too far behind", "0.250000", "0.125000"]
     assert "2 of 2 combinations, finished" in shown

@@ -21,8 +21,8 @@ INK, FAINT, PAPER = "#1a1a1b", "#8a8a8b", "#fefefd"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 MARKS: dict[Standing | None, tuple[str, str, str]] = {
     "best": (ORANGE, "D", "best mean"),
-    "tied": (BLUE, "o", "can't be told from the best"),
-    "worse": (FAINT, "X", "worse than noise explains"),
+    "tied": (BLUE, "o", "not significantly different from the best"),
+    "worse": (FAINT, "X", "significantly worse"),
     None: (BLUE, "o", "mean"),
 }
 SHADES = "cividis"
@@ -184,8 +184,8 @@ def _places(rising: Sequence[Value]) -> Floats:
 
 
 def draw_heat_map(
-    ax: "Axes", table: Floats, rows: Axis, columns: Axis, limits: tuple[float, float], *,
-    best: tuple[int, int] | None = None, annotate: bool = True,
+    ax: "Axes", table: Floats, rows: Axis, columns: Axis, limits: tuple[float, float], sign: int,
+    *, best: tuple[int, int] | None = None, annotate: bool = True,
 ) -> Any:  # fmt: skip
     """Draw means as a coloured table.
 
@@ -194,14 +194,16 @@ def draw_heat_map(
         table: Means, shape `(len(rows.values), len(columns.values))`, NaN where there is none.
         rows: The axis along y.
         columns: The axis along x.
-        limits: Means of the darkest and the lightest colour.
+        limits: The lowest and the highest mean that has a colour.
+        sign: 1 if higher means are better, else -1; the lighter, the better.
         best: Row and column of the cell to frame.
         annotate: Whether means are written into the cells.
 
     Returns:
         The image, for a colour bar.
     """
-    image = ax.imshow(table, cmap=SHADES, aspect="auto", vmin=limits[0], vmax=limits[1])
+    shades = SHADES if sign > 0 else f"{SHADES}_r"
+    image = ax.imshow(table, cmap=shades, aspect="auto", vmin=limits[0], vmax=limits[1])
     across = thinned(range(len(columns.values)), _MOST_TICKS)
     ax.set_xticks(across, [word(columns.values[i]) for i in across])
     if sum(len(word(columns.values[i])) for i in across) > 30:
@@ -214,7 +216,8 @@ def draw_heat_map(
     ax.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(table):
         if annotate and len(columns.values) <= _MOST_NUMBERS:
-            _annotate(ax, i, j, value, limits, size=8.5 if _characters(ax) > 30 else 7.0)
+            size = 8.5 if _characters(ax) > 30 else 7.0
+            _annotate(ax, i, j, value, limits if sign > 0 else limits[::-1], size)
     if best is not None:
         _frame(ax, *best)
     return image
@@ -226,7 +229,8 @@ def _annotate(
     if np.isnan(value):
         ax.text(j, i, "none", ha="center", va="center", color=FAINT)
         return
-    light = value - limits[0] > 0.55 * (limits[1] - limits[0])
+    dark, bright = limits
+    light = abs(value - dark) > 0.55 * abs(bright - dark)
     text = f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
     ax.text(j, i, text, ha="center", va="center", color="black" if light else "white", size=size)
 

@@ -12,7 +12,7 @@ from kt_grid.analysis.wording import name
 from kt_grid.report.figures import charts
 from kt_grid.report.figures.style import Picture, make_axes, make_panels, styled
 from kt_grid.report.published import Published
-from kt_grid.space import Axis, key
+from kt_grid.space import Axis, Parameters, key
 from kt_grid.space.scales import scale_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         figure, ax = make_axes(1.3 + _ROW * len(trials))
         charts.draw_trials(ax, analysis, trials, range(len(trials)))
         _mark_baseline(analysis, ax.axvline)
-        _name_rows(ax, trials, only)
+        _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
     _legend(figure, analysis)
     return Picture("combinations", caption, figure)
@@ -136,7 +136,8 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     table = _table(analysis.trials, rows, columns)
     best = analysis.best
     place = None if best is None else _cell(best, rows, columns)
-    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), best=place)
+    sign = analysis.results.objective.sign
+    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), sign, best=place)
     _colour_bar(figure, image, ax, analysis)
     return Picture("grid", "Mean of every combination; the frame is around the best.", figure)
 
@@ -161,11 +162,11 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     across = min(2, len(shown))
     down = -(-len(shown) // across)
     figure, grid = make_panels(down * (0.9 + 0.26 * min(len(rows.values), _MOST)), down, across)
-    limits = _limits(np.concatenate(tables))
+    limits, sign = _limits(np.concatenate(tables)), analysis.results.objective.sign
     image: Any = None
     for ax, table, value in zip(grid.flat, tables, shown, strict=False):
         image = charts.draw_heat_map(
-            ax, table, rows, columns, limits, annotate=len(columns.values) <= 4
+            ax, table, rows, columns, limits, sign, annotate=len(columns.values) <= 4
         )
         ax.set_title(charts.word(f"{facet.name}={value}"))
     for ax in grid.flat[len(shown) :]:
@@ -240,7 +241,7 @@ def against_published(analysis: Analysis, published: Published) -> Picture:
             ax.errorbar(mean, y + 0.15, xerr=std, fmt="s", color=charts.PURPLE,
                         markersize=5, label=None if y else "published")  # fmt: skip
         varied = [axis for axis in analysis.results.axes if len(axis.values) > 1]
-        _name_rows(ax, trials, varied[0] if len(varied) == 1 else None)
+        _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
         figure.legend(loc="outside lower center", ncols=2)
     caption = "Ours and the tutorial's published means, with standard deviations over the folds."
@@ -272,12 +273,13 @@ def _colour_bar(figure: "Figure", image: Any, beside: Any, analysis: Analysis) -
         bar.ax.axhline(analysis.baseline.mean, color=charts.GREEN, linewidth=3)
 
 
-def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], only: Axis | None) -> None:
-    """Label the rows by the single axis's values or by whole combinations, first on top."""
+def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], varied: Sequence[Axis]) -> None:
+    """Label the rows, first on top, by what differs: values of the single axis, or of several."""
+    (only,) = varied if len(varied) == 1 else (None,)
     labels = [
         charts.word(t.trial.parameters[only.name])
         if only
-        else charts.word(name(t.trial.parameters), _LABEL)
+        else charts.word(name(_differing(t.trial.parameters, varied)), _LABEL)
         for t in trials
     ]
     small = 8 if only is None else None
@@ -286,6 +288,12 @@ def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], only: Axis | None) -
     ax.tick_params(axis="y", length=0)
     if only is not None:
         ax.set_ylabel(charts.word(only.name))
+
+
+def _differing(parameters: Parameters, varied: Sequence[Axis]) -> Parameters:
+    """Parameters without constant axes, unless all are."""
+    names = {axis.name for axis in varied} or set(parameters)
+    return {axis: value for axis, value in parameters.items() if axis in names}
 
 
 def _mark_baseline(analysis: Analysis, line: Callable[..., Any]) -> None:
