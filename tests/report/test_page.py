@@ -231,9 +231,10 @@ def browse(tmp_path):
 @pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
 def test_in_a_browser(page_of, browse, width):
     script = """
+    const buttons = [...document.querySelectorAll("th button")];
+    const button = buttons.find((button) => button.innerText === "mean");
     const column = () => [...document.querySelectorAll("tbody tr")]
-      .map((row) => row.cells[3].innerText);
-    const button = document.querySelectorAll("th button")[3];
+      .map((row) => row.cells[buttons.indexOf(button)].innerText);
     const shots = [column()];
     button.click(); shots.push(column());
     button.click(); shots.push(column());
@@ -253,6 +254,32 @@ def test_in_a_browser(page_of, browse, width):
     assert (told["sorts"], told["fits"], told["seen"]) == ("descending", True, True)
     assert told["fetched"] == []
     assert logged == []
+
+
+@needs_browser
+@pytest.mark.parametrize("folds", [3, 10])
+def test_tables_are_not_cut_at_1280_pixels(make_search, browse, folds):
+    script = """
+    const wide = document.querySelector(".wide");
+    const cut = () => wide.scrollWidth > wide.clientWidth
+      || wide.getBoundingClientRect().left < 0
+      || wide.getBoundingClientRect().right > window.innerWidth;
+    const shown = (name) => [...document.querySelectorAll("th")]
+      .some((head) => head.innerText === name && head.offsetWidth > 0);
+    const seen = [cut(), shown("fold 2")];
+    document.querySelector(".folds input")?.click();
+    parent.postMessage(JSON.stringify([...seen, shown("fold 2")]), "*");
+    """
+    grid = {"neurons": [1, 5], "learn_rate": [0.001, 0.01], "optimizer": ["adam"]}
+    outcomes = [*scores(2, folds), "ValueError: bad " * 9, tuple(scores(1, folds)[0][:2])]
+    store = make_search(grid, outcomes, folds=folds, racing="bound")
+    posted, _ = browse(render(read_results(store), "html"), script, width=1280)
+    assert json.loads(posted) == [False, folds == 3, True]
+
+
+def test_a_reason_stands_near_the_left_edge(page_of):
+    heads = re.findall(r'<button type="button">(.*?)</button>', page_of(None, [*scores(2), "bad"]))
+    assert heads[:4] == ["rank", "n", "standing", "reason"]
 
 
 def test_what_was_pruned_shows_its_folds_and_why(make_search):

@@ -131,7 +131,7 @@ def test_markdown(read):
     ]
     headline, *rest = verdict.splitlines()
     assert headline == (
-        "**No clear winner: batch_size=10, kind=a has the best mean val\\_accuracy, 0.5000, but is "
+        "**No clear winner: batch_size=10, kind=a has the best mean val_accuracy, 0.5000, but is "
         "not significantly different from the other one.**"
     )
     assert rest[0] == ""
