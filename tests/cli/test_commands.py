@@ -457,7 +457,7 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     assert ended.status == 1
     best, *lines = ended.stdout.splitlines()
     assert best.endswith("using {'units': 2}")
-    assert lines[0] == "nan (nan) with: {'units': 13}"
+    assert lines[0] == "nan (nan) with: {'units': 13}  failed: ValueError: unlucky"
     reason = "kt-grid: trial 0000 {'units': 13} failed: ValueError: unlucky\n"
     assert ended.stderr.startswith(f"{reason}\nNothing to compare: units=2 is the only result")
     assert call(*RUN_OWN, "--grid", "units=13,2", "--quiet").stderr == reason
