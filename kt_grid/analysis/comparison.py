@@ -133,14 +133,7 @@ class Analysis:
 
 
 def analyse(results: SearchResults) -> Analysis:
-    """Apply the statistics to a search, finished or not.
-
-    Args:
-        results: The search.
-
-    Returns:
-        The analysis. What can't be known is None.
-    """
+    """Apply the statistics to a search, finished or not; what can't be known is None."""
     completed = results.completed
     scores = np.array([t.scores for t in completed], dtype=np.float64).reshape(-1, results.splits)
     units = _units(results, scores)

@@ -42,14 +42,7 @@ class Verdict:
 
 
 def judge(analysis: Analysis) -> Verdict:
-    """Put an analysis into words.
-
-    Args:
-        analysis: The analysis.
-
-    Returns:
-        The verdict; it never names a winner that isn't significantly better.
-    """
+    """Put an analysis into words; no winner is named that isn't significantly better."""
     best = analysis.best
     if best is None:
         return Verdict("unknown", _nothing(analysis.results), (), tuple(_advice(analysis)))

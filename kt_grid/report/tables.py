@@ -43,12 +43,6 @@ def aligned(rows: Cells, *, left: Collection[int] = ()) -> list[str]:
 def markdown(rows: Cells) -> list[str]:
     r"""Write a Markdown table.
 
-    Args:
-        rows: Rows of equally many cells, the head first.
-
-    Returns:
-        One line per row, and the rule under the head.
-
     Example:
         >>> markdown([["a|b"], ["1"]])
         ['| a\\|b |', '| ---: |', '| 1 |']
@@ -58,14 +52,7 @@ def markdown(rows: Cells) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Write a text so that Markdown shows it as it is, on one line.
-
-    Args:
-        text: The text.
-
-    Returns:
-        Markdown.
-    """
+    """Write a text so that Markdown shows it as it is, on one line."""
     shown = printable(" ".join(text.splitlines()))
     return _MARKUP.sub(r"\\\1", shown).replace("&", "&amp;").replace("<", "&lt;")
 

@@ -33,15 +33,7 @@ _LINE = 1.9
 
 
 def word(value: object, most: int = _SHORT) -> str:
-    """Write a value as a tick's label, cut if it is long.
-
-    Args:
-        value: The value.
-        most: The most characters.
-
-    Returns:
-        The label.
-    """
+    """Write a value as a tick's label, cut if it is long."""
     text = str(value).replace("\n", " ")
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
@@ -49,14 +41,7 @@ def word(value: object, most: int = _SHORT) -> str:
 def draw_trials(
     ax: "Axes", analysis: Analysis, trials: Sequence[TrialAnalysis], positions: Sequence[float]
 ) -> None:
-    """Draw trials from top to bottom: a dot per fold, the mean, and its standard error.
-
-    Args:
-        ax: Where to draw; scores run along x.
-        analysis: The search.
-        trials: The trials.
-        positions: The y of each trial.
-    """
+    """Draw trials from top to bottom: a dot per fold, the mean, and its standard error."""
     for trial, y in zip(trials, positions, strict=True):
         colour, marker, _ = MARKS[analysis.standing(trial)]
         scores = trial.trial.scores
@@ -68,13 +53,7 @@ def draw_trials(
 
 
 def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
-    """Draw the trials of a numeric axis along it: fold dots, means, standard errors.
-
-    Args:
-        ax: Where to draw; scores run along y.
-        analysis: The search.
-        axis: The axis, whose scale x takes.
-    """
+    """Draw the trials of a numeric axis along it: fold dots, means, standard errors."""
     trials = sorted(analysis.trials, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
@@ -91,12 +70,7 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
 
 
 def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
-    """Draw the mean score at each value of an axis, with its standard error.
-
-    Args:
-        ax: Where to draw; scores run along y.
-        effect: The axis's effect.
-    """
+    """Draw the mean score at each value of an axis, with its standard error."""
     words = scale_of(effect.values) == "words"
     x = list(range(len(effect.values))) if words else [as_number(v) for v in effect.values]
     order = np.argsort(x)
@@ -115,12 +89,7 @@ def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
 
 
 def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
-    """Give x the scale of an axis's values, and ticks at them.
-
-    Args:
-        ax: The axes.
-        values: Numbers.
-    """
+    """Give x the scale of an axis's values, and ticks at them."""
     from matplotlib.ticker import NullLocator
 
     if scale_of(values) == "log":
@@ -139,15 +108,7 @@ def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
 
 
 def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
-    """Keep every value, or every second, or every third, and so on.
-
-    Args:
-        values: The values.
-        most: How many may stay.
-
-    Returns:
-        At most so many, at even distances, the first among them.
-    """
+    """Keep the first value and those at even distances from it, so many at the most."""
     return values[:: max(1, -(-len(values) // most))]
 
 

@@ -62,11 +62,7 @@ def draw(analysis: Analysis, published: Published | None = None) -> list[Picture
 def draw_best(searches: Sequence[tuple[Analysis, Published]]) -> list[Picture]:
     """Draw the best combination of several searches, beside the best published one.
 
-    Args:
-        searches: The searches, with the tutorial's figures by parameters.
-
-    Returns:
-        One figure; nothing without a completed trial.
+    One figure; nothing without a completed trial.
     """
     known = [(a, a.best, theirs) for a, theirs in searches if a.best is not None]
     if not known:
@@ -92,12 +88,7 @@ def draw_best(searches: Sequence[tuple[Analysis, Published]]) -> list[Picture]:
 def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw the combinations with all that is known of their noise.
 
-    Args:
-        analysis: The search.
-        varied: The axes with several values.
-
-    Returns:
-        Along the axis if there is one numeric axis, else a list.
+    They stand along the axis if a single numeric one varies, else in a list.
     """
     (only,) = varied if len(varied) == 1 else (None,)
     caption = "Mean of each combination, its standard error, and a dash per fold."
@@ -122,15 +113,7 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
-    """Draw two axes as a table of means.
-
-    Args:
-        analysis: The search.
-        varied: The two axes.
-
-    Returns:
-        The longer axis along y; the best cell has a frame.
-    """
+    """Draw two axes as a table of means: the longer along y, a frame around the best cell."""
     columns, rows = sorted(varied, key=lambda axis: len(axis.values))
     figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
     table = _table(analysis.trials, rows, columns)
@@ -145,13 +128,8 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw more than two axes as heat maps side by side.
 
-    Args:
-        analysis: The search.
-        varied: The axes.
-
-    Returns:
-        The two axes that explain most along x and y, one map per value of the third; means over
-        all others.
+    The two axes that explain most stand along x and y, with one map per value of the third; means
+    are over all others.
     """
     shares = {effect.axis.name: effect.share for effect in analysis.effects}
     rows, columns, facet = sorted(varied, key=lambda axis: -shares.get(axis.name, 0.0))[:3]
@@ -178,15 +156,7 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def parallel_coordinates(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
-    """Draw every combination as a line through its values.
-
-    Args:
-        analysis: The search.
-        varied: The axes.
-
-    Returns:
-        Lighter lines are better; the best is thick.
-    """
+    """Draw every combination as a line through its values: lighter is better, the best is thick."""
     figure, ax = make_axes(3.6)
     charts.draw_parallel(ax, analysis, varied)
     caption = "Every combination as a line through its values: the lighter the better, the best "
@@ -194,15 +164,7 @@ def parallel_coordinates(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:
-    """Draw what each axis does by itself.
-
-    Args:
-        analysis: The search.
-        effects: Effects of axes with several values.
-
-    Returns:
-        One panel per axis, all on one scale.
-    """
+    """Draw what each axis with several values does by itself: one panel each, all on one scale."""
     across = min(2, len(effects))
     down = -(-len(effects) // across)
     figure, grid = make_panels(2.5 * down, down, across)
@@ -220,12 +182,7 @@ def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:
 def against_published(analysis: Analysis, published: Published) -> Picture:
     """Draw our means against the tutorial's.
 
-    Args:
-        analysis: The search.
-        published: The tutorial's figures by parameters.
-
-    Returns:
-        A list with both; a cloud of points around the diagonal where there are many.
+    A list has both; where there are many, a cloud of points lies around the diagonal.
     """
     trials = [t for t in analysis.trials if key(t.trial.parameters) in published]
     theirs = [published[key(t.trial.parameters)] for t in trials]
