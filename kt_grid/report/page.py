@@ -168,7 +168,7 @@ def _cell(column: Column[Shown], row: Shown) -> Cell:
 
 def _kind(row: Row) -> str:
     if row.trial.status == STOPPED:
-        # As faint as those that are surely worse.
+        # As faint as those that are significantly worse.
         return "worse"
     return row.trial.status.lower() if row.known is None else row.standing or "tied"
 
