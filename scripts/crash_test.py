@@ -210,7 +210,7 @@ def records() -> set[str]:
 
 def results(stdout: str) -> dict[str, Any]:
     """Everything of a finished search that mustn't depend on how it came about."""
-    from kt_grid.report.text import render
+    from kt_grid.report.formats import render
     from kt_grid.store.directory import SearchStore
     from kt_grid.store.results import read_results
 

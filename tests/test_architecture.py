@@ -76,6 +76,7 @@ def test_no_module_imports_itself_by_a_detour():
             {f"report.figures.{name}" for name in ("charts", "plots", "style")},
             id="matplotlib",
         ),
+        pytest.param({"jinja2", "markupsafe"}, {"report.page"}, id="jinja2"),
         pytest.param({"scipy"}, {"analysis.statistics"}, id="scipy"),
         pytest.param({"tensorboard"}, {"report.tensorboard"}, id="tensorboard"),
     ],
@@ -118,6 +119,7 @@ def test_importing_is_light(module):
         "scipy",
         "matplotlib",
         "tensorboard",
+        "jinja2",
     ]
     assert _run(f"import sys, {module}; print(*(set({heavy}) & set(sys.modules)))") == ""
 

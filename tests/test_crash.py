@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kt_grid.errors import StoreError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import read_results
 

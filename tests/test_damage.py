@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kt_grid.errors import DamageError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.runner import TrialRunner
 from kt_grid.store.directory import SearchStore

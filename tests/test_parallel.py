@@ -15,7 +15,7 @@ import pytest
 
 import kt_grid.workers.placement
 from kt_grid.errors import WorkerError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.tuner import CrossValidationTuner
 
 X = np.random.RandomState(5).normal(size=(12, 2)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A search's results under the microscope: how sure it is which trial is best."""
+"""How sure it is which trial of a search is the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class TrialAnalysis:
 
     @property
     def is_worse(self) -> bool:
-        """Whether noise can't explain that it is behind the best."""
+        """Whether it is significantly worse than the best."""
         return self.p is not None and self.p <= LEVEL
 
 
@@ -73,7 +73,7 @@ class BaselineAnalysis:
 
     @property
     def is_beaten(self) -> bool:
-        """Whether noise can't explain that the best trial is better."""
+        """Whether the best trial is significantly better."""
         return self.p is not None and self.p <= LEVEL
 
 
@@ -90,11 +90,12 @@ class Analysis:
             error of the best, the one with the fewest weights, then the fewest optimizer
             steps, then the best mean. None without a standard error.
         baseline: None where there is none.
-        optimism: By how much the best mean is likely to flatter; None for a single fold.
+        optimism: Selection bias: by how much the best mean is likely to be too good because it was
+            chosen; None for a single fold.
         noise: Share of the variance between the trials' means that noise alone accounts for.
         effects: Main effect of each axis.
-        told_apart: How far behind the best a combination must be to be told from it; None for a
-            single fold or trial.
+        told_apart: How far behind the best a combination must be for a significant difference;
+            None for a single fold or trial.
     """
 
     results: SearchResults
@@ -114,7 +115,7 @@ class Analysis:
 
     @cached_property
     def contenders(self) -> list[TrialAnalysis]:
-        """The best trial and all that can't be told from it, in grid order."""
+        """The best trial and all not significantly different from it, in grid order."""
         return [trial for trial in self.trials if not trial.is_worse]
 
     def standing(self, trial: TrialAnalysis) -> Standing | None:
@@ -132,14 +133,7 @@ class Analysis:
 
 
 def analyse(results: SearchResults) -> Analysis:
-    """Apply the statistics to a search, finished or not.
-
-    Args:
-        results: The search.
-
-    Returns:
-        The analysis. What can't be known is None.
-    """
+    """Apply the statistics to a search, finished or not; what can't be known is None."""
     completed = results.completed
     scores = np.array([t.scores for t in completed], dtype=np.float64).reshape(-1, results.splits)
     units = _units(results, scores)

@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import PredictionError
-from kt_grid.store.directory import SearchStore
-from kt_grid.store.held_out import HeldOut, read_predictions
-from kt_grid.store.results import SearchResults
+from kt_grid.store.held_out import HeldOut
 
 Numbers = npt.NDArray[Any]
 
@@ -171,40 +169,3 @@ def _of_classes(y_true: Numbers, y_pred: Numbers, figures: dict[str, float]) -> 
         classes=tuple(classes.tolist()),
         confusion=tuple(tuple(row) for row in counts.tolist()),
     )
-
-
-def pooled_report(store: SearchStore, results: SearchResults) -> str:
-    """Describe the best trial by all its held-out rows at once.
-
-    Args:
-        store: The search's directory.
-        results: Its results.
-
-    Returns:
-        Text that ends with a line break.
-
-    Raises:
-        PredictionError: If no trial is completed, or the predictions weren't kept.
-    """
-    best = results.best
-    if best is None:
-        raise PredictionError(f"Expected a completed trial in {store.root}. Received: none")
-    pooled = pool(read_predictions(store, best.trial_id, results.splits))
-    lines = [f"All {pooled.rows} held-out predictions of {best.parameters}"]
-    lines += [f"{name}: {value:f}" for name, value in pooled.figures.items()]
-    if pooled.classes:
-        head = ["class", *(f"predicted {_word(name)}" for name in pooled.classes)]
-        rows = [
-            [_word(name), *map(str, row)]
-            for name, row in zip(pooled.classes, pooled.confusion, strict=True)
-        ]
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        lines += [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in [head, *rows]
-        ]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _word(name: Any) -> str:
-    return f"{name:g}" if isinstance(name, int | float) else str(name)

@@ -135,7 +135,7 @@ def compare_with_best(
 def smallest_told_apart(
     units: Floats, ratio: float, level: float, further: int = 0
 ) -> float | None:
-    """Estimate how far behind the best a trial must be to be told from it.
+    """Estimate how far behind the best a trial must be to be significantly worse.
 
     Args:
         units: Scores, more is better, shape `(trials, units)`, at least two units.
@@ -199,7 +199,7 @@ def variance_parts(scores: Floats, *, fresh_folds: bool) -> VarianceParts:
 
 
 def estimate_optimism(units: Floats, draws: int = _DRAWS, seed: int = 0) -> float:
-    """Estimate by how much the best mean flatters the trial that has it.
+    """Estimate the selection bias: by how much the best mean flatters the trial that has it.
 
     The best of many means is partly luck. In each draw of a bootstrap over the units the best
     trial is chosen on the units drawn, and scored on those left out; how much worse it does there

@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
+from kt_grid.analysis.wording import are, count, direction, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
-from kt_grid.space import Parameters
 from kt_grid.space.objective import is_accuracy
 from kt_grid.space.scales import numbers_of
 from kt_grid.store.results import SearchResults
@@ -24,8 +24,8 @@ class Verdict:
     """What a search shows, and how sure that is.
 
     Attributes:
-        kind: "winner" if every other combination is worse than noise explains, "tied" if some
-            aren't or were given up, "unknown" if nothing can be said.
+        kind: "winner" if every other combination is significantly worse, "tied" if some
+            aren't or were pruned, "unknown" if nothing can be said.
         headline: One sentence.
         findings: Further sentences.
         advice: What to do next.
@@ -42,14 +42,7 @@ class Verdict:
 
 
 def judge(analysis: Analysis) -> Verdict:
-    """Put an analysis into words.
-
-    Args:
-        analysis: The analysis.
-
-    Returns:
-        The verdict; it never names a winner that noise could explain.
-    """
+    """Put an analysis into words; no winner is named that isn't significantly better."""
     best = analysis.best
     if best is None:
         return Verdict("unknown", _nothing(analysis.results), (), tuple(_advice(analysis)))
@@ -59,64 +52,16 @@ def judge(analysis: Analysis) -> Verdict:
     return Verdict(kind, headline, findings, tuple(_advice(analysis)))
 
 
-def name(parameters: Parameters) -> str:
-    """Write parameters as `axis=value, axis=value`.
-
-    Args:
-        parameters: The parameters.
-
-    Returns:
-        The text.
-    """
-    return ", ".join(f"{axis}={value}" for axis, value in parameters.items()) or "no parameters"
-
-
-def short(value: float) -> str:
-    """Write a score with four decimals, or four digits where it is large or tiny.
-
-    Args:
-        value: The score.
-
-    Returns:
-        The text.
-    """
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
-
-
-def chance(p: float | None) -> str:
-    """Write a p-value with three decimals.
-
-    Args:
-        p: The p-value, or None.
-
-    Returns:
-        The text; nothing for None.
-    """
-    if p is None:
-        return ""
-    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
-
-
-def percent(share: float) -> str:
-    """Write a share as a whole percentage.
-
-    Args:
-        share: The share.
-
-    Returns:
-        The text.
-    """
-    return f"{share:.0%}".replace("%", " %")
-
-
 def _nothing(results: SearchResults) -> str:
     if results.failed:
         return f"No result: {_all(len(results.failed), results.total)} failed."
-    return f"No result yet: none of {_count(results.total, 'combination')} is finished."
+    return f"No result yet: none of {count(results.total, 'combination')} is finished."
 
 
-def _all(count: int, total: int) -> str:
-    return f"all {total} combinations" if count == total > 1 else f"{count} of {total} combinations"
+def _all(number: int, total: int) -> str:
+    if number == total > 1:
+        return f"all {total} combinations"
+    return f"{number} of {total} combinations"
 
 
 def _progress(results: SearchResults) -> str:
@@ -134,35 +79,45 @@ def _kind(analysis: Analysis) -> Kind:
 
 def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     called, mean = name(best.trial.parameters), short(best.trial.mean or 0.0)
+    metric = analysis.results.objective.name
     others = len(analysis.trials) - 1
     tied = len(analysis.contenders) - 1
     if others == 0:
-        return f"Nothing to compare: {called} is the only {_complete(analysis)}result, {mean}."
+        return (
+            f"Nothing to compare: {called} is the only {_complete(analysis)}result, with a mean "
+            f"{metric} of {mean}."
+        )
     if kind == "unknown":
         return (
-            f"No winner can be named: {called} has the best score, {mean}, but a single fold "
+            f"No winner can be named: {called} has the best {metric}, {mean}, but a single fold "
             "doesn't show how large the noise is."
         )
     if kind == "winner":
-        return f"The winner is {called} with {mean}: noise doesn't explain any other's distance."
-    if tied == 0:
+        rivals = "the other one" if others == 1 else f"all {others} others"
         return (
-            f"No winner can be named: {called} has the best mean, {mean}, and noise doesn't "
-            f"explain any complete other's distance, but {_given_up(analysis.results)} given up."
+            f"The winner is {called} with a mean {metric} of {mean}: it is significantly better "
+            f"than {rivals}."
+        )
+    has_best = f"{called} has the best mean {metric}, {mean},"
+    if tied == 0:
+        rivals = "the other complete one" if others == 1 else f"all {others} complete others"
+        return (
+            f"No winner can be named: {has_best} and is significantly better than {rivals}, but "
+            f"{_pruned(analysis.results)} pruned."
         )
     if tied == others:
-        whom = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
-        whom = whom.format(_complete(analysis))
-        return (
-            f"No clear winner: {called} has the best mean, {mean}, but can't be told from {whom}."
-        )
+        rivals = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
+        rivals = rivals.format(_complete(analysis))
+        return f"No clear winner: {has_best} but is not significantly different from {rivals}."
     return (
-        f"No single winner: {called} has the best mean, {mean}, but {tied} of the {others} "
-        f"{_complete(analysis)}others can't be told from it."
+        f"No single winner: {has_best} but {tied} of the {others} {_complete(analysis)}others "
+        f"{are(tied)} not significantly different from it."
     )
 
 
 def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    objective = analysis.results.objective
+    yield f"Objective: mean {objective.name} over the folds, {direction(objective)}."
     yield from _certainty(analysis, best)
     yield from _power(analysis)
     yield from _ties(analysis, best)
@@ -173,7 +128,7 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     yield from _racing(analysis.results)
     failed = analysis.results.failed
     if failed:
-        yield f"{_count(len(failed), 'combination')} failed and {_are(len(failed))} left out."
+        yield f"{count(len(failed), 'combination')} failed and {are(len(failed))} left out."
 
 
 def _racing(results: SearchResults) -> Iterator[str]:
@@ -183,20 +138,19 @@ def _racing(results: SearchResults) -> Iterator[str]:
     how = f", by --racing {kind}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
-    verb = _are(len(results.given_up))
-    yield f"{_given_up(results)} given up early{how}, and {verb}n't compared."
+    verb = are(len(results.given_up))
+    yield f"{_pruned(results)} pruned early{how}, and {verb}n't compared."
 
 
 def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     if best.error is None:
         return
-    folds = _count(analysis.units, "fold")
+    folds = count(analysis.units, "fold")
     text = f"The standard error of this mean, over {folds}, is {short(best.error)}"
-    # Those that were given up were candidates too, but no estimate can count them.
+    # Those that were pruned were candidates too, but no estimate can count them.
     if analysis.optimism and len(analysis.trials) > 1 and not analysis.results.given_up:
         text += (
-            f"; being picked as the best of {len(analysis.trials)} flatters it by about "
-            f"{short(analysis.optimism)}"
+            f"; selection bias (best of {len(analysis.trials)}): about {short(analysis.optimism)}"
         )
     yield f"{text}."
 
@@ -208,18 +162,18 @@ def _ties(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     nearest = sorted(tied, key=lambda t: t.behind)
     shown = "; ".join(name(t.trial.parameters) for t in nearest[:_LISTED])
     more = f"; and {len(tied) - _LISTED} more" if len(tied) > _LISTED else ""
-    yield f"Can't be told from it: {shown}{more}."
+    yield f"Not significantly different from it: {shown}{more}."
 
 
 def _power(analysis: Analysis) -> Iterator[str]:
     if analysis.told_apart is None or _kind(analysis) != "tied":
         return
     tried = len(analysis.trials) + len(analysis.results.given_up)
-    setting = f"With {_count(analysis.units, 'fold')} and {tried} combinations"
+    setting = f"With {count(analysis.units, 'fold')} and {tried} combinations"
     if is_accuracy(analysis.results.objective) and analysis.told_apart >= 1:
-        yield f"{setting}, no difference at all can be told from noise."
+        yield f"{setting}, no difference at all would be significant."
     else:
-        yield f"{setting}, it takes a difference of about {analysis.told_apart:.2g} to tell."
+        yield f"{setting}, a difference of about {analysis.told_apart:.2g} would be significant."
 
 
 def _simplest(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
@@ -243,9 +197,9 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
         return
     rival = f"always answering the most frequent class ({short(baseline.mean)})"
     if baseline.is_beaten:
-        yield f"It beats {rival}."
+        yield f"It is significantly better than {rival}."
     elif best.trial.mean > baseline.mean + _ROUNDING:
-        yield f"It is above {rival}, but noise could explain that."
+        yield f"It is better than {rival}, but not significantly."
     else:
         yield f"It is no better than {rival}."
 
@@ -278,11 +232,11 @@ def _variance(analysis: Analysis) -> Iterator[str]:
 def _advice(analysis: Analysis) -> Iterator[str]:
     results = analysis.results
     if not results.complete:
-        yield "the same line goes on where it stopped."
+        yield "run the same command to resume."
     if analysis.best is None:
         return
     if results.given_up and len(analysis.contenders) == 1:
-        yield "to compare all combinations, run the same line without --racing."
+        yield "to compare all combinations, run the same command without --racing."
     elif _kind(analysis) == "tied" or analysis.units < 2:
         yield _better_measurement(results)
     yield from _closer_look(analysis)
@@ -331,20 +285,12 @@ def _best_value(effect: AxisEffect, results: SearchResults) -> object:
     return effect.values[means.index(max(means))]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _complete(analysis: Analysis) -> str:
     """Before what is compared, where some aren't."""
     return "complete " if analysis.results.given_up else ""
 
 
-def _given_up(results: SearchResults) -> str:
-    count = len(results.given_up)
-    verb = "was" if count == 1 else "were"
-    return f"{count} of {_count(results.total, 'combination')} {verb}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _pruned(results: SearchResults) -> str:
+    pruned = len(results.given_up)
+    verb = "was" if pruned == 1 else "were"
+    return f"{pruned} of {count(results.total, 'combination')} {verb}"

@@ -1,4 +1,4 @@
-"""A finer grid around the combinations that can't be told from the best."""
+"""A finer grid around the combinations not significantly different from the best."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ class Zoom:
 
 
 def propose_zoom(analysis: Analysis) -> Zoom | None:
-    """Propose a finer grid around the combinations that can't be told from the best.
+    """Propose a finer grid around the combinations not significantly different from the best.
 
     Of every axis those values stay that such a combination has. A numeric axis gets the middles
     between them and their neighbours on the present grid: the geometric middle where
@@ -39,7 +39,7 @@ def propose_zoom(analysis: Analysis) -> Zoom | None:
         The grid; None if no trial is completed, or there is no value left between neighbours.
 
     Example:
-        Where 5 and 10 of neurons=1,5,10,15 can't be told from the best, neurons=3,5,8,10,12.
+        Where 5 and 10 of neurons=1,5,10,15 are the contenders, neurons=3,5,8,10,12.
     """
     axes = [axis for axis in analysis.results.axes if not axis.conditions]
     kept = [_kept(analysis, axis) for axis in axes]

@@ -7,8 +7,6 @@ from typing import Annotated, NoReturn
 import typer
 
 import kt_grid
-from kt_grid.analysis.comparison import analyse
-from kt_grid.analysis.pooled import pooled_report
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
 from kt_grid.cli.process import FAILED, complain
@@ -20,11 +18,12 @@ from kt_grid.plan.options import Options
 from kt_grid.plan.plan import Plan, plan
 from kt_grid.plan.run import run as run_search
 from kt_grid.plan.run import zoom as zoom_into
+from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.export import table_as_csv
-from kt_grid.report.overview import render_several
+from kt_grid.report.formats import format_named, render
+from kt_grid.report.pooled import pool_best, render_pooled
 from kt_grid.report.published import Published, published_results
-from kt_grid.report.tensorboard import write_hparams
-from kt_grid.report.text import render, render_verdict
+from kt_grid.report.text import render_verdict
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.predict import predict_file
 from kt_grid.space import check_grid, make_axes, parse_grid
@@ -196,17 +195,27 @@ def report(
 
     Example: kt-grid report neurons --format html --output neurons.html
     """
+    chosen = format_named(style)
     stores = _stores(directory, names)
     searches = [read_results(store, objective) for store in stores]
-    theirs = [_published(results.experiment, must=published) for results in searches]
-    if style == "tensorboard":
-        _write_hparams(searches, output)
-    elif pooled:
-        _write("\n".join(map(pooled_report, stores, searches)), output)
-    elif len(names) == 1 and names != [opt.ALL]:
-        _write(render(searches[0], style, theirs[0] if published else None), output)
+    side_by_side = len(names) > 1 or names == [opt.ALL]
+    subjects = [
+        Subject(results, _published(results.experiment, must=published))
+        if published or side_by_side
+        else Subject(results)
+        for results in searches
+    ]
+    if pooled:
+        _write(render_pooled(map(pool_best, stores, searches), style), output)
+    elif isinstance(chosen, TextFormat):
+        _write(chosen.render(subjects, side_by_side=side_by_side), output)
+    elif output is None:
+        raise UsageError(
+            f"Expected --output DIR with --format {style}. Received: none. "
+            f"{chosen.reader} reads a directory"
+        )
     else:
-        _write(render_several(searches, theirs, style), output)
+        complain(chosen.write(subjects, output))
     for results in searches:
         _tell_unfinished(results)
     if any(results.damage for results in searches):
@@ -265,26 +274,13 @@ def _published(experiment: str, *, must: bool) -> Published:
     return published_results(experiment) if must or experiment in REGISTRY else {}
 
 
-def _write_hparams(searches: list[SearchResults], output: Path | None) -> None:
-    """Write for TensorBoard: several searches each into a folder of its own."""
-    if output is None:
-        raise UsageError(
-            "Expected --output DIR with --format tensorboard. Received: none. "
-            "TensorBoard reads a directory"
-        )
-    for results in searches:
-        place = output if len(searches) == 1 else output / results.experiment
-        write_hparams(analyse(results), place)
-    complain(f"look at it with: tensorboard --logdir {output}")
-
-
 def _tell_unfinished(results: SearchResults) -> None:
     if not results.complete:
         complain(f"{results.experiment}: {results.finished} of {results.total} trials are finished")
     for damage in results.damage:
         complain(damage)
     if results.damage:
-        complain("the line that began the search mends that")
+        complain("run the command again to repair it")
 
 
 def _zoomed(planned: Plan) -> Plan:

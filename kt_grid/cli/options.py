@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kt_grid.plan.experiments import REGISTRY
+from kt_grid.report.formats import describe_formats
 from kt_grid.splitters import CV
 
 ALL = "all"
@@ -216,9 +217,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Only results and errors.")
 
 Style = Annotated[
     str,
-    typer.Option(
-        "--format", help="text, table, markdown, csv, json, html, or tensorboard (needs --output)."
-    ),
+    typer.Option("--format", help=describe_formats()),
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")

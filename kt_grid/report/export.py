@@ -3,114 +3,62 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kt_grid.analysis.comparison import Analysis, TrialAnalysis
+from kt_grid.analysis.comparison import Analysis
 from kt_grid.analysis.effects import AxisEffect
-from kt_grid.analysis.verdict import judge
-from kt_grid.report.published import Published
-from kt_grid.space import key
-from kt_grid.store.results import TrialResult
+from kt_grid.report.base import Subject, TextFormat
+from kt_grid.report.columns import Row, rows, trial_columns
+from kt_grid.report.overview import is_comparable, summary
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def as_csv(analysis: Analysis, published: Published) -> str:
-    """Write one row per trial begun.
+def table_as_csv(table: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as they are, with a header.
 
     Args:
-        analysis: The search.
-        published: The tutorial's figures by parameters.
+        table: Values by column, the same columns in each row.
 
     Returns:
-        CSV with scikit-learn's column names, then those of the analysis.
+        CSV; nothing without a row.
     """
-    known = analysis.by_id
-    trials = analysis.results.trials
-    rows = [_row(trial, known.get(trial.trial_id), analysis, published) for trial in trials]
+    first, *rest = [*table] or [{}]
+    return _csv(list(first), [first, *rest]) if first else ""
+
+
+def _csv(head: Sequence[str], table: Iterable[Mapping[str, Any]]) -> str:
     file = io.StringIO()
-    names = rows[0] if rows else _row(TrialResult("", {}, ""), None, analysis, published)
-    writer = csv.DictWriter(file, list(names), lineterminator="\n")
+    writer = csv.DictWriter(file, head, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: safe(value) for name, value in row.items()} for row in rows)
+    writer.writerows(table)
     return file.getvalue()
 
 
-def _row(
-    trial: TrialResult, known: TrialAnalysis | None, analysis: Analysis, published: Published
-) -> dict[str, Any]:
-    results = analysis.results
-    seconds = trial.fit_seconds
-    scores = trial.fold_scores(results.splits)
-    row: dict[str, Any] = {
-        "trial_id": trial.trial_id,
-        "status": trial.status,
-        **{f"param_{axis.name}": trial.parameters.get(axis.name) for axis in results.axes},
-        **{f"split{i}_test_score": score for i, score in enumerate(scores)},
-        "mean_test_score": trial.mean,
-        "std_test_score": trial.std,
-        "rank_test_score": trial.rank,
-        "mean_fit_time": None if seconds is None else seconds / results.splits,
-        "weights": trial.weights,
-        "steps": trial.steps,
-        "mean_epochs": sum(trial.epochs) / len(trial.epochs) if trial.epochs else None,
-        **_analysis(known, analysis),
-    }
-    if published:
-        theirs = published.get(key(trial.parameters), (None, None))
-        row |= {"published_mean": theirs[0], "published_std": theirs[1]}
-    return row
+def _trials(subject: Subject) -> str:
+    """One row per trial begun, with scikit-learn's column names, then those of the analysis."""
+    columns = {column.csv or column.name: column for column in trial_columns("csv", subject)}
+    table = (
+        {name: safe(column.value(row)) for name, column in columns.items()} for row in rows(subject)
+    )
+    return _csv(list(columns), table)
 
 
-def table_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows as they are.
-
-    Args:
-        rows: Values by column, the same columns in each row.
-
-    Returns:
-        CSV with a header; nothing without a row.
-    """
-    file = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
-    return file.getvalue()
+def _summary(subjects: Sequence[Subject]) -> str:
+    headlines = [subject.verdict.headline for subject in subjects]
+    table = [
+        {name: safe(value) for name, value in {**row, "verdict": headline}.items()}
+        for row, headline in zip(summary(subjects), headlines, strict=True)
+    ]
+    return _csv(list(table[0]), table)
 
 
-def as_json(analysis: Analysis, published: Published) -> str:
-    """Write everything that is known of a search.
-
-    Args:
-        analysis: The search.
-        published: The tutorial's figures by parameters.
-
-    Returns:
-        A JSON document.
-    """
-    return json.dumps(document(analysis, published), indent=2, allow_nan=False) + "\n"
-
-
-def document(analysis: Analysis, published: Published) -> dict[str, Any]:
-    """Collect everything that is known of a search.
-
-    Args:
-        analysis: The search.
-        published: The tutorial's figures by parameters.
-
-    Returns:
-        Plain JSON values.
-    """
-    results, best, verdict = analysis.results, analysis.best, judge(analysis)
-    known = analysis.by_id
-    entries = {
-        trial.trial_id: _entry(trial, known.get(trial.trial_id), analysis, published)
-        for trial in results.trials
-    }
+def _document(subject: Subject) -> dict[str, Any]:
+    """Everything that is known of a search, as plain JSON values."""
+    results, analysis, verdict = subject.results, subject.analysis, subject.verdict
+    best, simplest = analysis.best, analysis.simplest
+    entries = {row.trial.trial_id: _entry(row) for row in rows(subject)}
     return {
         "experiment": results.experiment,
         "objective": results.objective.name,
@@ -128,7 +76,7 @@ def document(analysis: Analysis, published: Published) -> dict[str, Any]:
             "findings": list(verdict.findings),
             "advice": list(verdict.advice),
         },
-        "simplest": analysis.simplest and entries[analysis.simplest.trial.trial_id],
+        "simplest": simplest and entries[simplest.trial.trial_id],
         "baseline": _baseline(analysis),
         "optimism": analysis.optimism,
         "noise_share": analysis.noise,
@@ -138,42 +86,10 @@ def document(analysis: Analysis, published: Published) -> dict[str, Any]:
     }
 
 
-def _entry(
-    trial: TrialResult, known: TrialAnalysis | None, analysis: Analysis, published: Published
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "trial_id": trial.trial_id,
-        "parameters": trial.parameters,
-        "status": trial.status,
-        "scores": list(trial.scores),
-        "mean": trial.mean,
-        "std": trial.std,
-        "rank": trial.rank,
-        "fit_seconds": trial.fit_seconds,
-        "weights": trial.weights,
-        "steps": trial.steps,
-        "epochs": list(trial.epochs),
-        **_analysis(known, analysis),
-    }
-    if trial.partial_scores:
-        entry["partial_scores"] = list(trial.partial_scores)
-    if trial.reason:
-        entry["reason"] = trial.reason
-    theirs = published.get(key(trial.parameters))
-    if theirs:
-        entry["published"] = {"mean": theirs[0], "std": theirs[1]}
-    return entry
-
-
-def _analysis(known: TrialAnalysis | None, analysis: Analysis) -> dict[str, Any]:
-    return {
-        "standard_error": known and known.error,
-        "behind_best": known and known.behind,
-        "p_value": known and known.p,
-        "standing": known and analysis.standing(known),
-        "fold_variance": known and known.fold_variance,
-        "seed_variance": known and known.seed_variance,
-    }
+def _entry(row: Row) -> dict[str, Any]:
+    columns = trial_columns("json", row.subject)
+    values = ((column, column.value(row)) for column in columns)
+    return {column.name: value for column, value in values if value or not column.optional}
 
 
 def _baseline(analysis: Analysis) -> dict[str, Any] | None:
@@ -200,12 +116,25 @@ def _effect(effect: AxisEffect) -> dict[str, Any]:
 
 
 def safe(value: object) -> object:
-    """Keep a spreadsheet from running a text as a formula.
-
-    Args:
-        value: What goes into a cell of a CSV file.
-
-    Returns:
-        The value; behind an apostrophe if it is such a text.
-    """
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA_STARTS else value
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _documents(subjects: Sequence[Subject]) -> dict[str, Any]:
+    return {
+        "comparable": is_comparable(subjects),
+        "summary": summary(subjects),
+        "searches": [_document(subject) for subject in subjects],
+    }
+
+
+CSV = TextFormat("csv", _trials, _summary)
+JSON = TextFormat(
+    "json",
+    lambda subject: _json(_document(subject)),
+    lambda subjects: _json(_documents(subjects)),
+)

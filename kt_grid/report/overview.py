@@ -1,211 +1,99 @@
 """Several searches side by side: what is best in each, and how sure that is."""
 
-import csv
-import io
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from kt_grid.analysis.comparison import Analysis, analyse
-from kt_grid.analysis.verdict import Verdict, judge, name
-from kt_grid.errors import UsageError
-from kt_grid.report.export import document, safe
-from kt_grid.report.published import Published
-from kt_grid.report.tables import aligned, escaped, figure, markdown
-from kt_grid.report.text import render_text
-from kt_grid.space import Parameters
-from kt_grid.store.results import SearchResults
+from kt_grid.analysis.wording import figure, name
+from kt_grid.report.base import Subject
+from kt_grid.report.columns import Column, plain
+
+SearchColumn: TypeAlias = Column[Subject]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One search among several.
-
-    Attributes:
-        analysis: The search.
-        published: The tutorial's figures by parameters, if it is one of the tutorial's.
-    """
-
-    analysis: Analysis
-    published: Published
-
-    @property
-    def verdict(self) -> Verdict:
-        """What it shows."""
-        return judge(self.analysis)
-
-    @property
-    def published_best(self) -> tuple[Parameters, float, float] | None:
-        """The best published setting, the first of equal ones, its mean and std."""
-        if not self.published:
-            return None
-        best = max(self.published, key=lambda place: self.published[place][0])
-        parameters: Parameters = json.loads(best)
-        axes = [axis.name for axis in self.analysis.results.axes]
-        ordered = {axis: parameters[axis] for axis in axes if axis in parameters}
-        return {**ordered, **parameters}, *self.published[best]
-
-
-def render_several(
-    searches: Sequence[SearchResults], published: Sequence[Published], style: str = "text"
-) -> str:
-    """Render several searches side by side.
-
-    Args:
-        searches: The searches, finished or not.
-        published: The tutorial's figures for each, empty where there are none.
-        style: One of `FORMATS`.
-
-    Returns:
-        Text that ends with a line break.
-
-    Raises:
-        UsageError: If there is no such format.
-    """
-    if style not in FORMATS:
-        raise UsageError(
-            f"Expected --format for several searches to be one of {', '.join(FORMATS)}. "
-            f"Received: {style}"
-        )
-    analyses = [analyse(results) for results in searches]
-    entries = [Entry(*pair) for pair in zip(analyses, published, strict=True)]
-    return FORMATS[style](entries)
-
-
-def is_comparable(entries: Sequence[Entry]) -> bool:
-    """Tell whether the means of several searches can be compared at all.
-
-    Args:
-        entries: The searches.
-
-    Returns:
-        True if all have the same data, splits and objective, as far as is known.
-    """
-    known = (entry.analysis.results.about.identity for entry in entries)
+def is_comparable(subjects: Sequence[Subject]) -> bool:
+    """Tell whether the searches have the same data, splits and objective, as far as is known."""
+    known = (subject.results.about.identity for subject in subjects)
     seen = {(identity.data, identity.splits, identity.objective) for identity in known}
     return len(seen) <= 1
 
 
-def compare_note(entries: Sequence[Entry]) -> str:
-    """Say whether the means of several searches can be compared.
-
-    Args:
-        entries: The searches.
-
-    Returns:
-        One sentence.
-    """
-    if is_comparable(entries):
+def compare_note(subjects: Sequence[Subject]) -> str:
+    """Say whether the means of several searches can be compared."""
+    if is_comparable(subjects):
         return "All on the same rows, folds and objective, so that means compare across searches."
     return "Not all on the same rows, folds and objective: means don't compare across searches."
 
 
-def rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Sum up each search.
-
-    Args:
-        entries: The searches.
-
-    Returns:
-        One row per search, with the same names in each; None for what isn't known.
-    """
-    return [_row(entry) for entry in entries]
+def headlines(subjects: Sequence[Subject]) -> list[str]:
+    """Return what each search shows, and whether they can be compared."""
+    found = [f"{s.results.experiment}: {s.verdict.headline}" for s in subjects]
+    return [*found, compare_note(subjects)]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    analysis, best = entry.analysis, entry.analysis.best
-    results, theirs = analysis.results, entry.published_best
-    compared = best is not None and entry.verdict.kind != "unknown"
-    return {
-        "experiment": results.experiment,
-        "finished": results.finished,
-        "combinations": results.total,
-        "best": None if best is None else name(best.trial.parameters),
-        "mean": None if best is None else best.trial.mean,
-        "std": None if best is None else best.trial.std,
-        "standard_error": None if best is None else best.error,
-        "tied": len(analysis.contenders) - 1 if compared else None,
-        "others": len(analysis.trials) - 1 if compared else None,
-        "simplest": analysis.simplest and name(analysis.simplest.trial.parameters),
-        "baseline": None if analysis.baseline is None else analysis.baseline.mean,
-        "beats_baseline": None if analysis.baseline is None else analysis.baseline.is_beaten,
-        "published_best": None if theirs is None else name(theirs[0]),
-        "published_mean": None if theirs is None else theirs[1],
-        "published_std": None if theirs is None else theirs[2],
-    }
+def summary(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+    """Sum up each search: the same names in each row, None for what isn't known."""
+    return [{column.name: column.value(subject) for column in SUMMARY} for subject in subjects]
 
 
-def _cells(entries: Sequence[Entry]) -> list[list[str]]:
-    summed = rows(entries)
-    kept = [n for n in summed[0] if any(row[n] is not None for row in summed)]
-    return [
-        [column.replace("_", " ") for column in kept],
-        *([_word(row[column]) for column in kept] for row in summed),
-    ]
+def summary_columns(subjects: Sequence[Subject]) -> list[SearchColumn]:
+    """Return the columns that say something of one of the searches at least."""
+    return [c for c in SUMMARY if any(c.value(subject) is not None for subject in subjects)]
 
 
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "not surely"
-    return figure(value) if isinstance(value, float) else "" if value is None else str(value)
+def summary_cells(subjects: Sequence[Subject]) -> list[list[str]]:
+    """Return head and rows of a table of searches."""
+    columns = summary_columns(subjects)
+    shown = [[column.text(subject) for column in columns] for subject in subjects]
+    return [[column.heading for column in columns], *shown]
 
 
-def _headlines(entries: Sequence[Entry]) -> list[str]:
-    return [f"{e.analysis.results.experiment}: {e.verdict.headline}" for e in entries]
+def _of_best(value: Callable[[Any], Any]) -> Callable[[Subject], Any]:
+    return lambda subject: subject.analysis.best and value(subject.analysis.best)
 
 
-def _text(entries: Sequence[Entry]) -> str:
-    parts = [
-        f"# {entry.analysis.results.experiment}\n{render_text(entry.analysis.results)}"
-        for entry in entries
-    ]
-    return "\n".join(parts)
+def _of_baseline(value: Callable[[Any], Any]) -> Callable[[Subject], Any]:
+    return lambda subject: subject.analysis.baseline and value(subject.analysis.baseline)
 
 
-def _table(entries: Sequence[Entry]) -> str:
-    lines = [*aligned(_cells(entries)), "", *_headlines(entries), compare_note(entries)]
-    return "".join(f"{line}\n" for line in lines)
+def _if_compared(value: Callable[[Subject], int]) -> Callable[[Subject], int | None]:
+    return lambda subject: None if subject.verdict.kind == "unknown" else value(subject)
 
 
-def _markdown(entries: Sequence[Entry]) -> str:
-    notes = [escaped(line) for line in (*_headlines(entries), compare_note(entries))]
-    lines = [*markdown(_cells(entries)), "", *(f"- {note}" for note in notes)]
-    return "".join(f"{line}\n" for line in lines)
+def _simplest(subject: Subject) -> str | None:
+    simplest = subject.analysis.simplest
+    return None if simplest is None else name(simplest.trial.parameters)
 
 
-def _csv(entries: Sequence[Entry]) -> str:
-    file = io.StringIO()
-    summed = [{**row, "verdict": e.verdict.headline} for row, e in
-              zip(rows(entries), entries, strict=True)]  # fmt: skip
-    writer = csv.DictWriter(file, list(summed[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({column: safe(value) for column, value in row.items()} for row in summed)
-    return file.getvalue()
+def _their(value: Callable[[Any], Any]) -> Callable[[Subject], Any]:
+    return lambda subject: subject.published_best and value(subject.published_best)
 
 
-def _json(entries: Sequence[Entry]) -> str:
-    whole = {
-        "comparable": is_comparable(entries),
-        "summary": rows(entries),
-        "searches": [document(entry.analysis, entry.published) for entry in entries],
-    }
-    return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+def _significantly(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "not significantly"
 
 
-def _html(entries: Sequence[Entry]) -> str:
-    # matplotlib takes a second to import, which the other formats needn't wait for.
-    from kt_grid.report.overview_page import as_html
-
-    parts = [(entry.analysis, entry.published) for entry in entries]
-    return as_html(parts, rows(entries), compare_note(entries))
+def _word(key: str, value: Callable[[Subject], Any], show: Callable[[Any], str]) -> SearchColumn:
+    return Column(key, value, show, title=key.replace("_", " "), kind="word")
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Entry]], str]] = {
-    "text": _text,
-    "table": _table,
-    "markdown": _markdown,
-    "csv": _csv,
-    "json": _json,
-    "html": _html,
-}
+def _score(key: str, value: Callable[[Subject], Any]) -> SearchColumn:
+    return Column(key, value, figure, title=key.replace("_", " "))
+
+
+SUMMARY: tuple[SearchColumn, ...] = (
+    _word("experiment", lambda subject: subject.results.experiment, plain),
+    _word("finished", lambda subject: subject.results.finished, plain),
+    _word("combinations", lambda subject: subject.results.total, plain),
+    _word("best", _of_best(lambda best: name(best.trial.parameters)), plain),
+    _score("mean", _of_best(lambda best: best.trial.mean)),
+    _score("std", _of_best(lambda best: best.trial.std)),
+    _score("standard_error", _of_best(lambda best: best.error)),
+    _word("tied", _if_compared(lambda subject: len(subject.analysis.contenders) - 1), plain),
+    _word("others", _if_compared(lambda subject: len(subject.analysis.trials) - 1), plain),
+    _word("simplest", _simplest, plain),
+    _score("baseline", _of_baseline(lambda baseline: baseline.mean)),
+    _word("beats_baseline", _of_baseline(lambda baseline: baseline.is_beaten), _significantly),
+    _word("published_best", _their(lambda theirs: name(theirs[0])), plain),
+    _score("published_mean", _their(lambda theirs: theirs[1])),
+    _score("published_std", _their(lambda theirs: theirs[2])),
+)

@@ -1,21 +1,26 @@
-"""A search as one HTML page that needs nothing else: no network, no other file."""
+"""One search, or several, as one HTML page that needs nothing else: no network, no other file."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING, Any
 
-from kt_grid.analysis.comparison import Analysis, TrialAnalysis
-from kt_grid.analysis.verdict import Verdict, chance, judge, name, short
-from kt_grid.report.facts import run_facts
+from kt_grid.analysis.comparison import Analysis
+from kt_grid.analysis.wording import direction, name, short
+from kt_grid.report.base import Subject, TextFormat
+from kt_grid.report.columns import Column, Row, Shown, ranked, trial_columns
 from kt_grid.report.figures import charts
-from kt_grid.report.figures.plots import draw
+from kt_grid.report.figures.plots import draw, draw_best
 from kt_grid.report.figures.style import Picture
-from kt_grid.report.published import Published
-from kt_grid.space import Value, key
-from kt_grid.store.results import STOPPED, SearchResults, TrialResult
+from kt_grid.report.overview import compare_note, summary_columns
+from kt_grid.store.records import Origin, SearchRecord, SplitFacts
+from kt_grid.store.results import STOPPED, SearchResults
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 # The page's style gives each colour a value for light and for dark.
@@ -29,14 +34,15 @@ _VARIABLES = {
     charts.PURPLE: "purple",
 }
 
-METHOD = (
+_METHOD = (
     "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
-    "“Can't be told from the best” means that the corrected resampled t-test (Nadeau and Bengio "
-    "2003) finds no difference at the 5 % level over all comparisons together; the correction is "
-    "Holm's, and counts every pair of combinations, because the same scores also chose the best. "
+    "“Not significantly different from the best” means that the corrected resampled t-test (Nadeau "
+    "and Bengio 2003) finds no difference at the 5 % level over all comparisons together; the "
+    "correction is Holm's, and counts every pair of combinations, because the same scores also "
+    "chose the best. "
     "The standard error is the standard deviation (ddof=1) over the folds, divided by the root of "
-    "their number; the column std has ddof=0. How much the best mean flatters is estimated by a "
-    "bootstrap over the folds."
+    "their number; the column std has ddof=0. Selection bias, by how much the best mean is "
+    "too good because it was chosen, is estimated by a bootstrap over the folds."
 )
 
 
@@ -51,264 +57,191 @@ class Cell:
     """
 
     text: str
-    value: str = ""
-    kind: str = ""
+    value: str
+    kind: str
 
 
-def as_html(analysis: Analysis, published: Published) -> str:
-    """Write a search as a page.
+@dataclass(frozen=True)
+class Tile:
+    """A figure that stands out.
 
-    Args:
-        analysis: The search, finished or not.
-        published: The tutorial's figures by parameters.
-
-    Returns:
-        HTML; the same for the same search.
+    Attributes:
+        title: What it is.
+        value: The figure.
+        more: What belongs to it.
     """
-    results = analysis.results
-    body = [
-        _header(results),
-        verdict_card(judge(analysis)),
-        _tiles(analysis),
-        _section("The grid", figures(draw(analysis, published))),
-        _section("All combinations", _trials(analysis, published)),
-        _section("How it was run", definitions(run_facts(results))),
-        _section("How to read this", f'<p class="small">{escape(METHOD)}</p>'),
-    ]
-    return fill(f"{results.experiment} – kt-grid", body)  # noqa: RUF001 - a dash in a title
+
+    title: str
+    value: str
+    more: str
 
 
-def fill(title: str, body: Iterable[str]) -> str:
-    """Put parts of a page into the template.
+@cache
+def _template() -> "Template":
+    # The other formats needn't wait for it.
+    from jinja2 import Environment, StrictUndefined
 
-    Args:
-        title: The page's title, plain text.
-        body: HTML.
-
-    Returns:
-        The page.
-    """
-    template = Template(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.substitute(title=escape(title), body="\n".join(part for part in body if part))
-
-
-def verdict_card(verdict: Verdict, heading: str = "h1") -> str:
-    """Write a verdict.
-
-    Args:
-        verdict: The verdict.
-        heading: The element of its headline.
-
-    Returns:
-        HTML.
-    """
-    findings = "".join(f"<li>{escape(line)}</li>" for line in verdict.findings)
-    advice = "".join(f"<li>{_option_words(line)}</li>" for line in verdict.advice)
-    after = f'<p class="next">What to do next:</p><ul>{advice}</ul>' if advice else ""
-    listed = f"<ul>{findings}</ul>" if findings else ""
-    return (
-        f'<section class="verdict {verdict.kind}"><{heading}>{escape(verdict.headline)}'
-        f"</{heading}>{listed}{after}</section>"
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    # Every second part is an option.
+    environment.filters["split_options"] = lambda line: re.split(r"(--[a-z]+)", line)
+    environment.filters["svg"] = _inline
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _option_words(line: str) -> str:
-    return re.sub(r"--[a-z]+", r"<code>\g<0></code>", escape(line))
+def _inline(picture: Picture) -> "Markup":
+    """A figure as inline SVG in the page's colours: the one thing that isn't escaped."""
+    from markupsafe import Markup, escape
 
-
-def figures(pictures: Iterable[Picture]) -> str:
-    """Write figures that take the page's colours.
-
-    Args:
-        pictures: The figures.
-
-    Returns:
-        HTML with the figures as inline SVG; nothing if there are none.
-    """
-    drawn = "".join(
-        f"<figure>{_inline(picture)}<figcaption>{escape(picture.caption)}</figcaption></figure>"
-        for picture in pictures
-    )
-    return f'<div class="figures">{drawn}</div>' if drawn else ""
-
-
-def _inline(picture: Picture) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", picture.svg(), flags=re.DOTALL)
     svg = re.sub(r' (xmlns(:\w+)?|width|height|version)="[^"]*"', "", svg, count=5)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
-    label = escape(picture.caption, quote=True)
-    return svg.strip().replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    described = f'<svg role="img" aria-label="{escape(picture.caption)}"'
+    return Markup(svg.strip().replace("<svg", described, 1))  # noqa: S704 - matplotlib escapes
 
 
-def table(head: Sequence[Cell], rows: Iterable[tuple[str, Sequence[Cell]]]) -> str:
-    """Write a table that a click on a column's head sorts.
+def _search(subject: Subject) -> str:
+    results, columns = subject.results, trial_columns("page", subject)
+    return fill(
+        "search",
+        f"{results.experiment} – kt-grid",  # noqa: RUF001 - a dash in a title
+        results=results,
+        verdict=subject.verdict,
+        tiles=_tiles(subject.analysis),
+        pictures=draw(subject.analysis, subject.published),
+        columns=columns,
+        rows=[(_kind(row), _cells(columns, row)) for row in ranked(subject)],
+        facts=run_facts(results),
+    )
+
+
+def _searches(subjects: Sequence[Subject]) -> str:
+    winners = sum(subject.verdict.kind == "winner" for subject in subjects)
+    columns = summary_columns(subjects)
+    return fill(
+        "searches",
+        f"{len(subjects)} searches, {winners or 'none'} with a clear winner",
+        note=compare_note(subjects),
+        pictures=draw_best([(s.analysis, s.published) for s in subjects]),
+        columns=columns,
+        rows=[("", _cells(columns, subject)) for subject in subjects],
+        searches=[
+            {
+                "name": subject.results.experiment,
+                "verdict": subject.verdict,
+                "pictures": _numbered(number, draw(subject.analysis, subject.published)),
+            }
+            for number, subject in enumerate(subjects)
+        ],
+    )
+
+
+def fill(kind: str, title: str, **shown: Any) -> str:
+    """Fill the template.
 
     Args:
-        head: The columns.
-        rows: A CSS class and cells.
+        kind: Which of its pages.
+        title: The page's title.
+        shown: What that page shows.
 
     Returns:
-        HTML.
+        HTML; the same for the same values.
     """
-    heads = "".join(
-        f'<th scope="col" class="{cell.kind}"><button type="button">{escape(cell.text)}</button>'
-        "</th>"
-        for cell in head
-    )
-    lines = "\n".join(
-        f'<tr class="{escape(kind, quote=True)}">{"".join(_cell(cell) for cell in cells)}</tr>'
-        for kind, cells in rows
-    )
-    return (
-        f'<div class="wide"><table class="sortable" style="--columns: {len(head)}">'
-        f"<thead><tr>{heads}</tr></thead>"
-        f"<tbody>\n{lines}\n</tbody></table></div>"
-    )
+    return _template().render(kind=kind, title=title, method=_METHOD, **shown) + "\n"
 
 
-def _cell(cell: Cell) -> str:
-    value = f' data-value="{escape(cell.value, quote=True)}"' if cell.value else ""
-    return f'<td class="{cell.kind}"{value}>{escape(cell.text)}</td>'
+def _numbered(number: int, pictures: Iterable[Picture]) -> list[Picture]:
+    """Figures whose ids differ from those of the other searches in the page."""
+    return [Picture(f"{number}-{p.name}", p.caption, p.figure) for p in pictures]
 
 
-def definitions(facts: Mapping[str, str]) -> str:
-    """Write facts by name.
-
-    Args:
-        facts: Plain texts.
-
-    Returns:
-        HTML.
-    """
-    lines = "".join(f"<dt>{escape(n)}</dt><dd>{escape(text)}</dd>" for n, text in facts.items())
-    return f'<dl class="run">{lines}</dl>'
+def _cells(columns: Sequence[Column[Shown]], row: Shown) -> list[Cell]:
+    return [_cell(column, row) for column in columns]
 
 
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
+def _cell(column: Column[Shown], row: Shown) -> Cell:
+    value, text = column.value(row), column.text(row)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(text, str(value) if is_number else text, column.kind)
 
 
-def _header(results: SearchResults) -> str:
-    state = "finished" if results.complete else "not finished"
-    return (
-        f"<header><strong>{escape(results.experiment)}</strong>"
-        f"<span>{results.finished} of {results.total} combinations, {state}; "
-        f"{results.folds} folds{_times(results)}</span></header>"
-    )
+def _kind(row: Row) -> str:
+    if row.trial.status == STOPPED:
+        # As faint as those that are significantly worse.
+        return "worse"
+    return row.trial.status.lower() if row.known is None else row.standing or "tied"
 
 
-def _times(results: SearchResults) -> str:
-    return f", {results.repeats} times" if results.repeats > 1 else ""
-
-
-def _tiles(analysis: Analysis) -> str:
+def _tiles(analysis: Analysis) -> list[Tile]:
     best = analysis.best
     if best is None:
-        return ""
+        return []
     error = "" if best.error is None else f" ± {short(best.error)}"
-    tiles = [("best mean", f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
+    title = f"best mean {analysis.results.objective.name}"
+    tiles = [(title, f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
     if analysis.units > 1 and len(analysis.trials) > 1:
         tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
-        whom = "complete others" if analysis.results.given_up else "others"
-        tiles.append(("can't be told from it", f"{tied} of {others}", whom))
+        rivals = "complete others" if analysis.results.given_up else "others"
+        tiles.append(("not significantly different", f"{tied} of {others}", rivals))
     simplest = analysis.simplest
     if simplest is not None:
         mean = short(simplest.trial.mean or 0.0)
         tiles.append(("simplest within one error", mean, name(simplest.trial.parameters)))
     if analysis.baseline is not None:
-        beaten = "surely beaten" if analysis.baseline.is_beaten else "not surely beaten"
+        beaten = f"{'' if analysis.baseline.is_beaten else 'not '}significantly worse than the best"
         tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))
     if analysis.optimism:
-        tiles.append(("the best flatters by about", short(analysis.optimism), ""))
-    content = "".join(
-        f"<div><dt>{escape(title)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></div>"
-        for title, value, more in tiles
-    )
-    return f'<dl class="tiles">{content}</dl>'
+        title = f"selection bias (best of {len(analysis.trials)})"
+        tiles.append((title, f"about {short(analysis.optimism)}", ""))
+    return [Tile(*tile) for tile in tiles]
 
 
-def _trials(analysis: Analysis, published: Published) -> str:
-    results, known = analysis.results, analysis.by_id
-    repeated = results.repeats > 1
-    head = [
-        *_words("rank", *(axis.name for axis in results.axes), "standing"),
-        *_heads("mean", "std", "standard error", "behind", "p"),
-        *_heads(*(f"fold {i}" for i in range(results.splits))),
-        *(_heads("fold variance", "seed variance") if repeated else []),
-        *(_words("epochs trained") if results.stops_early else []),
-        *_heads("weights", "steps", "seconds"),
-        *(_heads("published", "published std") if published else []),
-        *(_words("reason") if _has_reasons(results) else []),
-    ]
-    rows = []
-    for trial in results.trials:
-        analysed = known.get(trial.trial_id)
-        rows.append((_kind(analysis, trial, analysed), _row(analysis, trial, analysed, published)))
-    return table(head, rows)
+def run_facts(results: SearchResults) -> dict[str, str]:
+    """Collect what it takes to run a search again, as far as its search.json says it."""
+    about, identity = results.about, results.about.identity
+    facts: dict[str, Any] = {
+        "command": about.origin and about.origin.command,
+        "objective": f"{results.objective.name}, {direction(results.objective)}",
+        "folds": identity.cv or results.folds,
+        "rows per fold": _rows_per_fold(about.splits),
+        "seed": results.seed,
+        "data": _data(about),
+        "data digest": identity.data,
+        "training": _listed(identity.fit),
+        "engine": identity.engine,
+        "versions": _versions(results),
+    }
+    return {fact: str(value) for fact, value in facts.items() if value not in (None, "")}
 
 
-def _kind(analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None) -> str:
-    if trial.status == STOPPED:
-        # As faint as those that are surely worse.
-        return "worse"
-    return trial.status.lower() if known is None else analysis.standing(known) or "tied"
+def _versions(results: SearchResults) -> str:
+    """The versions that the folds were trained under, each set of them once."""
+    met = [versions for versions in results.versions if versions]
+    return "; or ".join(_listed(versions) for versions in met or [results.about.versions])
 
 
-def _row(
-    analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None, published: Published
-) -> list[Cell]:
-    results = analysis.results
-    theirs = published.get(key(trial.parameters), (None, None))
-    standing = trial.standing if known is None else analysis.standing(known) or ""
-    return [
-        _number(trial.rank, "d", "word"),
-        *(_value(trial.parameters.get(axis.name, "")) for axis in results.axes),
-        Cell(standing, standing, "word"),
-        *(_number(value, ".6f") for value in (trial.mean, trial.std)),
-        *_certainty(known),
-        *(_number(score, ".6f") for score in trial.fold_scores(results.splits)),
-        *(_variances(known) if results.repeats > 1 else []),
-        *([_value(" ".join(map(str, trial.epochs)))] if results.stops_early else []),
-        *(_number(value, ",d") for value in (trial.weights, trial.steps)),
-        _number(trial.fit_seconds, ".1f"),
-        *([_number(value, ".6f") for value in theirs] if published else []),
-        *(
-            [Cell(trial.reason or "", trial.reason or "", "reason")]
-            if _has_reasons(results)
-            else []
-        ),
-    ]
+def _rows_per_fold(splits: SplitFacts | None) -> str:
+    rows = splits.split_rows if splits else ()
+    kinds = sorted({f"{train} train, {test} held out" for train, test in rows})
+    return "; ".join(kinds[:3]) + ("; …" if len(kinds) > 3 else "")
 
 
-def _has_reasons(results: SearchResults) -> bool:
-    return bool(results.failed or results.given_up)
+def _data(about: SearchRecord) -> str:
+    origin = about.origin or Origin()
+    parts = [] if origin.source is None else [origin.source]
+    if about.identity.rows is not None:
+        parts.append(f"{about.identity.rows} rows")
+    if origin.target is not None:
+        parts.append(f"target column {origin.target}")
+    if origin.sample != 1:
+        parts.append(f"a sample of {origin.sample:g}")
+    return ", ".join(parts)
 
 
-def _certainty(known: TrialAnalysis | None) -> list[Cell]:
-    if known is None:
-        return [Cell("")] * 3
-    p = Cell(chance(known.p), "" if known.p is None else repr(known.p))
-    return [_number(known.error, ".6f"), _number(known.behind, ".6f"), p]
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{n} {value}" for n, value in values.items())
 
 
-def _variances(known: TrialAnalysis | None) -> list[Cell]:
-    if known is None:
-        return [Cell("")] * 2
-    return [_number(value, ".2e") for value in (known.fold_variance, known.seed_variance)]
-
-
-def _heads(*titles: str) -> list[Cell]:
-    return [Cell(title) for title in titles]
-
-
-def _words(*titles: str) -> list[Cell]:
-    return [Cell(title, kind="word") for title in titles]
-
-
-def _value(value: Value) -> Cell:
-    return Cell(str(value), str(value), "word")
-
-
-def _number(value: float | None, spec: str, kind: str = "") -> Cell:
-    return Cell("", kind=kind) if value is None else Cell(f"{value:{spec}}", repr(value), kind)
+HTML = TextFormat("html", _search, _searches)

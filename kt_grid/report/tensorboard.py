@@ -1,30 +1,35 @@
 """A search as TensorBoard's HParams view: one session per trial."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.errors import StoreError, UsageError
+from kt_grid.report.base import FolderFormat, Subject
+from kt_grid.report.columns import Row, TrialColumn, rows, trial_columns
 from kt_grid.space import Axis, Value
 from kt_grid.space.scales import scale_of
 from kt_grid.store.files import write_file
-from kt_grid.store.results import COMPLETED, FAILED, STOPPED, TrialResult
+from kt_grid.store.results import COMPLETED, FAILED, STOPPED, SearchResults
 
 _FILE = "events.out.tfevents.0.kt-grid"
 _PREFIX = "trial_"
 
 
-def write_hparams(analysis: Analysis, directory: Path) -> None:
-    """Write a search so that `tensorboard --logdir directory` shows it.
+def write_hparams(subjects: Sequence[Subject], directory: Path) -> str:
+    """Write searches so that `tensorboard --logdir directory` shows them.
 
     What an earlier call wrote there is replaced. Nothing in the files depends on when they are
     written.
 
     Args:
-        analysis: The search, finished or not.
-        directory: Where to write.
+        subjects: The searches, finished or not.
+        directory: Where to write: a single one into this very folder, several each into one of
+            its own.
+
+    Returns:
+        How to look at them.
 
     Raises:
         UsageError: If the package tensorboard is missing.
@@ -35,12 +40,17 @@ def write_hparams(analysis: Analysis, directory: Path) -> None:
             "Expected the package tensorboard for --format tensorboard. Received: none. "
             "Install it with: pip install 'kt-grid[tensorboard]'"
         )
+    for subject in subjects:
+        experiment = subject.results.experiment
+        _write_search(subject, directory if len(subjects) == 1 else directory / experiment)
+    return f"look at it with: tensorboard --logdir {directory}"
+
+
+def _write_search(subject: Subject, directory: Path) -> None:
     _clear(directory)
-    _write(directory, [_experiment(analysis)])
-    known = analysis.by_id
-    for trial in analysis.results.trials:
-        summaries = _session(analysis, trial, known.get(trial.trial_id))
-        _write(directory / f"{_PREFIX}{trial.trial_id}", summaries)
+    _write(directory, [_experiment(subject)])
+    for row in rows(subject):
+        _write(directory / f"{_PREFIX}{row.trial.trial_id}", _session(row))
 
 
 def _has_tensorboard() -> bool:
@@ -65,39 +75,24 @@ def _clear(directory: Path) -> None:
             shutil.rmtree(folder)
 
 
-def _metrics(analysis: Analysis) -> dict[str, str]:
-    """Tags of the numbers that each trial has, and what they are."""
-    name = analysis.results.objective.name
-    return {
-        name: "mean over the folds",
-        f"{name}_std": "standard deviation over the folds, ddof=0",
-        f"{name}_error": "standard error of the mean",
-        "behind_best": "by how much the mean is worse than the best one",
-        "p_value": "of the comparison with the best, corrected",
-        "fit_seconds": "wall time of all trainings",
-        "weights": "numbers that the model consists of",
-        "steps": "optimizer steps of all trainings",
-    }
+def _tag(column: TrialColumn, results: SearchResults) -> str:
+    """The name of a figure in TensorBoard, where those of a metric stand together."""
+    name = results.objective.name
+    tags = {"mean": name, "std": f"{name}_std", "standard_error": f"{name}_error"}
+    return tags.get(column.name, column.name)
 
 
-def _values(trial: TrialResult, known: TrialAnalysis | None) -> tuple[float | None, ...]:
-    """The numbers of a trial, in the order of `_metrics`."""
-    certain = (None,) * 3 if known is None else (known.error, known.behind, known.p)
-    return (trial.mean, trial.std, *certain, trial.fit_seconds, trial.weights, trial.steps)
-
-
-def _experiment(analysis: Analysis) -> Any:
+def _experiment(subject: Subject) -> Any:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    metrics = [
-        api_pb2.MetricInfo(
-            name=api_pb2.MetricName(tag=tag), display_name=tag, description=description
-        )
-        for tag, description in _metrics(analysis).items()
-    ]
+    results, metrics = subject.results, []
+    for column in trial_columns("scalars", subject):
+        tag = _tag(column, results)
+        name = api_pb2.MetricName(tag=tag)
+        metrics.append(api_pb2.MetricInfo(name=name, display_name=tag, description=column.about))
     experiment = api_pb2.Experiment(
-        name=analysis.results.experiment,
-        hparam_infos=[_axis(axis) for axis in analysis.results.axes],
+        name=results.experiment,
+        hparam_infos=[_axis(axis) for axis in results.axes],
         metric_infos=metrics,
     )
     data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
@@ -122,25 +117,27 @@ def _plain(axis: Axis, value: Value) -> Value:
     return str(value) if _kind(axis) == "STRING" else value
 
 
-def _session(analysis: Analysis, trial: TrialResult, known: TrialAnalysis | None) -> Iterable[Any]:
+def _session(row: Row) -> Iterable[Any]:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
+    results, trial = row.subject.results, row.trial
     start = plugin_data_pb2.SessionStartInfo(group_name=trial.trial_id)
-    for axis in analysis.results.axes:
+    for axis in results.axes:
         if axis.name in trial.parameters:
             _set(start.hparams[axis.name], _plain(axis, trial.parameters[axis.name]))
     begun = plugin_data_pb2.HParamsPluginData(session_start_info=start)
     yield _plugin_summary(metadata.SESSION_START_INFO_TAG, begun)
-    for tag, number in zip(_metrics(analysis), _values(trial, known), strict=True):
+    for column in trial_columns("scalars", row.subject):
+        number = column.value(row)
         if number is not None:
-            yield _scalar(tag, number)
+            yield _scalar(_tag(column, results), number)
     for split, score in enumerate(trial.fold_scores(0)):
         if score is not None:
-            yield split, _scalar(f"{analysis.results.objective.name}_by_fold", score)
+            yield split, _scalar(f"{results.objective.name}_by_fold", score)
     statuses: Mapping[str, Any] = {
         COMPLETED: api_pb2.STATUS_SUCCESS,
         FAILED: api_pb2.STATUS_FAILURE,
-        # TensorBoard has no word for what was given up.
+        # TensorBoard has no word for what was pruned.
         STOPPED: api_pb2.STATUS_UNKNOWN,
     }
     end = plugin_data_pb2.SessionEndInfo(
@@ -202,3 +199,6 @@ def _write(directory: Path, summaries: Iterable[Any]) -> None:
                 writer.write(event.SerializeToString(deterministic=True))
 
     write_file(directory / _FILE, write)
+
+
+TENSORBOARD = FolderFormat("tensorboard", "TensorBoard", write_hparams)

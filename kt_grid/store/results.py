@@ -68,7 +68,7 @@ class TrialResult:
     @property
     def standing(self) -> str:
         """The status in plain words."""
-        return "given up" if self.status == STOPPED else self.status.lower()
+        return "pruned" if self.status == STOPPED else self.status.lower()
 
     @property
     def first_scores(self) -> list[float]:
@@ -328,11 +328,17 @@ def _rescored(files: TrialFiles, trial: TrialResult, objective: Objective) -> Tr
     if trial.status != COMPLETED:
         return trial
     records = [files.records[split] for split in sorted(files.records)]
-    recorded = {name for record in records for name in record.scores}
-    if not files.has_all_folds or not all(objective.name in record.scores for record in records):
+    without = [record.split for record in records if objective.name not in record.scores]
+    if not files.has_all_folds or without:
+        known = sorted({name for record in records for name in record.scores})
+        # A score that isn't a finite number isn't recorded.
+        held = ", ".join(n for n in known if all(n in record.scores for record in records))
+        lacks = (
+            f", for which fold {without[0]} of trial {files.trial_id} has none" if without else ""
+        )
         raise ObjectiveError(
-            f"Expected a metric that the folds' records hold: {', '.join(sorted(recorded))}. "
-            f"Received: {objective.name!r}"
+            f"Expected a metric that all folds' records hold as a finite number: {held}. "
+            f"Received: {objective.name!r}{lacks}"
         )
     scores = tuple(record.scores[objective.name] for record in records)
     mean, std = summarise(dict(enumerate(scores)))

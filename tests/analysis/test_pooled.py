@@ -11,7 +11,6 @@ from kt_grid.analysis.pooled import Pooled, pool
 from kt_grid.errors import PredictionError, StoreError
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.held_out import HeldOut, read_predictions, write_predictions
-from kt_grid.store.results import read_results
 
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])),
@@ -131,29 +130,6 @@ def test_several_outputs_are_kept_but_not_pooled(tmp_path, raises):
         assert sorted(file) == ["rows", "y_pred.0", "y_pred.1", "y_true.a", "y_true.b"]
     with raises(PredictionError, "one output", "y_true.a"):
         read_predictions(store, "0000", 1)
-
-
-def test_the_report_is_of_the_best_trial(make_search):
-    store = make_search({"units": [1, 2]}, [[0.5, 0.5], [0.75, 1.0]], folds=2)
-    for split in range(2):
-        write_predictions(
-            store, "0001", split, np.arange(2), np.array([0.0, 1.0]), np.array([[0.2], [0.9]])
-        )
-    assert pooled.pooled_report(store, read_results(store)).splitlines() == [
-        "All 4 held-out predictions of {'units': 2}",
-        "accuracy: 1.000000",
-        "auc: 1.000000",
-        "threshold: 0.900000",
-        "class  predicted 0  predicted 1",
-        "    0            2            0",
-        "    1            0            2",
-    ]
-
-
-def test_no_completed_trial_has_no_pooled_report(make_search, raises):
-    store = make_search({"units": [1]}, ["unlucky"])
-    with raises(PredictionError, "completed trial"):
-        pooled.pooled_report(store, read_results(store))
 
 
 def test_no_disk_space_is_told(tmp_path, monkeypatch, raises):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kt_grid.analysis.comparison import analyse
-from kt_grid.analysis.verdict import chance, judge, name, percent, short
+from kt_grid.analysis.verdict import judge
 from kt_grid.store.results import read_results
 
 TEN = {"folds": 10, "split_rows": [[900, 100]] * 10}
@@ -31,14 +31,17 @@ def test_a_winner(verdict_on):
     verdict = verdict_on([around(0.5), around(0.9, seed=1), around(0.6, seed=2)], **TEN)
     assert verdict.kind == "winner"
     assert verdict.headline == (
-        "The winner is n=2 with 0.8990: noise doesn't explain any other's distance."
+        "The winner is n=2 with a mean val_accuracy of 0.8990: it is significantly better than all "
+        "2 others."
     )
     assert verdict.advice == ()
 
 
-def test_a_winner_where_less_is_better(verdict_on):
+def test_a_winner_where_lower_is_better(verdict_on):
     scores = [around(0.5), around(0.9, seed=1), around(0.6, seed=2)]
-    assert "The winner is n=1 " in verdict_on(scores, objective="min:val_loss", **TEN).headline
+    verdict = verdict_on(scores, objective="min:val_loss", **TEN)
+    assert verdict.headline.startswith("The winner is n=1 with a mean val_loss of 0.")
+    assert verdict.findings[0] == "Objective: mean val_loss over the folds, lower is better."
 
 
 def test_some_cannot_be_told_from_the_best(verdict_on):
@@ -46,16 +49,16 @@ def test_some_cannot_be_told_from_the_best(verdict_on):
     verdict = verdict_on(scores, **TEN)
     assert verdict.kind == "tied"
     assert verdict.headline == (
-        "No single winner: n=2 has the best mean, 0.8990, but 1 of the 3 others can't be told "
-        "from it."
+        "No single winner: n=2 has the best mean val_accuracy, 0.8990, but 1 of the 3 others is "
+        "not significantly different from it."
     )
-    assert "Can't be told from it: n=3." in verdict.findings
+    assert "Not significantly different from it: n=3." in verdict.findings
     assert "--repeats 5" in verdict.advice[0]
 
 
 def test_a_long_list_is_cut(verdict_on):
     scores = [around(0.9, spread=0.05, seed=s) for s in range(8)] + [around(0.1)]
-    (tied,) = [f for f in verdict_on(scores, **TEN).findings if f.startswith("Can't be told")]
+    (tied,) = [f for f in verdict_on(scores, **TEN).findings if f.startswith("Not significantly")]
     assert tied.count("n=") == 5
     assert tied.endswith("; and 2 more.")
 
@@ -68,14 +71,14 @@ def test_none_can_be_told_from_the_best(verdict_on, count, others):
     verdict = verdict_on([around(0.7, 3, seed=s) for s in range(count)])
     assert verdict.kind == "tied"
     assert verdict.headline.startswith("No clear winner: n=")
-    assert verdict.headline.endswith(f"but can't be told from {others}.")
-    assert any("it takes a difference of about 0." in f for f in verdict.findings)
+    assert verdict.headline.endswith(f"but is not significantly different from {others}.")
+    assert any(", a difference of about 0." in f for f in verdict.findings)
     assert verdict.advice[0] == "measure better, with --folds 10 in another --directory."
 
 
 def test_where_no_difference_at_all_could_be_told(verdict_on):
     verdict = verdict_on([around(0.5, 2, 0.2, seed=s) for s in range(20)], folds=2)
-    assert "With 2 folds and 20 combinations, no difference at all can be told from noise." in (
+    assert "With 2 folds and 20 combinations, no difference at all would be significant." in (
         verdict.findings
     )
 
@@ -99,7 +102,7 @@ def test_where_no_difference_at_all_could_be_told(verdict_on):
             [[0.5, 0.5, 0.5]],
             [1],
             "unknown",
-            "Nothing to compare: n=1 is the only result, 0.5000.",
+            "Nothing to compare: n=1 is the only result, with a mean val_accuracy of 0.5000.",
             id="one",
         ),
         pytest.param(
@@ -107,15 +110,15 @@ def test_where_no_difference_at_all_could_be_told(verdict_on):
             [1, 2, 3],
             "unknown",
             "So far (2 of 3 combinations finished): Nothing to compare: n=1 is the only "
-            "result, 0.5333.",
+            "result, with a mean val_accuracy of 0.5333.",
             id="mixed",
         ),
         pytest.param(
             [[0.5, 0.6, 0.5], [0.5, 0.6, 0.4]],
             [1, 2, 3],
             "tied",
-            "So far (2 of 3 combinations finished): No clear winner: n=1 has the best mean, "
-            "0.5333, but can't be told from the other one.",
+            "So far (2 of 3 combinations finished): No clear winner: n=1 has the best mean "
+            "val_accuracy, 0.5333, but is not significantly different from the other one.",
             id="unfinished",
         ),
     ],
@@ -127,13 +130,13 @@ def test_searches_with_little_in_them(verdict_on, outcomes, grid, kind, headline
 
 def test_an_unfinished_search_goes_on(verdict_on):
     advice = verdict_on([[0.5, 0.6, 0.5]], {"n": [1, 2]}).advice
-    assert advice[0] == "the same line goes on where it stopped."
+    assert advice[0] == "run the same command to resume."
 
 
 def test_a_single_fold_names_no_winner(verdict_on):
     verdict = verdict_on([[0.5], [0.9]], folds=1)
     assert verdict.kind == "unknown"
-    assert "No winner can be named: n=2 has the best score, 0.9000" in verdict.headline
+    assert "No winner can be named: n=2 has the best val_accuracy, 0.9000" in verdict.headline
     assert "--folds 10" in verdict.advice[0]
 
 
@@ -145,8 +148,12 @@ def test_failures_are_counted(verdict_on):
 @pytest.mark.parametrize(
     ("baseline", "words"),
     [
-        pytest.param(0.3, "It beats always answering the most frequent class (0.3000).", id="far"),
-        pytest.param(0.898, "but noise could explain that", id="near"),
+        pytest.param(
+            0.3,
+            "It is significantly better than always answering the most frequent class (0.3000).",
+            id="far",
+        ),
+        pytest.param(0.898, "but not significantly", id="near"),
         pytest.param(0.95, "It is no better than always answering", id="above"),
     ],
 )
@@ -192,31 +199,6 @@ def test_repeats_split_the_variance(verdict_on):
     assert any("by the fold and" in finding for finding in findings)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        *((0.0, "0.0000"), (0.73456, "0.7346"), (-0.5, "-0.5000"), (12.3, "12.3000")),
-        *((1234567.0, "1.235e+06"), (0.000123, "0.000123")),
-    ],
-)
-def test_short(value, text):
-    assert short(value) == text
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(None, ""), (1.0, "1.000"), (0.05, "0.050"), (0.0006, "0.001"), (0.0004, "<0.001")],
-)
-def test_chance(p, text):
-    assert chance(p) == text
-
-
-def test_names_and_percentages():
-    assert name({"a": 1, "b": "x"}) == "a=1, b=x"
-    assert name({}) == "no parameters"
-    assert percent(0.123) == "12 %"
-
-
 def test_a_closer_look_once_the_choice_is_narrow(verdict_on):
     scores = [around(mean, seed=i) for i, mean in enumerate([0.3, 0.5, 0.9, 0.6, 0.4])]
     advice = verdict_on(scores, {"n": [1, 5, 9, 13, 17]}, **TEN).advice
@@ -231,10 +213,12 @@ def test_no_winner_is_named_beside_what_was_given_up(verdict_on):
     verdict = verdict_on(scores, **TEN, racing="bound")
     assert verdict.kind == "tied"
     assert verdict.headline == (
-        "No winner can be named: n=2 has the best mean, 0.8990, and noise doesn't explain any "
-        "complete other's distance, but 1 of 3 combinations was given up."
+        "No winner can be named: n=2 has the best mean val_accuracy, 0.8990, and is significantly "
+        "better than the other complete one, but 1 of 3 combinations was pruned."
     )
-    assert verdict.advice == ("to compare all combinations, run the same line without --racing.",)
+    assert verdict.advice == (
+        "to compare all combinations, run the same command without --racing.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -252,8 +236,10 @@ def test_no_winner_is_named_beside_what_was_given_up(verdict_on):
 def test_what_was_given_up_is_told(verdict_on, about, finding):
     scores = [around(0.9), around(0.9, seed=1), (0.6, 0.6), (0.1,)]
     verdict = verdict_on(scores, **TEN, **about)
-    assert f"2 of 4 combinations were given up early{finding}" in verdict.findings
-    assert verdict.headline.endswith("but can't be told from the other complete one.")
+    assert f"2 of 4 combinations were pruned early{finding}" in verdict.findings
+    assert verdict.headline.endswith(
+        "but is not significantly different from the other complete one."
+    )
 
 
 def test_what_was_given_up_counts_among_those_that_were_tried(verdict_on):
@@ -274,8 +260,7 @@ def test_another_metric_than_that_of_the_race(make_search):
             store.write_fold(trial_id, replace(record, scores=scores), None)
     findings = judge(analyse(read_results(store, "val_loss"))).findings
     assert (
-        "1 of 3 combinations was given up early on max:val_accuracy, and isn't compared."
-        in findings
+        "1 of 3 combinations was pruned early on max:val_accuracy, and isn't compared." in findings
     )
 
 

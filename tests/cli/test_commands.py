@@ -443,7 +443,7 @@ def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place):
     assert (ended.status, ended.stdout) == (1, whole)
     assert ended.stderr.splitlines() == [
         "kt-grid: trial_0001/fold_1.json is damaged",
-        "kt-grid: the line that began the search mends that",
+        "kt-grid: run the command again to repair it",
     ]
     mended = call(*RUN_OWN)
     told = "kt-grid: trial_0001/fold_1.json is damaged; what is missing is trained again\n"
@@ -457,9 +457,10 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     assert ended.status == 1
     best, *lines = ended.stdout.splitlines()
     assert best.endswith("using {'units': 2}")
-    assert lines[0] == "nan (nan) with: {'units': 13}"
     place = f"in own.py, line {OWN[: OWN.index('unlucky')].count(chr(10)) + 1}, in fit"
-    reason = f"kt-grid: trial 0000 {{'units': 13}} failed: {place}: ValueError: unlucky\n"
+    told = f"failed: {place}: ValueError: unlucky"
+    assert lines[0] == f"nan (nan) with: {{'units': 13}}  {told}"
+    reason = f"kt-grid: trial 0000 {{'units': 13}} {told}\n"
     assert ended.stderr.startswith(f"{reason}\nNothing to compare: units=2 is the only result")
     assert call(*RUN_OWN, "--grid", "units=13,2", "--quiet").stderr == reason
     assert call(*RUN_OWN, "--grid", "units=13,2") == ended
@@ -754,7 +755,7 @@ def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
     marked = [line for line, complete in pairs if line != complete]
     assert marked
     assert all(
-        re.fullmatch(r"nan \(nan\) with: \{'units': \d+\}  given up after [123] of 4 folds", line)
+        re.fullmatch(r"nan \(nan\) with: \{'units': \d+\}  pruned after [123] of 4 folds", line)
         for line in marked
     )
     assert f"{len(marked)} of 5 combinations " in raced.stderr

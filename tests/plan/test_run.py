@@ -14,7 +14,7 @@ from kt_grid.plan.experiments import REGISTRY, Experiment
 from kt_grid.plan.options import Options
 from kt_grid.plan.plan import plan
 from kt_grid.plan.run import run
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
 from kt_grid.space import make_axes

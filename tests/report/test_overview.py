@@ -8,12 +8,13 @@ import re
 import numpy as np
 import pytest
 
-from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import REGISTRY
-from kt_grid.report.overview import FORMATS, render_several
+from kt_grid.report.base import Subject, TextFormat
+from kt_grid.report.formats import FORMATS, render, render_several
 from kt_grid.report.published import published_results
 from kt_grid.store.results import read_results
 
+TEXTS = [name for name, kind in FORMATS.items() if isinstance(kind, TextFormat)]
 FOLDS = {
     "folds": 5,
     "split_rows": [[80, 20]] * 5,
@@ -39,8 +40,8 @@ def searches(make_search):
 
 @pytest.fixture
 def rendered(searches):
-    theirs = [published_results(results.experiment) for results in searches]
-    return lambda style: render_several(searches, theirs, style)
+    subjects = [Subject(results, published_results(results.experiment)) for results in searches]
+    return lambda style: render_several(subjects, style)
 
 
 # The best of the tutorial's own tables.
@@ -65,16 +66,16 @@ def test_summary_holds_our_best_and_the_published_one(rendered, searches):
         assert row["verdict"].startswith(("The winner is", "No "))
 
 
-@pytest.mark.parametrize("style", [style for style in FORMATS if style != "html"])
+@pytest.mark.parametrize("style", [style for style in TEXTS if style != "html"])
 def test_every_format_names_every_search_and_ends_with_a_line_break(rendered, style):
     text = rendered(style)
     assert all(name in text for name in REGISTRY)
     assert re.search(r"[^\n]\n\Z", text)
 
 
-@pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.parametrize("style", TEXTS)
 def test_every_format_is_the_same_each_time(searches, style):
-    once, again = (render_several(searches[:2], [{}, {}], style) for _ in range(2))
+    once, again = (render_several([*map(Subject, searches[:2])], style) for _ in range(2))
     assert once == again
 
 
@@ -103,24 +104,27 @@ def test_page_has_every_search_and_needs_nothing_else(rendered):
 
 
 def test_searches_on_other_data_are_not_compared(make_search):
-    one = read_results(make_search({"n": [1]}, [[0.5] * 5], name="one", **FOLDS))
-    other = read_results(
-        make_search({"n": [1]}, [[0.5] * 5], name="other", **{**FOLDS, "data": "e"})
+    one, other = (
+        Subject(read_results(make_search({"n": [1]}, [[0.5] * 5], name=name, **about)))
+        for name, about in [("one", FOLDS), ("other", {**FOLDS, "data": "e"})]
     )
-    assert "don't compare" in render_several([one, other], [{}, {}], "table")
-    assert "compare across" in render_several([one, one], [{}, {}], "markdown")
+    assert "don't compare" in render_several([one, other], "table")
+    assert "compare across" in render_several([one, one], "markdown")
 
 
 def test_searches_with_little_in_them(make_search):
     empty = read_results(make_search({"n": [1, 2]}, [], name="empty", **FOLDS))
     failed = read_results(make_search({"n": [1, 2]}, ["bad", "bad"], name="failed", **FOLDS))
     single = read_results(make_search({"n": [1]}, [[0.5] * 5], name="single", **FOLDS))
-    for style in FORMATS:
-        text = render_several([empty, failed, single], [{}] * 3, style)
+    for style in TEXTS:
+        text = render_several([*map(Subject, (empty, failed, single))], style)
         assert "empty" in text
         assert style in ("csv", "json") or "published" not in text
 
 
-def test_unknown_format(searches, raises):
-    with raises(UsageError, "several searches", "text, table, markdown", "xml"):
-        render_several(searches, [{}] * 7, "xml")
+def test_one_search_can_be_shown_as_one_of_several(searches):
+    alone = [Subject(searches[0])]
+    assert render_several(alone) == render(searches[0])
+    assert render_several(alone, side_by_side=True) == f"# batch_epochs\n{render(searches[0])}"
+    document = json.loads(render_several(alone, "json", side_by_side=True))
+    assert [search["experiment"] for search in document["searches"]] == ["batch_epochs"]

@@ -10,14 +10,15 @@ import subprocess
 import numpy as np
 import pytest
 
+from kt_grid.report.formats import render
+from kt_grid.report.page import run_facts
 from kt_grid.report.published import published_results
-from kt_grid.report.text import render
 from kt_grid.store.results import read_results
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 EVIL = '<script>alert("1")</script>&amp;$body\'"'
-VOID = {"meta", "link", "br", "image", "path", "use", "rect"}
+VOID = {"meta", "link", "br", "input", "image", "path", "use", "rect"}
 
 
 def scores(count, folds=10):
@@ -158,10 +159,36 @@ def test_how_it_was_run(page_of):
         "data digest": "abc",
         "training": "epochs 5, batch_size 10",
         "versions": "keras 3.15.1",
-        "objective": "val_accuracy, more is better",
+        "objective": "val_accuracy, higher is better",
     }
     for fact, text in facts.items():
         assert f"<dt>{fact}</dt><dd>{text}</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        pytest.param([[6, 3]] * 3, "6 train, 3 held out", id="equal"),
+        pytest.param([[7, 3], [6, 4]], "6 train, 4 held out; 7 train, 3 held out", id="two"),
+        pytest.param(
+            [[n, 9] for n in (1, 2, 3, 4)],
+            "1 train, 9 held out; 2 train, 9 held out; 3 train, 9 held out; …",
+            id="many",
+        ),
+    ],
+)
+def test_rows_per_fold(make_search, rows, text):
+    results = read_results(make_search({"n": [1]}, [], split_rows=rows))
+    assert run_facts(results)["rows per fold"] == text
+
+
+def test_an_old_search_says_less(make_search):
+    results = read_results(make_search({"n": [1]}, [], objective="min:val_loss"))
+    assert run_facts(results) == {
+        "objective": "val_loss, lower is better",
+        "folds": "3",
+        "seed": "7",
+    }
 
 
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
@@ -204,9 +231,10 @@ def browse(tmp_path):
 @pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
 def test_in_a_browser(page_of, browse, width):
     script = """
+    const buttons = [...document.querySelectorAll("th button")];
+    const button = buttons.find((button) => button.innerText === "mean");
     const column = () => [...document.querySelectorAll("tbody tr")]
-      .map((row) => row.cells[3].innerText);
-    const button = document.querySelectorAll("th button")[3];
+      .map((row) => row.cells[buttons.indexOf(button)].innerText);
     const shots = [column()];
     button.click(); shots.push(column());
     button.click(); shots.push(column());
@@ -228,11 +256,37 @@ def test_in_a_browser(page_of, browse, width):
     assert logged == []
 
 
-def test_what_was_given_up_shows_its_folds_and_why(make_search):
+@needs_browser
+@pytest.mark.parametrize("folds", [3, 10])
+def test_tables_are_not_cut_at_1280_pixels(make_search, browse, folds):
+    script = """
+    const wide = document.querySelector(".wide");
+    const cut = () => wide.scrollWidth > wide.clientWidth
+      || wide.getBoundingClientRect().left < 0
+      || wide.getBoundingClientRect().right > window.innerWidth;
+    const shown = (name) => [...document.querySelectorAll("th")]
+      .some((head) => head.innerText === name && head.offsetWidth > 0);
+    const seen = [cut(), shown("fold 2")];
+    document.querySelector(".folds input")?.click();
+    parent.postMessage(JSON.stringify([...seen, shown("fold 2")]), "*");
+    """
+    grid = {"neurons": [1, 5], "learn_rate": [0.001, 0.01], "optimizer": ["adam"]}
+    outcomes = [*scores(2, folds), "ValueError: bad " * 9, tuple(scores(1, folds)[0][:2])]
+    store = make_search(grid, outcomes, folds=folds, racing="bound")
+    posted, _ = browse(render(read_results(store), "html"), script, width=1280)
+    assert json.loads(posted) == [False, folds == 3, True]
+
+
+def test_a_reason_stands_near_the_left_edge(page_of):
+    heads = re.findall(r'<button type="button">(.*?)</button>', page_of(None, [*scores(2), "bad"]))
+    assert heads[:4] == ["rank", "n", "standing", "reason"]
+
+
+def test_what_was_pruned_shows_its_folds_and_why(make_search):
     store = make_search({"n": [1, 2]}, [[0.5, 0.5, 0.75], (0.25, 0.125)], racing="bound")
     shown = render(read_results(store), "html")
     (row,) = re.findall(r'<tr class="worse">.*?</tr>', shown)
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-    told = [cell for cell in cells if cell.startswith(("given", "0."))]
-    assert told == ["given up", "0.250000", "0.125000", "given up: too far behind"]
+    told = [cell for cell in cells if cell.startswith(("pruned", "0."))]
+    assert told == ["pruned", "pruned: too far behind", "0.250000", "0.125000"]
     assert "2 of 2 combinations, finished" in shown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kt_grid.report.tables import aligned, escaped, figure, markdown
+from kt_grid.report.tables import aligned, escaped, markdown
 
 
 def test_columns_are_aligned_to_the_right():
@@ -25,7 +25,3 @@ def test_markdown():
 )
 def test_escaped(text, shown):
     assert escaped(text) == shown
-
-
-def test_figure():
-    assert (figure(0.5), figure(None)) == ("0.500000", "")

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from kt_grid.analysis.comparison import analyse
 from kt_grid.errors import StoreError, UsageError
+from kt_grid.report.base import Subject
 from kt_grid.report.tensorboard import write_hparams
 from kt_grid.store.results import read_results
 
@@ -14,8 +14,8 @@ SCORES = [[0.5, 0.6, 0.7], [0.4, 0.5, 0.6], "bad", None, (0.25, 0.125)]
 
 
 @pytest.fixture
-def analysis(make_search):
-    return analyse(read_results(make_search(GRID, SCORES)))
+def subject(make_search):
+    return Subject(read_results(make_search(GRID, SCORES)))
 
 
 def events(path):
@@ -29,12 +29,12 @@ def events(path):
     ]
 
 
-def test_every_trial_is_a_session(analysis, tmp_path):
+def test_every_trial_is_a_session(subject, tmp_path):
     from tensorboard.plugins.hparams import api_pb2, metadata
 
-    write_hparams(analysis, tmp_path / "logs")
+    write_hparams([subject], tmp_path / "logs")
     found = {}
-    for trial in analysis.results.trials:
+    for trial in subject.results.trials:
         values = [v for _, v in events(tmp_path / "logs" / f"trial_{trial.trial_id}")]
         content = {value.tag: value.metadata.plugin_data.content for value in values}
         start = metadata.parse_session_start_info_plugin_data(
@@ -53,10 +53,10 @@ def test_every_trial_is_a_session(analysis, tmp_path):
     ]
 
 
-def test_the_axes_and_the_metrics_are_declared(analysis, tmp_path):
+def test_the_axes_and_the_metrics_are_declared(subject, tmp_path):
     from tensorboard.plugins.hparams import api_pb2, metadata
 
-    write_hparams(analysis, tmp_path / "logs")
+    write_hparams([subject], tmp_path / "logs")
     ((_, value),) = events(tmp_path / "logs")
     experiment = metadata.parse_experiment_plugin_data(value.metadata.plugin_data.content)
     infos = {info.name: info for info in experiment.hparam_infos}
@@ -69,9 +69,9 @@ def test_the_axes_and_the_metrics_are_declared(analysis, tmp_path):
     assert tags[:3] == ["val_accuracy", "val_accuracy_std", "val_accuracy_error"]
 
 
-def test_the_numbers_are_those_of_the_search(analysis, tmp_path):
-    write_hparams(analysis, tmp_path / "logs")
-    best = analysis.best
+def test_the_numbers_are_those_of_the_search(subject, tmp_path):
+    write_hparams([subject], tmp_path / "logs")
+    best = subject.analysis.best
     values = events(tmp_path / "logs" / f"trial_{best.trial.trial_id}")
     numbers = {value.tag: value.tensor.float_val for _, value in values}
     assert [*numbers["val_accuracy"]] == pytest.approx([best.trial.mean])
@@ -82,10 +82,10 @@ def test_the_numbers_are_those_of_the_search(analysis, tmp_path):
     assert folds == [(0, 0.5), (1, pytest.approx(0.6)), (2, pytest.approx(0.7))]
 
 
-def test_the_same_search_gives_the_same_bytes(analysis, tmp_path):
+def test_the_same_search_gives_the_same_bytes(subject, tmp_path):
     for name in ("one", "two"):
-        write_hparams(analysis, tmp_path / name)
-    write_hparams(analysis, tmp_path / "two")
+        write_hparams([subject], tmp_path / name)
+    write_hparams([subject], tmp_path / "two")
     one, two = (
         {f.relative_to(tmp_path / name): f.read_bytes() for f in (tmp_path / name).rglob("e*")}
         for name in ("one", "two")
@@ -94,22 +94,30 @@ def test_the_same_search_gives_the_same_bytes(analysis, tmp_path):
     assert len(one) == 6
 
 
-def test_what_was_there_before_goes_but_nothing_else(analysis, make_search, tmp_path):
+def test_what_was_there_before_goes_but_nothing_else(subject, make_search, tmp_path):
     place = tmp_path / "logs"
-    write_hparams(analysis, place)
+    write_hparams([subject], place)
     (place / "trial_mine").mkdir()
-    smaller = analyse(read_results(make_search({"n": [1]}, SCORES[:1], name="smaller")))
-    write_hparams(smaller, place)
+    smaller = Subject(read_results(make_search({"n": [1]}, SCORES[:1], name="smaller")))
+    write_hparams([smaller], place)
     assert {path.name for path in place.iterdir() if path.is_dir()} == {"trial_0000", "trial_mine"}
 
 
-def test_other_files_are_left_alone(analysis, tmp_path, raises):
+def test_other_files_are_left_alone(subject, tmp_path, raises):
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     with raises(StoreError, "other files", "not deleted"):
-        write_hparams(analysis, tmp_path)
+        write_hparams([subject], tmp_path)
 
 
-def test_without_the_package(analysis, tmp_path, monkeypatch, raises):
+def test_several_searches_have_a_folder_each(subject, make_search, tmp_path):
+    other = Subject(read_results(make_search({"n": [1]}, SCORES[:1], name="other")))
+    said = write_hparams([subject, other], tmp_path / "logs")
+    assert said == f"look at it with: tensorboard --logdir {tmp_path / 'logs'}"
+    assert {path.name for path in (tmp_path / "logs").iterdir()} == {"search", "other"}
+    assert len([*(tmp_path / "logs" / "other").rglob("events*")]) == 2
+
+
+def test_without_the_package(subject, tmp_path, monkeypatch, raises):
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     with raises(UsageError, "tensorboard", "pip install 'kt-grid[tensorboard]'"):
-        write_hparams(analysis, tmp_path / "logs")
+        write_hparams([subject], tmp_path / "logs")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.errors import UsageError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.racing import Incumbents, Race, check_racing, make_race

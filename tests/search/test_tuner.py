@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 import kt_grid
 from kt_grid.errors import MismatchError, ObjectiveError, PredictionError, UsageError
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
 
@@ -255,7 +255,9 @@ def test_a_search_in_which_all_fail_has_no_best(tmp_path):
     for ask in (lambda: tuner.best_score, lambda: tuner.best_params, tuner.refit):
         with pytest.raises(PredictionError, match="Expected a completed trial"):
             ask()
-    assert text(tuner) == "nan (nan) with: {'units': 10}\nnan (nan) with: {'units': 20}\n"
+    reasons = [f"  failed: {trial.reason}\n" for trial in tuner.search_results().failed]
+    lines = [f"nan (nan) with: {{'units': {units}}}" for units in (10, 20)]
+    assert text(tuner) == "".join(map("".join, zip(lines, reasons, strict=True)))
 
 
 def test_a_failure_is_not_shouted_on_the_terminal(tmp_path, capsys):

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kt_grid.errors import StoreError
+from kt_grid.errors import ObjectiveError, StoreError
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import read_sealed, write_sealed
 from kt_grid.store.results import read_results
@@ -146,6 +146,22 @@ def test_frame_of_a_search_without_trials_has_its_columns(make_search):
 def test_no_search(tmp_path, raises):
     with raises(StoreError, str(tmp_path / "none"), "Run it first"):
         read_results(SearchStore(tmp_path, "none"))
+
+
+def test_a_metric_that_was_no_number_once_is_not_among_those_to_choose_from(make_search, raises):
+    store = make_search({"units": [1, 2]}, [[0.5, 0.5, 0.5]] * 2)
+    for trial_id in store.trial_ids():
+        for record in store.read_folds(trial_id):
+            # What isn't finite isn't recorded.
+            halves = {} if (trial_id, record.split) == ("0001", 2) else {"val_half": 0.25}
+            scores = {**record.scores, "val_loss": 0.5, **halves}
+            store.write_fold(trial_id, replace(record, scores=scores), None)
+    assert read_results(store, "val_loss").best.mean == 0.5
+    words = ("finite number: val_accuracy, val_loss. ", "fold 2 of trial 0001 has none")
+    with raises(ObjectiveError, "Received: 'val_half', for which", *words):
+        read_results(store, "max:val_half")
+    with raises(ObjectiveError, "Received: 'val_none', for which fold 0 of trial 0000 has none"):
+        read_results(store, "max:val_none")
 
 
 @pytest.mark.parametrize("entry", ["grid", "objective", "folds", "repeats", "seed", "experiment"])
@@ -294,7 +310,7 @@ def test_what_was_given_up_shows_its_scores_without_a_mean_or_a_rank(make_search
     assert results.given_up == [first, second]
     assert (results.finished, results.complete) == (4, True)
     assert (first.status, first.standing, first.reason) == (
-        *("STOPPED", "given up"),
+        *("STOPPED", "pruned"),
         "given up: too far behind",
     )
     for trial, partial in ((first, (0.25, None, None)), (second, (0.5, 0.25, None))):

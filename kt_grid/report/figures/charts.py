@@ -21,8 +21,8 @@ INK, FAINT, PAPER = "#1a1a1b", "#8a8a8b", "#fefefd"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 MARKS: dict[Standing | None, tuple[str, str, str]] = {
     "best": (ORANGE, "D", "best mean"),
-    "tied": (BLUE, "o", "can't be told from the best"),
-    "worse": (FAINT, "X", "worse than noise explains"),
+    "tied": (BLUE, "o", "not significantly different from the best"),
+    "worse": (FAINT, "X", "significantly worse"),
     None: (BLUE, "o", "mean"),
 }
 SHADES = "cividis"
@@ -33,15 +33,7 @@ _LINE = 1.9
 
 
 def word(value: object, most: int = _SHORT) -> str:
-    """Write a value as a tick's label, cut if it is long.
-
-    Args:
-        value: The value.
-        most: The most characters.
-
-    Returns:
-        The label.
-    """
+    """Write a value as a tick's label, cut if it is long."""
     text = str(value).replace("\n", " ")
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
@@ -49,14 +41,7 @@ def word(value: object, most: int = _SHORT) -> str:
 def draw_trials(
     ax: "Axes", analysis: Analysis, trials: Sequence[TrialAnalysis], positions: Sequence[float]
 ) -> None:
-    """Draw trials from top to bottom: a dot per fold, the mean, and its standard error.
-
-    Args:
-        ax: Where to draw; scores run along x.
-        analysis: The search.
-        trials: The trials.
-        positions: The y of each trial.
-    """
+    """Draw trials from top to bottom: a dot per fold, the mean, and its standard error."""
     for trial, y in zip(trials, positions, strict=True):
         colour, marker, _ = MARKS[analysis.standing(trial)]
         scores = trial.trial.scores
@@ -68,13 +53,7 @@ def draw_trials(
 
 
 def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
-    """Draw the trials of a numeric axis along it: fold dots, means, standard errors.
-
-    Args:
-        ax: Where to draw; scores run along y.
-        analysis: The search.
-        axis: The axis, whose scale x takes.
-    """
+    """Draw the trials of a numeric axis along it: fold dots, means, standard errors."""
     trials = sorted(analysis.trials, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
@@ -91,12 +70,7 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
 
 
 def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
-    """Draw the mean score at each value of an axis, with its standard error.
-
-    Args:
-        ax: Where to draw; scores run along y.
-        effect: The axis's effect.
-    """
+    """Draw the mean score at each value of an axis, with its standard error."""
     words = scale_of(effect.values) == "words"
     x = list(range(len(effect.values))) if words else [as_number(v) for v in effect.values]
     order = np.argsort(x)
@@ -115,12 +89,7 @@ def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
 
 
 def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
-    """Give x the scale of an axis's values, and ticks at them.
-
-    Args:
-        ax: The axes.
-        values: Numbers.
-    """
+    """Give x the scale of an axis's values, and ticks at them."""
     from matplotlib.ticker import NullLocator
 
     if scale_of(values) == "log":
@@ -139,15 +108,7 @@ def set_scale(ax: "Axes", values: Sequence[Value]) -> None:
 
 
 def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
-    """Keep every value, or every second, or every third, and so on.
-
-    Args:
-        values: The values.
-        most: How many may stay.
-
-    Returns:
-        At most so many, at even distances, the first among them.
-    """
+    """Keep the first value and those at even distances from it, so many at the most."""
     return values[:: max(1, -(-len(values) // most))]
 
 
@@ -184,8 +145,8 @@ def _places(rising: Sequence[Value]) -> Floats:
 
 
 def draw_heat_map(
-    ax: "Axes", table: Floats, rows: Axis, columns: Axis, limits: tuple[float, float], *,
-    best: tuple[int, int] | None = None, annotate: bool = True,
+    ax: "Axes", table: Floats, rows: Axis, columns: Axis, limits: tuple[float, float], sign: int,
+    *, best: tuple[int, int] | None = None, annotate: bool = True,
 ) -> Any:  # fmt: skip
     """Draw means as a coloured table.
 
@@ -194,14 +155,16 @@ def draw_heat_map(
         table: Means, shape `(len(rows.values), len(columns.values))`, NaN where there is none.
         rows: The axis along y.
         columns: The axis along x.
-        limits: Means of the darkest and the lightest colour.
+        limits: The lowest and the highest mean that has a colour.
+        sign: 1 if higher means are better, else -1; the lighter, the better.
         best: Row and column of the cell to frame.
         annotate: Whether means are written into the cells.
 
     Returns:
         The image, for a colour bar.
     """
-    image = ax.imshow(table, cmap=SHADES, aspect="auto", vmin=limits[0], vmax=limits[1])
+    shades = SHADES if sign > 0 else f"{SHADES}_r"
+    image = ax.imshow(table, cmap=shades, aspect="auto", vmin=limits[0], vmax=limits[1])
     across = thinned(range(len(columns.values)), _MOST_TICKS)
     ax.set_xticks(across, [word(columns.values[i]) for i in across])
     if sum(len(word(columns.values[i])) for i in across) > 30:
@@ -214,7 +177,8 @@ def draw_heat_map(
     ax.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(table):
         if annotate and len(columns.values) <= _MOST_NUMBERS:
-            _annotate(ax, i, j, value, limits, size=8.5 if _characters(ax) > 30 else 7.0)
+            size = 8.5 if _characters(ax) > 30 else 7.0
+            _annotate(ax, i, j, value, limits if sign > 0 else limits[::-1], size)
     if best is not None:
         _frame(ax, *best)
     return image
@@ -226,7 +190,8 @@ def _annotate(
     if np.isnan(value):
         ax.text(j, i, "none", ha="center", va="center", color=FAINT)
         return
-    light = value - limits[0] > 0.55 * (limits[1] - limits[0])
+    dark, bright = limits
+    light = abs(value - dark) > 0.55 * abs(bright - dark)
     text = f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
     ax.text(j, i, text, ha="center", va="center", color="black" if light else "white", size=size)
 

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
-from kt_grid.analysis.verdict import name
+from kt_grid.analysis.wording import name
 from kt_grid.report.figures import charts
 from kt_grid.report.figures.style import Picture, make_axes, make_panels, styled
 from kt_grid.report.published import Published
-from kt_grid.space import Axis, key
+from kt_grid.space import Axis, Parameters, key
 from kt_grid.space.scales import scale_of
 
 if TYPE_CHECKING:
@@ -62,11 +62,7 @@ def draw(analysis: Analysis, published: Published | None = None) -> list[Picture
 def draw_best(searches: Sequence[tuple[Analysis, Published]]) -> list[Picture]:
     """Draw the best combination of several searches, beside the best published one.
 
-    Args:
-        searches: The searches, with the tutorial's figures by parameters.
-
-    Returns:
-        One figure; nothing without a completed trial.
+    One figure; nothing without a completed trial.
     """
     known = [(a, a.best, theirs) for a, theirs in searches if a.best is not None]
     if not known:
@@ -92,12 +88,7 @@ def draw_best(searches: Sequence[tuple[Analysis, Published]]) -> list[Picture]:
 def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw the combinations with all that is known of their noise.
 
-    Args:
-        analysis: The search.
-        varied: The axes with several values.
-
-    Returns:
-        Along the axis if there is one numeric axis, else a list.
+    They stand along the axis if a single numeric one varies, else in a list.
     """
     (only,) = varied if len(varied) == 1 else (None,)
     caption = "Mean of each combination, its standard error, and a dash per fold."
@@ -115,28 +106,21 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         figure, ax = make_axes(1.3 + _ROW * len(trials))
         charts.draw_trials(ax, analysis, trials, range(len(trials)))
         _mark_baseline(analysis, ax.axvline)
-        _name_rows(ax, trials, only)
+        _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
     _legend(figure, analysis)
     return Picture("combinations", caption, figure)
 
 
 def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
-    """Draw two axes as a table of means.
-
-    Args:
-        analysis: The search.
-        varied: The two axes.
-
-    Returns:
-        The longer axis along y; the best cell has a frame.
-    """
+    """Draw two axes as a table of means: the longer along y, a frame around the best cell."""
     columns, rows = sorted(varied, key=lambda axis: len(axis.values))
     figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
     table = _table(analysis.trials, rows, columns)
     best = analysis.best
     place = None if best is None else _cell(best, rows, columns)
-    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), best=place)
+    sign = analysis.results.objective.sign
+    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), sign, best=place)
     _colour_bar(figure, image, ax, analysis)
     return Picture("grid", "Mean of every combination; the frame is around the best.", figure)
 
@@ -144,13 +128,8 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw more than two axes as heat maps side by side.
 
-    Args:
-        analysis: The search.
-        varied: The axes.
-
-    Returns:
-        The two axes that explain most along x and y, one map per value of the third; means over
-        all others.
+    The two axes that explain most stand along x and y, with one map per value of the third; means
+    are over all others.
     """
     shares = {effect.axis.name: effect.share for effect in analysis.effects}
     rows, columns, facet = sorted(varied, key=lambda axis: -shares.get(axis.name, 0.0))[:3]
@@ -161,11 +140,11 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     across = min(2, len(shown))
     down = -(-len(shown) // across)
     figure, grid = make_panels(down * (0.9 + 0.26 * min(len(rows.values), _MOST)), down, across)
-    limits = _limits(np.concatenate(tables))
+    limits, sign = _limits(np.concatenate(tables)), analysis.results.objective.sign
     image: Any = None
     for ax, table, value in zip(grid.flat, tables, shown, strict=False):
         image = charts.draw_heat_map(
-            ax, table, rows, columns, limits, annotate=len(columns.values) <= 4
+            ax, table, rows, columns, limits, sign, annotate=len(columns.values) <= 4
         )
         ax.set_title(charts.word(f"{facet.name}={value}"))
     for ax in grid.flat[len(shown) :]:
@@ -177,15 +156,7 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def parallel_coordinates(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
-    """Draw every combination as a line through its values.
-
-    Args:
-        analysis: The search.
-        varied: The axes.
-
-    Returns:
-        Lighter lines are better; the best is thick.
-    """
+    """Draw every combination as a line through its values: lighter is better, the best is thick."""
     figure, ax = make_axes(3.6)
     charts.draw_parallel(ax, analysis, varied)
     caption = "Every combination as a line through its values: the lighter the better, the best "
@@ -193,15 +164,7 @@ def parallel_coordinates(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:
-    """Draw what each axis does by itself.
-
-    Args:
-        analysis: The search.
-        effects: Effects of axes with several values.
-
-    Returns:
-        One panel per axis, all on one scale.
-    """
+    """Draw what each axis with several values does by itself: one panel each, all on one scale."""
     across = min(2, len(effects))
     down = -(-len(effects) // across)
     figure, grid = make_panels(2.5 * down, down, across)
@@ -219,12 +182,7 @@ def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:
 def against_published(analysis: Analysis, published: Published) -> Picture:
     """Draw our means against the tutorial's.
 
-    Args:
-        analysis: The search.
-        published: The tutorial's figures by parameters.
-
-    Returns:
-        A list with both; a cloud of points around the diagonal where there are many.
+    A list has both; where there are many, a cloud of points lies around the diagonal.
     """
     trials = [t for t in analysis.trials if key(t.trial.parameters) in published]
     theirs = [published[key(t.trial.parameters)] for t in trials]
@@ -240,7 +198,7 @@ def against_published(analysis: Analysis, published: Published) -> Picture:
             ax.errorbar(mean, y + 0.15, xerr=std, fmt="s", color=charts.PURPLE,
                         markersize=5, label=None if y else "published")  # fmt: skip
         varied = [axis for axis in analysis.results.axes if len(axis.values) > 1]
-        _name_rows(ax, trials, varied[0] if len(varied) == 1 else None)
+        _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
         figure.legend(loc="outside lower center", ncols=2)
     caption = "Ours and the tutorial's published means, with standard deviations over the folds."
@@ -272,12 +230,13 @@ def _colour_bar(figure: "Figure", image: Any, beside: Any, analysis: Analysis) -
         bar.ax.axhline(analysis.baseline.mean, color=charts.GREEN, linewidth=3)
 
 
-def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], only: Axis | None) -> None:
-    """Label the rows by the single axis's values or by whole combinations, first on top."""
+def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], varied: Sequence[Axis]) -> None:
+    """Label the rows, first on top, by what differs: values of the single axis, or of several."""
+    (only,) = varied if len(varied) == 1 else (None,)
     labels = [
         charts.word(t.trial.parameters[only.name])
         if only
-        else charts.word(name(t.trial.parameters), _LABEL)
+        else charts.word(name(_differing(t.trial.parameters, varied)), _LABEL)
         for t in trials
     ]
     small = 8 if only is None else None
@@ -286,6 +245,12 @@ def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], only: Axis | None) -
     ax.tick_params(axis="y", length=0)
     if only is not None:
         ax.set_ylabel(charts.word(only.name))
+
+
+def _differing(parameters: Parameters, varied: Sequence[Axis]) -> Parameters:
+    """Parameters without constant axes, unless all are."""
+    names = {axis.name for axis in varied} or set(parameters)
+    return {axis: value for axis, value in parameters.items() if axis in names}
 
 
 def _mark_baseline(analysis: Analysis, line: Callable[..., Any]) -> None:

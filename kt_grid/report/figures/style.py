@@ -94,14 +94,7 @@ def styled(salt: str = "") -> Iterator[None]:
 
 
 def make_axes(height: float) -> "tuple[Figure, Axes]":
-    """Make a figure of one panel.
-
-    Args:
-        height: Its height in inches.
-
-    Returns:
-        The figure and its axes.
-    """
+    """Make a figure of one panel, so many inches high."""
     figure, panels = make_panels(height, 1, 1)
     return figure, panels[0, 0]
 

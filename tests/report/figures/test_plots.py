@@ -180,3 +180,39 @@ def test_a_grid_of_thousands_is_drawn():
     assert [len(ax.get_xticks()) for ax in effects.figure.axes] == [20, 17]
     assert len(best.figure.axes[0].get_yticks()) == 25
     assert all(picture.figure.get_figheight() < 12 for picture in (grid, effects, best))
+
+
+@pytest.mark.parametrize("objective", ["max:val_accuracy", "min:val_loss"])
+@pytest.mark.parametrize(
+    "grid",
+    [
+        pytest.param({"n": [1, 2], "w": ["a", "b", "c"]}, id="heat-map"),
+        pytest.param({"n": [1, 2], "w": ["a", "b", "c"], "z": [False, True]}, id="multiples"),
+    ],
+)
+def test_the_best_cell_is_the_lightest(analysed, grid, objective):
+    analysis = analysed(grid, objective=objective)
+    panels = [ax.images[0] for ax in plots.draw(analysis)[0].figure.axes if ax.images]
+    means = np.concatenate([np.ravel(image.get_array()) for image in panels])
+    colours = np.concatenate([image.to_rgba(image.get_array()).reshape(-1, 4) for image in panels])
+    lightness = colours[:, :3] @ [0.2126, 0.7152, 0.0722]
+    sign = analysis.results.objective.sign
+    assert (np.argsort(lightness) == np.argsort(sign * means)).all()
+    numbers = [text for ax in plots.draw(analysis)[0].figure.axes for text in ax.texts]
+    dark = {float(text.get_text()): text.get_color() == "black" for text in numbers}
+    assert dark[max(dark)] == (sign > 0)
+    assert dark[min(dark)] == (sign < 0)
+
+
+@pytest.mark.parametrize(
+    ("grid", "label"),
+    [
+        pytest.param({"c": [9], "n": [1, 2], "w": ["a", "b"]}, "n=2, w=b", id="several"),
+        pytest.param({"c": [9], "w": ["a", "b"]}, "b", id="one"),
+        pytest.param({"c": [9], "d": [8]}, "c=9, d=8", id="none-varies"),
+    ],
+)
+def test_labels_leave_out_constant_axes(analysed, grid, label):
+    (*_, picture) = plots.draw(analysed(grid))
+    ax = picture.figure.axes[0]
+    assert label in [tick.get_text() for tick in ax.get_yticklabels()]
