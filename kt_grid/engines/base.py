@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import EngineError
@@ -193,6 +195,25 @@ def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays, compiled: bool
 def count_steps(rows: int, fit: FitArguments) -> int:
     """Count the batches of an epoch; the last one may be short."""
     return -(-rows // fit.batch_size)
+
+
+def as_scores(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Name the numbers of metrics; one that gives several has its place among them in its name.
+
+    Args:
+        values: Numbers or arrays by name, as `model.evaluate` returns them.
+        prefix: Stands before every name.
+
+    Example:
+        >>> as_scores({"loss": 0.5, "f1_score": [0.25, 0.75]}, "val_")
+        {'val_loss': 0.5, 'val_f1_score_0': 0.25, 'val_f1_score_1': 0.75}
+    """
+    scores = {}
+    for name, value in values.items():
+        numbers = np.asarray(value)
+        for place, number in np.ndenumerate(numbers):
+            scores["_".join([prefix + name, *map(str, place)])] = float(number)
+    return scores
 
 
 def check_scores(scores: Mapping[str, float]) -> None:
