@@ -109,6 +109,14 @@ class Trainings:
 class Engine(Protocol):
     """Trains the tasks of one trial.
 
+    Every engine is given tasks whose rows are held back already, and owes one result per task, in
+    their order, each as soon as it is there. Each training starts fresh, by `build_model` with the
+    task's seed, so that it depends on nothing but itself. Scores on the rows held out are named
+    `val_`, by `as_scores`; the refit, which has none, has no scores. The model has the weights of
+    its last epoch, or of the best one where the training stopped early. Results can be pickled
+    but for their models. What is configured while a model is built or trained is undone when
+    `run` ends.
+
     Attributes:
         name: What it is called.
     """

@@ -308,6 +308,12 @@ class TrialRunner:
             )
         named = {name or self.objective.name: value for name, value in scores.items()}
         value = named.get(self.objective.name)
+        if value is None and f"{self.objective.name}_0" in named:
+            raise keras_tuner.errors.FailedTrialError(
+                f"Expected an objective that is one number. Received: {self.objective.name}, which "
+                'gives several. Compile the metric with average="macro", or name one of them, such '
+                f"as {self.objective.name}_0"
+            )
         if value is None or not np.isfinite(value):
             raise keras_tuner.errors.FailedTrialError(
                 f"Expected a finite {self.objective.name} among the scores. Received: {named}"
