@@ -25,10 +25,8 @@ from typing import Any
 from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.verdict import judge
 from kt_grid.errors import KtGridError
-from kt_grid.report.export import as_csv, as_json
-from kt_grid.report.facts import run_facts
-from kt_grid.report.page import as_html
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
+from kt_grid.report.page import run_facts
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import read_sealed, write_sealed
 from kt_grid.store.results import read_results
@@ -179,10 +177,10 @@ ANSWERS: dict[str, Callable[[SearchStore], object]] = {
     "text": lambda store: render(read_results(store)),
     "frame": lambda store: read_results(store).to_frame(),
     "verdict": lambda store: _report(store, judge),
-    "csv": lambda store: _report(store, lambda analysis: as_csv(analysis, {})),
-    "json": lambda store: _report(store, lambda analysis: as_json(analysis, {})),
+    "csv": lambda store: render(read_results(store), "csv"),
+    "json": lambda store: render(read_results(store), "json"),
     "facts": lambda store: run_facts(read_results(store)),
-    "page": lambda store: _report(store, lambda analysis: as_html(analysis, {})),
+    "page": lambda store: render(read_results(store), "html"),
     "refit": lambda store: store.read_refit(),
 }
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import EngineError
@@ -111,6 +113,14 @@ class Trainings:
 class Engine(Protocol):
     """Trains the tasks of one trial.
 
+    Every engine is given tasks whose rows are held back already, and owes one result per task, in
+    their order, each as soon as it is there. Each training starts fresh, by `build_model` with the
+    task's seed, so that it depends on nothing but itself. Scores on the rows held out are named
+    `val_`, by `as_scores`; the refit, which has none, has no scores. The model has the weights of
+    its last epoch, or of the best one where the training stopped early. Results can be pickled
+    but for their models. What is configured while a model is built or trained is undone when
+    `run` ends.
+
     Attributes:
         name: What it is called.
     """
@@ -197,6 +207,25 @@ def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays, compiled: bool
 def count_steps(rows: int, fit: FitArguments) -> int:
     """Count the batches of an epoch; the last one may be short."""
     return -(-rows // fit.batch_size)
+
+
+def as_scores(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Name the numbers of metrics; one that gives several has its place among them in its name.
+
+    Args:
+        values: Numbers or arrays by name, as `model.evaluate` returns them.
+        prefix: Stands before every name.
+
+    Example:
+        >>> as_scores({"loss": 0.5, "f1_score": [0.25, 0.75]}, "val_")
+        {'val_loss': 0.5, 'val_f1_score_0': 0.25, 'val_f1_score_1': 0.75}
+    """
+    scores = {}
+    for name, value in values.items():
+        numbers = np.asarray(value)
+        for place, number in np.ndenumerate(numbers):
+            scores["_".join([prefix + name, *map(str, place)])] = float(number)
+    return scores
 
 
 def check_scores(scores: Mapping[str, float]) -> None:

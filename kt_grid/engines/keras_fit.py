@@ -11,7 +11,14 @@ import tensorflow as tf
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.adapting import adapt, is_adapted
 from kt_grid.engines.arguments import FitArguments, overrides_fit
-from kt_grid.engines.base import Trained, Trainings, build_model, check_scores, count_steps
+from kt_grid.engines.base import (
+    Trained,
+    Trainings,
+    as_scores,
+    build_model,
+    check_scores,
+    count_steps,
+)
 from kt_grid.engines.design import copy_state, design, has_same_layout, text_of
 from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.own_fit import fit_own
@@ -180,4 +187,4 @@ def evaluate(model: Any, test: Arrays) -> dict[str, float]:
         return_dict=True,
         verbose=0,
     )
-    return {f"val_{name}": float(value) for name, value in scores.items()}
+    return as_scores(scores, "val_")

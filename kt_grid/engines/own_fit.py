@@ -12,6 +12,7 @@ import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import as_scores
 from kt_grid.engines.callbacks import renew
 
 
@@ -61,11 +62,16 @@ def _keywords(hypermodel: Any) -> frozenset[str]:
         if base is keras_tuner.HyperModel:
             break
         nodes = list(ast.walk(_tree(vars(base).get("fit"))))
-        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        # Only what trains counts: an evaluate(batch_size=512) says nothing of the training.
+        calls = [n for n in nodes if isinstance(n, ast.Call) and _trains(n.func)]
         names |= {word.arg for call in calls for word in call.keywords if word.arg}
         if nodes[1:] and not any(isinstance(n, ast.Name) and n.id == "super" for n in nodes):
             break
     return frozenset(names)
+
+
+def _trains(called: ast.expr) -> bool:
+    return isinstance(called, ast.Attribute) and called.attr == "fit"
 
 
 def fit_tree(hypermodel: Any) -> ast.AST:
@@ -113,7 +119,7 @@ def fit_own(
     if isinstance(returned, keras.callbacks.History):
         return {}
     if isinstance(returned, dict):
-        return {name: float(value) for name, value in returned.items()}
+        return as_scores(returned)
     if isinstance(returned, int | float | np.number):
         return {"": float(returned)}
     raise keras_tuner.errors.FailedTrialError(

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.base import Engine, Task, Trained, Trainings
+from kt_grid.engines.base import Engine, Task, Trained, Trainings, as_scores
 from kt_grid.errors import EngineError
 from kt_grid.space.objective import Extras, Score
 
@@ -134,7 +134,7 @@ def evaluate(model: Any, rows: Arrays) -> dict[str, float]:
     scores: dict[str, Any] = {}
     for batch in _batches(rows):
         scores = model.test_step(batch.training_tuple())
-    named = {name: float(value) for name, value in scores.items()}
+    named = as_scores(scores)
     model.reset_metrics()
     return named
 

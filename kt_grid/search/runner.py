@@ -344,11 +344,18 @@ class TrialRunner:
                 "Expected a stated objective for the bare number that fit returns. Received: none. "
                 "keras-tuner minimises it, as objective='min:val_score' does"
             )
-        named = {name or self.setup.objective.name: value for name, value in scores.items()}
-        value = named.get(self.setup.objective.name)
+        objective = self.setup.objective.name
+        named = {name or objective: value for name, value in scores.items()}
+        value = named.get(objective)
+        if value is None and f"{objective}_0" in named:
+            raise keras_tuner.errors.FailedTrialError(
+                f"Expected an objective that is one number. Received: {objective}, which gives "
+                'several. Compile the metric with average="macro", or name one of them, such as '
+                f"{objective}_0"
+            )
         if value is None or not np.isfinite(value):
             raise keras_tuner.errors.FailedTrialError(
-                f"Expected a finite {self.setup.objective.name} among the scores. Received: {named}"
+                f"Expected a finite {objective} among the scores. Received: {named}"
             )
         return {name: value for name, value in named.items() if np.isfinite(value)}
 

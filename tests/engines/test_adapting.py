@@ -167,17 +167,28 @@ def test_a_hypermodel_adapts_in_its_own_way():
         np.testing.assert_allclose(np.ravel(model.layers[0].mean), 2 * X[train].mean(0), rtol=1e-6)
 
 
-def test_a_model_that_hides_its_graph_is_asked_for_an_adapt_of_its_own():
-    class Hidden(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.scale = L.Normalization()
-            self.scale.build((None, 2))
+class Hidden(keras.Model):
+    """Says nothing of where its layers are."""
 
-        def call(self, x):
-            return self.scale(x)
+    def __init__(self, used):
+        super().__init__()
+        self.scale = L.Normalization()
+        self.scale.build((None, 2))
+        self.used = used
 
-    model = Hidden()
+    def call(self, x):
+        return self.scale(2 * x) if self.used else x
+
+
+def test_a_model_that_hides_its_graph_is_called_to_see_what_reaches_a_layer():
+    model = Hidden(used=True)
+    model(X[:1])
+    adapt(None, None, model, Arrays(X, Y))
+    np.testing.assert_allclose(np.ravel(model.scale.mean), 2 * X.mean(0), rtol=1e-5)
+
+
+def test_a_model_that_does_not_call_its_layer_is_asked_for_an_adapt_of_its_own():
+    model = Hidden(used=False)
     model(X[:1])
     with pytest.raises(EngineError, match=r"adapt\(hp, model, x, y\)"):
         adapt(None, None, model, Arrays(X, Y))

@@ -233,6 +233,15 @@ class Written(Plain):
         return history
 
 
+class Evaluating(Plain):
+    """Scores in other batches than it trains in."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        history = super().fit(hp, model, *args, **kwargs)
+        model.evaluate(*args, batch_size=16, verbose=0)
+        return history
+
+
 class Named(Plain):
     """Asks for its arguments by name."""
 
@@ -248,6 +257,7 @@ class Named(Plain):
     [
         pytest.param(Written(), (1, 2), (2, 2), id="its own arguments win"),
         pytest.param(Named(), (2, 3), (4, 3), id="arguments by name are given"),
+        pytest.param(Evaluating(), (2, 3), (4, 3), id="what evaluates says nothing of training"),
     ],
 )
 def test_arguments_are_given_once_and_where_they_are_asked_for(

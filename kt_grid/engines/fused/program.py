@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from kt_grid.engines.base import as_scores
 from kt_grid.engines.design import generalise, text_of
 from kt_grid.engines.fused.padding import fill_up, may_pad, pad_rows, row_weights
 from kt_grid.engines.fused.program_inputs import Masks, ProgramInputs, draw_masks
 from kt_grid.engines.fused.suitability import as_unsuitable
+from kt_grid.engines.parts import find_parts
 from kt_grid.space.seeds import epoch_orders
 
 Data: TypeAlias = tuple[Any, ...]
@@ -75,6 +77,8 @@ class TrainingProgram:
         self._block = self._epochs_a_call()
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
+        # Keras resets no metric that hasn't been called by this model, but another may have.
+        self._metrics = find_parts(model, keras.metrics.Metric)
         self._train = self._trace()
         self._starting = threading.Lock()
         self._compiling: threading.Thread | None = None
@@ -303,13 +307,15 @@ class TrainingProgram:
         Returns:
             The loss and every metric, named with `val_`.
         """
+        for metric in self._metrics:
+            metric.reset_state()
         self.model.reset_metrics()
         scores: dict[str, Any] = {}
         for first in range(0, len(test), _SCORING_BATCH):
             indices = tf.constant(test[first : first + _SCORING_BATCH].astype(np.int32))
             x, y, weights = self._gather(indices)
             scores = self.model.test_step((x, y, weights) if weighted else (x, y))
-        return {f"val_{name}": float(value) for name, value in scores.items()}
+        return as_scores(scores, "val_")
 
 
 def _weigh(weights: Any, places: Any) -> Any:
