@@ -17,12 +17,26 @@
     │   └── WorkerSlowError   a worker process that took longer than it was given
     └── PredictionError       nothing to predict with, or not on these columns
 
-Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend.
+Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend. Where
+that reads otherwise in Python and on the command line, the error carries both.
 """
 
 
 class KtGridError(Exception):
-    """Base of all exceptions of kt-grid."""
+    """Base of all exceptions of kt-grid.
+
+    Args:
+        message: What was expected and what came; and the mend, if it reads alike everywhere.
+        mend: What mends it, in Python's words, such as `overwrite=True`.
+        option: The same in those of the command line, such as `--overwrite`; `mend` by default.
+
+    Attributes:
+        on_command_line: The whole message as the command line words it; `str` is Python's.
+    """
+
+    def __init__(self, message: str = "", *, mend: str = "", option: str = "") -> None:
+        super().__init__(f"{message} {mend}".rstrip())
+        self.on_command_line = f"{message} {option or mend}".rstrip()
 
 
 class UsageError(KtGridError, ValueError):

@@ -17,11 +17,12 @@ from kt_grid.engines import check_engine
 from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import Experiment
-from kt_grid.plan.options import Options
+from kt_grid.plan.options import Options, flag_of
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.identity import asked, make_identity
 from kt_grid.search.racing import check_racing, confirm, make_race
 from kt_grid.space import (
+    FIT_AXES,
     Grids,
     Parameters,
     check_grid,
@@ -174,7 +175,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         fit=fit,
         extras=extras,
         objective=objective,
-        store=SearchStore(options.directory, experiment.name),
+        store=SearchStore(options.directory, options.name or experiment.name),
         identity=make_identity(
             objective=objective,
             cv=cv,
@@ -204,6 +205,13 @@ def _check_words(experiment: Experiment, options: Options) -> None:
             "Expected --sample-weight or --class-weight, as Keras takes one. Received: both"
         )
     Placement(options.workers, options.scheduler, options.trial_timeout, options.racing is not None)
+    for name in FIT_AXES:
+        parts = check_grid(replace_axes(experiment.grid, options.grid))
+        if getattr(options, name) is not None and any(name in part for part in parts):
+            raise UsageError(
+                f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
+                f"Set its values by --grid {name}=…, or leave the axis out"
+            )
     if not experiment.declares:
         known = {name for part in check_grid(experiment.grid) for name in part}
         for part in check_grid(options.grid):
@@ -267,6 +275,8 @@ def _weights(options: Options, dataset: Dataset) -> npt.NDArray[np.float32] | No
 def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArguments:
     """How the experiment trains, with the options' changes."""
     asked_for = {
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
         "class_weight": class_weights(options.class_weight, dataset.labels) or None,
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,

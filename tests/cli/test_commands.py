@@ -118,6 +118,11 @@ def files(folder):
 
 
 NEURONS = ("run", "neurons", "--grid", "neurons=1,2", "--grid", "epochs=2")
+DEFAULTS = (
+    "kt-grid: own: defaults: 100 epochs (--epochs), batch size 10 (--batch-size), "
+    "objective val_accuracy (--objective)\n"
+)
+RESUME = "kt-grid: Interrupted. Run the same command to resume.\n"
 RUN_OWN = ("run", "own.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
 
 
@@ -131,7 +136,11 @@ def neurons(tmp_path_factory):
 def test_a_run_prints_the_tutorials_lines_and_nothing_else(neurons):
     folder, ended = neurons
     assert ended.status == 0
-    assert re.match(r"\n(No|The winner)[^\n]*neurons=", ended.stderr)
+    assert re.match(
+        r"kt-grid: neurons: defaults: batch size 10 \(--batch-size\), folds KFold\(3\) "
+        r"\(--folds\), objective val_accuracy \(--objective\)\n\n(No|The winner)[^\n]*neurons=",
+        ended.stderr,
+    )
     lines, best = [], (0.0, None)
     for number, units in enumerate((1, 2)):
         trial = folder / "runs" / "neurons" / f"trial_{number:04d}"
@@ -278,9 +287,33 @@ BAD = {
     "damaged search": (["run", "optimizer"], 1, ["search.json", "--overwrite"]),
     "report of a damaged search": (["report", "optimizer"], 1, ["search.json"]),
     "report of half a search": (["report", "dropout"], 1, ["search.json"]),
-    "report of nothing": (["report", "activation"], 1, ["Run it first"]),
+    "report of nothing": (
+        ["report", "activation"],
+        1,
+        ["'activation'", "There are optimizer, dropout"],
+    ),
+    "report of a near name": (["report", "dropuot"], 1, ["Did you mean 'dropout'?"]),
+    "report of no path": (["report", "runs/none"], 1, ["'runs/none'", "There are"]),
+    "report in an empty directory": (
+        ["report", "neurons", "--directory", "none"],
+        1,
+        ["--directory"],
+    ),
+    "removal of nothing": (["remove", "activation", "--yes"], 1, ["There are optimizer"]),
+    "name for two": (["run", "neurons", "init", "--name", "x"], 2, ["one NAME with --name"]),
+    "name for all": (["run", "all", "--name", "x"], 2, ["one NAME with --name"]),
+    "epochs twice": (
+        ["run", "neurons", "--epochs", "2", "--grid", "epochs=2,3"],
+        2,
+        ["--epochs or an axis epochs", "both"],
+    ),
+    "batch size beside the experiment's axis": (
+        ["run", "batch_epochs", "--batch-size", "2"],
+        2,
+        ["--batch-size or an axis batch_size"],
+    ),
     "unknown format": (["report", "dropout", "--format", "pdf"], None, []),
-    "prediction of nothing": (["predict", "activation", "--data", "toy.csv"], 1, ["Run it first"]),
+    "prediction of nothing": (["predict", "activation", "--data", "toy.csv"], 1, ["There are"]),
 }
 
 
@@ -293,7 +326,7 @@ def test_a_mistake_is_told_in_two_lines_and_nothing_is_lost(call, place, words, 
     ended = call(*words)
     assert ended.status in ((1, 2) if status is None else (status,))
     assert ended.stdout == ""
-    assert re.match(r"kt-grid: Expected .*Received: ", ended.stderr)
+    assert re.match(r"kt-grid: Expected .*Received: ", ended.stderr.splitlines()[-1])
     assert len(ended.stderr.splitlines()) <= 2
     assert "Traceback" not in ended.stderr
     for word in expected:
@@ -343,8 +376,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
     stopped = start(*RUN_OWN, cwd=place, OWN_ENDS=f"{word}:4")
     assert stopped.stdout == ""
     if word != "SIGKILL":
-        expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
-        assert (stopped.status, stopped.stderr) == (130, expected)
+        assert (stopped.status, stopped.stderr) == (130, f"{DEFAULTS}{RESUME}")
     else:
         assert stopped.status == -signal.SIGKILL
     assert len(list(place.glob("runs/own/trial_*/fold_*.json"))) == 3
@@ -361,8 +393,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
 def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, place):
     """One of two workers has done a trial when it interrupts the run, and hears of nothing."""
     stopped = start(*RUN_OWN, "--workers", "2", cwd=place, OWN_ENDS="WORKER:3")
-    expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
-    assert stopped == Ended(130, "", expected)
+    assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
     workers = [Path("/proc", path.stem) for path in place.glob("*.pid")]
     assert workers
     end = time.monotonic() + 10
@@ -378,8 +409,7 @@ def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, pla
 def test_a_signal_at_any_training(call, place, monkeypatch, ends):
     monkeypatch.setenv("OWN_ENDS", ends)
     stopped = call(*RUN_OWN)
-    told = "kt-grid: interrupted; the same line goes on from runs/own\n"
-    assert stopped == Ended(130, "", told)
+    assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
     monkeypatch.delenv("OWN_ENDS")
     assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
 
@@ -387,8 +417,8 @@ def test_a_signal_at_any_training(call, place, monkeypatch, ends):
 @pytest.mark.parametrize(
     ("words", "within"),
     [
-        (("report", "own"), "read_results"),
-        (("predict", "own", "--data", "toy.csv"), "predict_file"),
+        (("report", "own"), "find_stores"),
+        (("predict", "own", "--data", "toy.csv"), "find_store"),
         (RUN_OWN, "plan"),
     ],
     ids=["report", "predict", "before the run"],
@@ -443,12 +473,12 @@ def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place):
     assert (ended.status, ended.stdout) == (1, whole)
     assert ended.stderr.splitlines() == [
         "kt-grid: trial_0001/fold_1.json is damaged",
-        "kt-grid: the line that began the search mends that",
+        "kt-grid: Run the same command again to repair it",
     ]
     mended = call(*RUN_OWN)
     told = "kt-grid: trial_0001/fold_1.json is damaged; what is missing is trained again\n"
     assert (mended.status, mended.stdout) == (0, whole)
-    assert mended.stderr.startswith(told)
+    assert mended.stderr.startswith(f"{DEFAULTS}{told}")
     assert call("report", "own") == Ended(0, whole, "")
 
 
@@ -459,7 +489,9 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     assert best.endswith("using {'units': 2}")
     assert lines[0] == "nan (nan) with: {'units': 13}"
     reason = "kt-grid: trial 0000 {'units': 13} failed: ValueError: unlucky\n"
-    assert ended.stderr.startswith(f"{reason}\nNothing to compare: units=2 is the only result")
+    assert ended.stderr.startswith(
+        f"{DEFAULTS}{reason}\nNothing to compare: units=2 is the only result"
+    )
     assert call(*RUN_OWN, "--grid", "units=13,2", "--quiet").stderr == reason
     assert call(*RUN_OWN, "--grid", "units=13,2") == ended
 
@@ -625,7 +657,7 @@ def test_zoom_refines_reuses_and_goes_on(call, place):
     assert values == [2, 6, 9]
     assert shown.stdout.splitlines()[-1] == "3 trials, 6 fits"
     assert "zoom to units=2,6,9" in shown.stderr
-    assert "2 of these trials are there already" in shown.stderr
+    assert "2 of these trials are finished already" in shown.stderr
     before = {path: path.stat().st_mtime_ns for path in place.rglob("fold_*.json")}
     ended = call(*own)
     assert ended.status == 0
@@ -647,7 +679,7 @@ def test_an_interrupted_zoom_goes_on(call, place):
     )
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
     assert "zoom to units=2,6,9\n" in told
-    assert "2 of these trials are there already" in told
+    assert "2 of these trials are finished already" in told
 
 
 def test_zoom_needs_an_axis_that_the_grid_does_not_set(call):
