@@ -793,3 +793,176 @@ def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
     assert (again.status, again.stdout) == (0, raced.stdout)
     assert call("report", "own", "--directory", "raced") == Ended(0, raced.stdout, "")
     assert call(*words, "--directory", "raced") == whole
+
+
+def test_the_list_shows_the_searches_that_are_there(call, place):
+    call(*RUN_OWN, "--quiet")
+    call(*RUN_OWN, "--quiet", "--name", "again", "--repeats", "2", "--grid", "units=2")
+    (place / "runs" / "own" / "trial_0001" / "trial.json").unlink()
+    (place / "runs" / "again" / "search.json").write_text("{")
+    call(*RUN_OWN, "--quiet", "--name", "third", "--repeats", "2", "--grid", "units=2")
+    head, *rows = [line.split() for line in call("list").stdout.partition("\n\n")[2].splitlines()]
+    assert head == ["search", "state", "best", "trials", "folds", "size", "changed"]
+    assert [row[:2] for row in rows] == [
+        *(["again", "damaged"], ["own", "damaged"], ["third", "complete"])
+    ]
+    score = json.loads(call("report", "third", "--format", "json").stdout)["best"]["mean"]
+    assert rows[2][2:5] == [f"val_accuracy={score:.4f}", "1/1", "2x2"]
+    assert call("list", "--directory", "none").stdout.count("\n\n") == 0
+
+
+def test_the_list_tells_who_is_at_work(call):
+    call(*RUN_OWN, "--quiet")
+    with SearchStore("runs", "own").lock.held(print):
+        assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "running"]
+    assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "complete"]
+
+
+def test_a_named_search_has_a_folder_and_a_command_of_its_own(call, place):
+    call(*RUN_OWN, "--quiet", "--name", "mine")
+    assert [path.name for path in (place / "runs").iterdir()] == ["mine"]
+    document = json.loads((place / "runs" / "mine" / "search.json").read_text())
+    assert document["experiment"] == "mine"
+    assert document["command"].endswith("--name mine")
+    assert call("report", "mine").stdout == call(*RUN_OWN).stdout
+
+
+@pytest.mark.parametrize("word", ["runs/own", "./runs/own/", "own.py", "own"])
+def test_a_report_takes_a_path_a_file_or_a_name(call, place, word):
+    ran = call(*RUN_OWN)
+    assert call("report", word) == Ended(0, ran.stdout, "")
+    assert call("report", str(place / "runs" / "own")).stdout == ran.stdout
+
+
+def test_report_of_all_shows_every_search_of_the_directory(call):
+    call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    call(*RUN_OWN, "--grid", "units=2", "--quiet", "--name", "another")
+    shown = call("report", "all").stdout
+    assert [line for line in shown.splitlines() if line.startswith("#")] == ["# another", "# own"]
+
+
+class Terminal:
+    """A terminal at which somebody types."""
+
+    def __init__(self, typed):
+        self._lines = iter([typed])
+
+    def isatty(self):
+        return True
+
+    def readline(self, *_):
+        return next(self._lines)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "status", "gone"),
+    [
+        pytest.param(None, (), 2, False, id="nobody can be asked"),
+        pytest.param(None, ("--yes",), 0, True, id="yes"),
+        pytest.param("n\n", (), 0, False, id="asked, no"),
+        pytest.param("y\n", (), 0, True, id="asked, yes"),
+    ],
+)
+def test_a_search_is_removed_when_its_user_says_so(
+    call, place, monkeypatch, typed, words, status, gone
+):
+    call(*RUN_OWN, "--quiet")
+    before = files(place / "runs")
+    if typed is not None:
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    ended = call("remove", "own", *words)
+    assert (ended.status, ended.stdout.strip()) == (status, "")
+    assert ("Delete runs/own (3/3 trials, 0." in ended.stderr) == (typed is not None)
+    left = {path for path in files(place / "runs") if path.name != "lock"}
+    assert left == (set() if gone else {path for path in before if path.name != "lock"})
+
+
+def test_a_search_with_other_files_is_not_removed(call, place):
+    call(*RUN_OWN, "--quiet")
+    (place / "runs" / "own" / "notes.txt").write_text("mine")
+    before = files(place / "runs")
+    assert call("remove", "own", "--yes").status == 1
+    assert files(place / "runs") == before
+
+
+FAULTS = {
+    "while it is imported": (
+        "import math\nmath.sqrt(-1)\n",
+        r"Expected own.py to load. Received: in own.py, line 2: ValueError: math domain error",
+    ),
+    "in its syntax": (
+        "def build(hp):\n    return (\n",
+        r"Expected own.py to load. Received: in own.py, line 2: SyntaxError: '\(' was never closed",
+    ),
+    "while a model is built": (
+        "def build(hp):\n    hp.Choice('units', [2])\n    return nonsense\n",
+        r"in own.py, line 3, in build: NameError: name 'nonsense' is not defined",
+    ),
+    "in what it calls": (
+        "import keras\n\ndef build(hp):\n    return keras.Sequential([keras.layers.Dense('x')])\n",
+        r"in own.py, line 4, in build: ValueError: .*units.*",
+    ),
+    "with a file": (
+        "def build(hp):\n    open('none.txt')\n",
+        r"in own.py, line 2, in build: FileNotFoundError: .*none.txt.*",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_of_the_users_file_is_told_with_its_place(call, place, content, told):
+    (place / "own.py").write_text(content, encoding="utf-8")
+    ended = call(*RUN_OWN)
+    assert ended.stdout == ""
+    assert re.fullmatch(f"kt-grid: {told}", ended.stderr.splitlines()[-1])
+    assert "fault in kt-grid" not in ended.stderr
+
+
+def test_a_fault_of_our_own_asks_for_a_report(call, monkeypatch):
+    monkeypatch.setattr(kt_grid.cli.commands, "find_stores", len)
+    ended = call("report", "own")
+    told = "TypeError: len() takes exactly one argument (2 given)"
+    expected = f"kt-grid: A fault in kt-grid; please report it ({told}). --debug shows where\n"
+    assert ended == Ended(1, "", expected)
+
+
+def test_epochs_and_batch_size_are_those_of_every_training(call, place):
+    words = ("run", "neurons", "--data", "toy.csv", "--grid", "neurons=1,2", "--folds", "2")
+    told = call(*words, "--epochs", "3", "--batch-size", "4", "--no-refit")
+    assert told.status == 0
+    assert "epochs" not in told.stderr.splitlines()[0]
+    assert "epochs" not in told.stdout
+    record = json.loads((place / "runs" / "neurons" / "trial_0000" / "fold_0.json").read_text())
+    assert (record["epochs"], record["steps"]) == (3, 9)
+    # A batch size that is an axis counts in the seeds, epochs don't.
+    axes = call(*words, "--grid", "epochs=3", "--batch-size", "4", "--name", "axes")
+    scores = [line.partition(" with")[0] for line in told.stdout.splitlines()[1:]]
+    assert scores == [line.partition(" with")[0] for line in axes.stdout.splitlines()[1:]]
+
+
+@pytest.mark.parametrize("word", ["--epochs", "--batch-size"])
+def test_less_than_one_is_wrong_usage(call, word):
+    ended = call("run", "neurons", word, "0")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert word in ended.stderr
+
+
+def test_a_shell_completes_options_and_searches(call, place):
+    call(*RUN_OWN, "--quiet", "--name", "mine")
+
+    def completed(line):
+        ended = start(
+            cwd=place,
+            _KT_GRID_COMPLETE="complete_bash",
+            COMP_WORDS=line,
+            COMP_CWORD=str(len(line.split()) - 1),
+        )
+        return ended.stdout.split()
+
+    assert completed("kt-grid report m") == ["mine"]
+    assert completed("kt-grid run neur") == ["neurons"]
+    assert completed("kt-grid run neurons --cv strat") == [
+        "stratified-kfold",
+        "stratified-group-kfold",
+        "stratified-shuffle-split",
+    ]
