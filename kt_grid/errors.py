@@ -15,11 +15,14 @@
     ├── WorkerError           a worker process or a cluster that can't be used any more
     │   ├── WorkerDiedError   a worker process that ended in the middle of its work
     │   └── WorkerSlowError   a worker process that took longer than it was given
+    ├── UnforeseenAxisError   a hyperparameter that a trial's training asks for and that it hasn't
     └── PredictionError       nothing to predict with, or not on these columns
 
 Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend. Where
 that reads otherwise in Python and on the command line, the error carries both.
 """
+
+from typing import Any, Self
 
 
 class KtGridError(Exception):
@@ -102,6 +105,28 @@ class WorkerDiedError(WorkerError):
 
 class WorkerSlowError(WorkerError):
     """A worker process that took longer than it was given."""
+
+
+class UnforeseenAxisError(KtGridError):
+    """A hyperparameter that a training asks for and that the trial's parameters don't have.
+
+    It asks the caller to take the axis up and to begin the trial anew.
+
+    Args:
+        name: The hyperparameter.
+        values: The values that its declaration offers.
+        default: Its default.
+    """
+
+    def __init__(self, name: str, values: tuple[Any, ...], default: Any) -> None:
+        super().__init__(
+            f"Expected the trial's own hyperparameters. Received: {name!r}, which offers "
+            f"{', '.join(map(repr, values))}"
+        )
+        self.name, self.values, self.default = name, values, default
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[Any, ...], Any]]:
+        return type(self), (self.name, self.values, self.default)
 
 
 class PredictionError(KtGridError, ValueError):

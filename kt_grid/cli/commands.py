@@ -278,10 +278,10 @@ def _tell_defaults(planned: Plan) -> None:
     """Say what is taken because nothing else was asked for, and which option changes it."""
     options, axes = planned.options, {name for part in check_grid(planned.grid) for name in part}
     taken = {
-        "epochs": f"{planned.fit.epochs} epochs",
-        "batch_size": f"batch size {planned.fit.batch_size}",
-        "folds": f"folds {planned.cv!r}" * (options.cv is None and options.folds_from is None),
-        "objective": f"objective {planned.objective.name}",
+        "epochs": f"{planned.setup.fit.epochs} epochs",
+        "batch_size": f"batch size {planned.setup.fit.batch_size}",
+        "folds": f"folds {planned.setup.cv!r}" * (options.cv is None and options.folds_from is None),
+        "objective": f"objective {planned.setup.objective.name}",
     }
     told = [
         f"{text} ({flag_of(name)})"

@@ -1,5 +1,6 @@
 """The rows of a search as arrays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
@@ -32,9 +33,12 @@ class Arrays:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        import keras
+        return len(next(_leaves(self.x)))
 
-        return len(keras.tree.flatten(self.x)[0])
+    @property
+    def parts(self) -> list[Any]:
+        """The arrays of x, of y and the weights if there are any, those of a dict by name."""
+        return [*_leaves(self.training_tuple())]
 
     def take(self, rows: Indices) -> "Arrays":
         """Return the arrays' rows at the given positions."""
@@ -49,6 +53,17 @@ class Arrays:
         # tf.data would stack a list's arrays into one.
         rows = (_as_tuple(self.x), _as_tuple(self.y))
         return rows if self.sample_weight is None else (*rows, self.sample_weight)
+
+
+def _leaves(structure: Any) -> Iterator[Any]:
+    """The arrays of a structure in Keras's order, for which Keras isn't needed."""
+    if isinstance(structure, dict):
+        structure = [structure[name] for name in sorted(structure)]
+    if isinstance(structure, list | tuple):
+        for part in structure:
+            yield from _leaves(part)
+    else:
+        yield structure
 
 
 def as_arrays(x: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Arrays:

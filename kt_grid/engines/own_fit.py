@@ -80,13 +80,13 @@ def _callbacks(given: Any) -> tuple[Any, ...]:
 
 
 def settle_fit(
-    hypermodel: Any, oracle: Any, arrays: Arrays, given: Mapping[str, Any], grid: Grids
+    hypermodel: Any, hyperparameters: Any, arrays: Arrays, given: Mapping[str, Any], grid: Grids
 ) -> tuple[FitArguments, tuple[str, ...]]:
     """Settle how a search trains, and learn the axes that a HyperModel's own `fit` declares.
 
     Args:
         hypermodel: The HyperModel.
-        oracle: The search's oracle, whose space takes in those axes.
+        hyperparameters: A `keras_tuner.HyperParameters`, which take in those axes.
         arrays: The search's rows.
         given: Arguments that `search` was given.
         grid: The axes asked for.
@@ -107,8 +107,7 @@ def settle_fit(
         fit = replace(fit, class_weight=weights)
     if not overrides_fit(hypermodel):
         return fit, ()
-    space, supplied = declare_fit(hypermodel, oracle.get_space(), arrays, fit)
-    oracle.update_space(space)
+    _, supplied = declare_fit(hypermodel, hyperparameters, arrays, fit)
     named = axis_names(make_axes(grid))
     passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
     # Given twice, an argument would be an error.

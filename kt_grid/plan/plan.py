@@ -2,25 +2,19 @@
 
 import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from kt_grid.data import Dataset, bundled, check_target, read_data
-from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import Loss, fit_target, strata
-from kt_grid.data.weighting import class_weights, row_weights, settle_class_weight
+from kt_grid.data.arrays import Arrays
+from kt_grid.data.weighting import class_weights, row_weights
 from kt_grid.engines import check_engine
-from kt_grid.engines.base import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import Experiment
 from kt_grid.plan.options import Options, flag_of
-from kt_grid.search.baseline import describe_splits
-from kt_grid.search.identity import asked, make_identity
-from kt_grid.search.racing import check_racing, confirm, make_race
+from kt_grid.search.identity import asked
+from kt_grid.search.racing import confirm
+from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
     FIT_AXES,
     Grids,
@@ -30,18 +24,16 @@ from kt_grid.space import (
     combinations,
     key,
     make_axes,
+    register,
     replace_axes,
 )
 from kt_grid.space.objective import Extras, Objective, Score, as_objective, check_scores
-from kt_grid.splitters import CvOptions, Split, Splitter, fold_numbers, make_cv
-from kt_grid.splitters.folds import count_repeats, make_splits
+from kt_grid.splitters import CvOptions, Splitter, fold_numbers, make_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import check_keep
 from kt_grid.store.results import SearchResults, TrialResult, read_results
 from kt_grid.store.trials import COMPLETED, read_trials
 from kt_grid.workers.placement import Placement, check_environment
-
-_BINARY = Loss("binary_crossentropy", 1)
 
 
 @dataclass(frozen=True)
@@ -52,15 +44,9 @@ class Plan:
         experiment: What is searched.
         options: What it was told.
         grid: The experiment's grid with the options' changes.
-        dataset: The rows.
-        cv: The splitter.
-        groups: Group of each row, if the splitter heeds groups.
-        weights: Weight of each row, if a column holds it.
-        fit: How a model is trained.
-        extras: What is wanted of each fold beyond the model's own metrics.
-        objective: What is optimised.
+        dataset: The rows, with the target in the form of the model's loss.
+        setup: What decides the search's numbers.
         store: Where it is kept.
-        identity: What must agree with what is already there.
         notes: What is worth telling when it runs, a line each.
     """
 
@@ -68,20 +54,14 @@ class Plan:
     options: Options
     grid: Grids
     dataset: Dataset
-    cv: Splitter
-    groups: npt.NDArray[np.str_] | None
-    weights: npt.NDArray[np.float32] | None
-    fit: FitArguments
-    extras: Extras
-    objective: Objective
+    setup: Setup
     store: SearchStore
-    identity: dict[str, Any]
     notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
         """Trainings per trial."""
-        return int(self.identity["folds"])
+        return len(self.setup.splits)
 
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
@@ -92,15 +72,15 @@ class Plan:
 
         with tempfile.TemporaryDirectory() as folder:
             tuner = CrossValidationTuner(
-                self.experiment.model, self.objective, grid=self.grid, directory=folder
+                self.experiment.model, self.setup.objective, grid=self.grid, directory=folder
             )
             return list(itertools.islice(combinations(tuner.oracle.axes), most))
 
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
         if self.store.exists() and not self.options.overwrite:
-            self.store.check_identity(self.identity)
-        trials = read_trials(self.store, self.splits, self.objective.name)
+            self.store.check_identity(self.setup.identity)
+        trials = read_trials(self.store, self.splits, self.setup.objective.name)
         there = {key(t.parameters or {}) for t in trials if t.status == COMPLETED}
         return sum(key(parameters) in there for parameters in self.trials())
 
@@ -108,7 +88,7 @@ class Plan:
         """Return the results if the directory holds all that is asked for, and all of it whole."""
         if self.options.overwrite or not self.store.exists():
             return None
-        if not self.store.check_identity(self.identity):
+        if not self.store.check_identity(self.setup.identity):
             return None
         results = read_results(self.store)
         wanted = {
@@ -153,42 +133,25 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     _check_words(experiment, options)
     grid = replace_axes(experiment.grid, options.grid)
     scores = check_scores(experiment.objective, experiment.scores)
-    extras = Extras(scores, options.train_scores, options.keep_predictions)
     objective, notes = _choose_objective(experiment, options, grid, scores)
-    check_racing(options.racing, objective, scores)
-    dataset = _suit(experiment, grid, _read(options))
-    check_target(dataset, binary=experiment.binary)
-    cv = _make_cv(options, dataset)
-    groups = None if options.groups is None else dataset.aside[options.groups]
-    weights = _weights(options, dataset)
-    fit = _fit(experiment, options, dataset)
-    splits = make_splits(cv, dataset.rows, strata(dataset.y), groups, dataset.x)
-    _check_race(options.racing, objective, cv, splits, dataset)
-    return Plan(
-        experiment=experiment,
-        options=options,
-        grid=grid,
-        dataset=dataset,
-        cv=cv,
-        groups=groups,
-        weights=weights,
-        fit=fit,
-        extras=extras,
+    dataset = _read(options)
+    setup = make_setup(
+        experiment.model,
+        _arrays(options, dataset),
+        cv=_make_cv(options, dataset),
+        grid=check_grid(grid),
+        fit=_fit(experiment, options, dataset),
         objective=objective,
-        store=SearchStore(options.directory, options.name or experiment.name),
-        identity=make_identity(
-            objective=objective,
-            cv=cv,
-            splits=splits,
-            seed=options.seed,
-            arrays=[*dataset.parts, *([] if weights is None else [weights])],
-            fit=fit.to_json(),
-            model_source=source_digest(experiment.model),
-            engine=options.engine,
-            extras=extras,
-        ),
-        notes=notes,
+        extras=Extras(scores, options.train_scores, options.keep_predictions),
+        racing=options.racing,
+        seed=options.seed,
+        engine=options.engine,
+        hyperparameters=register(grid) if experiment.declares else None,
     )
+    dataset = replace(dataset, y=setup.arrays.y, labels=setup.arrays.labels)
+    check_target(dataset, binary=experiment.binary)
+    store = SearchStore(options.directory, options.name or experiment.name)
+    return Plan(experiment, options, grid, dataset, setup, store, notes)
 
 
 def _check_words(experiment: Experiment, options: Options) -> None:
@@ -218,20 +181,6 @@ def _check_words(experiment: Experiment, options: Options) -> None:
             check_names(part, [*known])
 
 
-def _check_race(
-    racing: str | None,
-    objective: Objective,
-    cv: Splitter,
-    splits: Sequence[Split],
-    dataset: Dataset,
-) -> None:
-    """Refuse a race that the splits don't bear."""
-    if racing:
-        repeats = count_repeats(cv)
-        described = describe_splits(splits, dataset.y, repeats, objective)
-        make_race(racing, objective, repeats, described)
-
-
 def _read(options: Options) -> Dataset:
     """The rows to search on, with the columns that are no features set aside."""
     named = (options.groups, options.folds_from, options.sample_weight)
@@ -254,25 +203,15 @@ def _choose_objective(
     return chosen, () if chosen.name == "val_accuracy" else (told,)
 
 
-def _suit(experiment: Experiment, grid: Grids, dataset: Dataset) -> Dataset:
-    """Bring the target into the form that the model's loss takes."""
-    if experiment.binary:
-        y, labels = fit_target(dataset.y, _BINARY, dataset.labels)
-        return replace(dataset, y=y, labels=labels)
-    from kt_grid.data.arrays import Arrays
-    from kt_grid.engines.first_model import first_combination, suit_arrays
-
-    given = Arrays(dataset.x, dataset.y, labels=dataset.labels)
-    suited = suit_arrays(experiment.model, first_combination(grid), given)
-    return replace(dataset, y=suited.y, labels=suited.labels)
-
-
-def _weights(options: Options, dataset: Dataset) -> npt.NDArray[np.float32] | None:
+def _arrays(options: Options, dataset: Dataset) -> Arrays:
+    """The rows as a search takes them, with the groups and weights that columns hold."""
+    groups = None if options.groups is None else dataset.aside[options.groups]
     column = options.sample_weight
-    return None if column is None else row_weights(dataset.aside[column], column)
+    weights = None if column is None else row_weights(dataset.aside[column], column)
+    return Arrays(dataset.x, dataset.y, weights, groups, dataset.labels)
 
 
-def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArguments:
+def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> dict[str, Any]:
     """How the experiment trains, with the options' changes."""
     asked_for = {
         "epochs": options.epochs,
@@ -281,21 +220,12 @@ def _fit(experiment: Experiment, options: Options, dataset: Dataset) -> FitArgum
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,
     }
-    given = {
+    return {
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,
         **experiment.fit,
         **{name: value for name, value in asked_for.items() if value is not None},
     }
-    if given.get("class_weight") and isinstance(given["class_weight"], Mapping):
-        # As the search settles it, so that the same line finds the same search.
-        y, labels = strata(dataset.y), dataset.labels
-        given["class_weight"] = settle_class_weight(given["class_weight"], y, labels)
-    if not experiment.declares:
-        return FitArguments(**given)
-    from kt_grid.engines.own_fit import fit_arguments
-
-    return fit_arguments(experiment.model, given)
 
 
 def _make_cv(options: Options, dataset: Dataset) -> Splitter:

@@ -32,7 +32,7 @@ def zoom(planned: Plan) -> Plan:
             f"Expected a search in {planned.store.root} to zoom into. Received: none. "
             "Run it without --zoom first"
         )
-    planned.store.check_identity(planned.identity)
+    planned.store.check_identity(planned.setup.identity)
     results = read_results(planned.store)
     if any(axis.part is not None for axis in results.axes):
         raise GridError(
@@ -75,14 +75,14 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         return finished
     from kt_grid.search.tuner import CrossValidationTuner
 
-    options, dataset = planned.options, planned.dataset
+    options = planned.options
     observer = observer or Silent()
     for note in planned.notes:
         observer.note(note)
     tuner = CrossValidationTuner(
         planned.experiment.model,
-        objective=planned.objective,
-        cv=planned.cv,
+        objective=planned.setup.objective,
+        cv=planned.setup.cv,
         grid=planned.grid,
         max_trials=options.max_trials,
         seed=options.seed,
@@ -96,14 +96,13 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         keep=options.keep,
         about=_about(planned),
         observer=observer,
-        scores=planned.extras.scores,
-        train_scores=planned.extras.train_scores,
-        keep_predictions=planned.extras.predictions,
+        scores=planned.setup.extras.scores,
+        train_scores=planned.setup.extras.train_scores,
+        keep_predictions=planned.setup.extras.predictions,
         racing=options.racing,
     )
     with tuner.locked():
-        rows = {"groups": planned.groups, "sample_weight": planned.weights}
-        tuner.search(dataset.x, dataset.y, **rows, **planned.fit.given())
+        tuner.run(planned.setup)
         results = tuner.search_results()
         if options.refit and results.completed:
             tuner.refit()

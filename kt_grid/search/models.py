@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,12 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.data.arrays import as_feed
 from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
+from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
 from kt_grid.space import FIT_AXES
 from kt_grid.space.objective import Objective
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import check_keep
 from kt_grid.store.trials import score_name
 
 
@@ -94,7 +96,7 @@ class KeptModels:
                 "Received: no data yet. Give the model a keras.Input"
             )
         if not model.built and runner is not None:
-            model(as_feed(runner.arrays.take(np.arange(1)).x))
+            model(as_feed(runner.setup.arrays.take(np.arange(1)).x))
         load_weights(model, self.store.check_weights(trial.trial_id, split))
         return model
 
@@ -139,7 +141,7 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
         Arguments by name.
     """
     if runner is not None:
-        return runner.fit.given()
+        return runner.setup.fit.given()
     fit = store.peek_identity().get("fit", {})
     names = (*FIT_AXES, "validation_split", "early_stopping", "class_weight")
     lost = [name for name in fit if name not in names]
@@ -198,3 +200,77 @@ def _as_unreadable(what: str, mend: str) -> Iterator[None]:
             f"Expected a model all of which Keras can {what}. Received: a part of its own kind "
             f"({type(error).__name__}). {mend}"
         ) from error
+
+
+class WeightKeeper:
+    """Deletes weights of trials that can't be the best any more, where only the best's are kept.
+
+    Args:
+        keep: "all" or "best".
+        oracle: Knows the trials and which one is best.
+        store: Holds the weights.
+
+    Raises:
+        UsageError: If `keep` is neither.
+    """
+
+    def __init__(self, keep: str, oracle: GridOracle, store: SearchStore) -> None:
+        self.keep = check_keep(keep)
+        self.oracle = oracle
+        self.store = store
+        self._leaders: list[Any] = []
+        self._mended: set[str] = set()
+
+    @property
+    def best_score(self) -> float | None:
+        """The best mean score so far."""
+        return float(self._leaders[0].score) if self._leaders else None
+
+    def settle(self) -> None:
+        """Look at all finished trials and settle which one is best."""
+        self._leaders = self.oracle.get_best_trials(1)
+        self._drop([t for t in self.oracle.finished_trials() if t not in self._leaders])
+
+    def reopen_lost(self, note: Callable[[str], None]) -> bool:
+        """Hand the best trial out again if weights of it are lost; that may change who is best.
+
+        The folds whose weights aren't whole lose their records, so that they are trained again.
+
+        Args:
+            note: Is told of it.
+
+        Returns:
+            Whether there is a trial to run again; each is at most once.
+        """
+        trial = next(iter(self._leaders), None)
+        if trial is None or trial.trial_id in self._mended:
+            return False
+        lost = self.store.lost_weights(trial.trial_id)
+        for split in lost:
+            note(f"weights of fold {split} of trial {trial.trial_id} are lost; it is trained again")
+            self.store.drop_fold(trial.trial_id, split)
+        if lost:
+            self.oracle.reopen(trial.trial_id)
+            self._mended.add(trial.trial_id)
+            # What it gives now mustn't be compared with itself: the loser's weights go.
+            self._leaders = []
+        return bool(lost)
+
+    def take(self, trial: Any) -> None:
+        """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
+        if trial.status != TrialStatus.COMPLETED:
+            self._drop([trial])
+        elif not self._leaders or trial.score == self._leaders[0].score:
+            self._leaders.append(trial)
+        elif self._is_better(trial, self._leaders[0]):
+            self._drop(self._leaders)
+            self._leaders = [trial]
+        else:
+            self._drop([trial])
+
+    def _is_better(self, trial: Any, other: Any) -> bool:
+        return bool(self.oracle.objective.better_than(trial.score, other.score))
+
+    def _drop(self, trials: list[Any]) -> None:
+        for trial in trials if self.keep == "best" else ():
+            self.store.drop_weights(trial.trial_id)

@@ -1,35 +1,28 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras_tuner
 import numpy as np
 
-from kt_grid.data.arrays import Arrays
-from kt_grid.data.weighting import check_weighted
 from kt_grid.engines.base import Engine, FitArguments, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import check_hold_back, without_watching
+from kt_grid.engines.stopping import without_watching
 from kt_grid.errors import EngineError, KtGridError
-from kt_grid.search.baseline import describe_splits
 from kt_grid.search.observer import Observer
-from kt_grid.search.racing import GivenUp
+from kt_grid.search.racing import GivenUp, Judge
+from kt_grid.search.setup import Setup
 from kt_grid.space import FIT_AXES, Axis, Parameters
-from kt_grid.space.objective import Objective
 from kt_grid.space.seeds import derive_seed
-from kt_grid.splitters.folds import Split
 from kt_grid.store.directory import FoldRecord, SearchStore
 from kt_grid.store.held_out import write_predictions
 from kt_grid.store.trials import trial_metrics
 from kt_grid.workers.jobs import describe
 
 _REFIT = "refit"
-
-# Says why a trial with these scores, of its first splits, needn't be trained any further.
-Judge: TypeAlias = Callable[[Sequence[float]], str]
 
 
 @dataclass(frozen=True)
@@ -65,44 +58,23 @@ class TrialWork:
 
 @dataclass(frozen=True)
 class TrialRunner:
-    """Everything that the trials of one search have in common.
+    """Runs the trials of one search.
 
     Attributes:
+        setup: What the search is made of.
         hypermodel: A `keras_tuner.HyperModel`.
         engine: What trains.
         store: Where the folds' records go.
-        arrays: The rows.
-        splits: Which of them train and which are held out.
-        repeats: Passes over all folds that the splits consist of.
-        fit: How to train, where the trial's parameters don't say it.
-        passed_axes: Axes among `batch_size` and `epochs` that a HyperModel's own `fit` is
-            given as arguments.
         longest: The most epochs that any trial trains.
-        seed: The search's seed.
-        objective: What is optimised.
         observer: Is told of every fold.
-
-    Raises:
-        SplitError: If rows are to be held back of a single one, or of a single group.
-        UsageError: If all weights of what a split trains on or holds out are 0.
     """
 
+    setup: Setup
     hypermodel: Any
     engine: Engine
     store: SearchStore
-    arrays: Arrays
-    splits: list[Split]
-    repeats: int
-    fit: FitArguments
-    passed_axes: tuple[str, ...]
     longest: int
-    seed: int
-    objective: Objective
     observer: Observer
-
-    def __post_init__(self) -> None:
-        check_hold_back(self.splits, self.fit, self.arrays.groups)
-        check_weighted(self.arrays.sample_weight, self.splits)
 
     def run(
         self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
@@ -134,7 +106,7 @@ class TrialRunner:
     def _consult(self, judge: Judge | None, work: TrialWork) -> None:
         """End a trial that needn't be trained any further."""
         try:
-            reason = judge(work.first_scores(self.objective.name)) if judge else ""
+            reason = judge(work.first_scores(self.setup.objective.name)) if judge else ""
         except KtGridError as error:
             # keras-tuner would take anything but a FatalError for a failure of the trial.
             raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
@@ -169,7 +141,7 @@ class TrialRunner:
         Raises:
             EngineError: If the training raises.
         """
-        rows = np.arange(self.arrays.rows)
+        rows = np.arange(self.setup.arrays.rows)
         task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
         try:
             fit = without_watching(
@@ -182,12 +154,12 @@ class TrialRunner:
 
     def _kept_epochs(self, trial: Any) -> list[int]:
         """The epochs that a trial's folds were trained for."""
-        records = (self.store.read_fold(trial.trial_id, n) for n in range(len(self.splits)))
+        records = (self.store.read_fold(trial.trial_id, n) for n in range(len(self.setup.splits)))
         return [record.epochs for record in records if record is not None]
 
     def refit_seed(self, trial: Any) -> int:
         """Return the seed of a trial's refit."""
-        return derive_seed(self.seed, trial.hyperparameters.values, _REFIT)
+        return derive_seed(self.setup.seed, trial.hyperparameters.values, _REFIT)
 
     def steps(self, values: Parameters) -> float:
         """Return how many optimizer steps a combination takes per fold, roughly.
@@ -196,11 +168,7 @@ class TrialRunner:
             values: Its parameters.
         """
         fit = self._fit_of(values)
-        return fit.epochs * -(-self.arrays.rows // fit.batch_size)
-
-    def notes(self) -> dict[str, Any]:
-        """Return what the splits and the targets say before anything is trained."""
-        return describe_splits(self.splits, self.arrays.y, self.repeats, self.objective)
+        return fit.epochs * -(-self.setup.arrays.rows // fit.batch_size)
 
     def _upcoming(self, trial: Any, following: Parameters | None) -> Upcoming | None:
         if following is None:
@@ -211,17 +179,17 @@ class TrialRunner:
         return Upcoming(hyperparameters, self._fit_of(following), first)
 
     def _tasks(self, values: Parameters) -> list[Task]:
-        folds = len(self.splits) // self.repeats
+        folds = len(self.setup.splits) // self.setup.repeats
         return [
-            Task(split, train, test, derive_seed(self.seed, values, *divmod(split, folds)))
-            for split, (train, test) in enumerate(self.splits)
+            Task(split, train, test, derive_seed(self.setup.seed, values, *divmod(split, folds)))
+            for split, (train, test) in enumerate(self.setup.splits)
         ]
 
     def _fit_of(self, values: Parameters) -> FitArguments:
         chosen: dict[str, Any] = {name: values[name] for name in FIT_AXES if name in values}
-        passed = {name: chosen[name] for name in self.passed_axes if name in chosen}
-        own = {**self.fit.own, **passed}
-        return replace(self.fit, **chosen, own=own, longest=self.longest)
+        passed = {name: chosen[name] for name in self.setup.passed_axes if name in chosen}
+        own = {**self.setup.fit.own, **passed}
+        return replace(self.setup.fit, **chosen, own=own, longest=self.longest)
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption.
@@ -249,7 +217,14 @@ class TrialRunner:
             return
         try:
             yield from self.engine.run(
-                Trainings(self.hypermodel, trial.hyperparameters, self.arrays, fit, tasks, upcoming)
+                Trainings(
+                    self.hypermodel,
+                    trial.hyperparameters,
+                    self.setup.arrays,
+                    fit,
+                    tasks,
+                    upcoming,
+                )
             )
         except (keras_tuner.errors.FatalError, keras_tuner.errors.FailedTrialError):
             raise
@@ -294,22 +269,26 @@ class TrialRunner:
     def _keep_predictions(self, work: TrialWork, trained: Trained) -> None:
         rows = work.tasks[trained.split].test
         if trained.predictions is not None and rows is not None:
-            y_true = self.arrays.take(rows).y
+            y_true = self.setup.arrays.take(rows).y
             place = (self.store, work.trial.trial_id, trained.split)
             write_predictions(*place, rows, y_true, trained.predictions)
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
-        if "" in scores and not self.objective.stated and self.objective.direction == "max":
+        if (
+            "" in scores
+            and not self.setup.objective.stated
+            and self.setup.objective.direction == "max"
+        ):
             raise keras_tuner.errors.FailedTrialError(
                 "Expected a stated objective for the bare number that fit returns. Received: none. "
                 "keras-tuner minimises it, as objective='min:val_score' does"
             )
-        named = {name or self.objective.name: value for name, value in scores.items()}
-        value = named.get(self.objective.name)
+        named = {name or self.setup.objective.name: value for name, value in scores.items()}
+        value = named.get(self.setup.objective.name)
         if value is None or not np.isfinite(value):
             raise keras_tuner.errors.FailedTrialError(
-                f"Expected a finite {self.objective.name} among the scores. Received: {named}"
+                f"Expected a finite {self.setup.objective.name} among the scores. Received: {named}"
             )
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
@@ -323,7 +302,7 @@ class TrialRunner:
             Metrics for trial.json: the mean over the folds of every metric under its own name,
             and of the objective also the standard deviation (ddof=0) and every fold's score.
         """
-        return trial_metrics(self.objective.name, work.done)
+        return trial_metrics(self.setup.objective.name, work.done)
 
 
 def longest_training(axes: Iterable[Axis]) -> int:

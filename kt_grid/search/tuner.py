@@ -5,48 +5,47 @@ import os
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import Arrays, as_arrays
-from kt_grid.data.digests import source_digest
-from kt_grid.data.targets import strata
+from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import settle_backend
-from kt_grid.engines.first_model import default_objective, suit_arrays
-from kt_grid.engines.own_fit import settle_fit
+from kt_grid.engines.first_model import default_objective
 from kt_grid.engines.scored import with_extras
-from kt_grid.errors import KtGridError
+from kt_grid.engines.weights import save_weights
+from kt_grid.errors import KtGridError, PredictionError
 from kt_grid.search.dispatch import Dispatcher
-from kt_grid.search.identity import make_identity
-from kt_grid.search.keeping import WeightKeeper
 from kt_grid.search.leaks import find_leaks
-from kt_grid.search.models import KeptModels, recorded_fit
+from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
-from kt_grid.search.racing import GivenUp, check_racing, make_race
+from kt_grid.search.racing import GivenUp, Incumbents, check_racing
 from kt_grid.search.resuming import reopen_given_up, take_up, write_down
-from kt_grid.search.rivals import Rivals
 from kt_grid.search.runner import TrialRunner, longest_training
-from kt_grid.search.searched import Searched
-from kt_grid.space import Grids, check_grid
+from kt_grid.search.setup import Setup, make_setup
+from kt_grid.space import Grids, Parameters, check_grid
 from kt_grid.space.objective import Extras, Score, as_objective, check_scores
 from kt_grid.space.seeds import check_seed
-from kt_grid.splitters.folds import Splitter, check_cv, count_repeats, follow_time, make_splits
+from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_sealed
+from kt_grid.store.files import write_file, write_sealed
 from kt_grid.store.records import check_keep
+from kt_grid.store.results import SearchResults, read_results
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LOOKAHEAD = 1000
 
 
-class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
+class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
     """Tries every combination of a grid, each trained and scored on k folds.
 
     A fold's score is that of the model it ends with, on the rows held out. Everything is kept in
@@ -147,10 +146,8 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         self.oracle.reload()
         self._models = KeptModels(self.store, self.hypermodel, self.target)
         self.keeper = WeightKeeper(keep, self.oracle, self.store)
-        # Taken before anything runs, because an object's attributes may change by that.
-        self._model_source = source_digest(hypermodel)
         self._runner: TrialRunner | None = None
-        self._rivals = Rivals(self.oracle)
+        self._incumbents = Incumbents(self.oracle)
         self._ending: tuple[str, str] | None = None
         self._left = 0
 
@@ -174,55 +171,89 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             UsageError: If arrays disagree in length, or an argument has no meaning here.
             LockedError: If another search is at work in the directory.
         """
+        fit_arguments.pop("verbose", None)
         with self.locked():
-            fit_arguments.pop("verbose", None)
-            self._search(as_arrays(x, y, sample_weight, groups), fit_arguments)
+            self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
 
-    def _search(self, given: Arrays, fit_arguments: dict[str, Any]) -> None:
-        self._runner = self._make_runner(given, fit_arguments)
-        notes = {"experiment": self.project_name, "repeats": self._runner.repeats}
-        notes |= {"labels": list(self._runner.arrays.labels), **self._runner.notes(), **self.about}
-        race = make_race(self.racing, self.target, self._runner.repeats, notes)
-        self._rivals = Rivals(self.oracle, race)
-        identity = self._identity(self._runner)
-        take_up(self.oracle, self.store, identity, notes, self.observer.note)
-        for leak in find_leaks(self._runner.arrays, self._runner.fit, self.hypermodel):
-            self.observer.note(leak)
-        self.keeper.settle()
-        reopen_given_up(self.oracle)
-        total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
-        # Counted on, because to count them anew takes longer the larger the grid is.
-        self._left = total - finished
-        self.observer.begin(total, len(self._runner.splits), finished)
-        self.placement.begin()
-        try:
-            self._run_trials(self._runner)
-            while self.keeper.reopen_lost(self.observer.note):
-                self._left += 1
+    def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
+        return make_setup(
+            self.hypermodel,
+            given,
+            cv=self.cv,
+            grid=self.grid,
+            fit=fit_arguments,
+            objective=self.target,
+            extras=self.extras,
+            racing=self.racing,
+            seed=self.seed,
+            engine=self.engine_name,
+            hyperparameters=self.oracle.get_space(),
+        )
+
+    def run(self, setup: Setup) -> None:
+        """Run a search, from what is in its directory to its last trial.
+
+        Args:
+            setup: What `make_setup` made of the same arguments as this tuner's.
+
+        Raises:
+            MismatchError: If the directory holds another search.
+            LockedError: If another search is at work in it.
+            WorkerError: If no worker can be used any more.
+        """
+        with self.locked():
+            if setup.hyperparameters is not None:
+                self.oracle.update_space(setup.hyperparameters)
+            self._runner = self._make_runner(setup)
+            # The directory: begin the search there, or go on with the one that it holds.
+            written = {"experiment": self.project_name, "repeats": setup.repeats}
+            written |= {"labels": list(setup.arrays.labels), **setup.described, **self.about}
+            take_up(self.oracle, self.store, setup.identity, written, self.observer.note)
+            for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
+                self.observer.note(leak)
+            # The trials: those that are finished stay, those that were pruned get another chance.
+            self.keeper.settle()
+            reopen_given_up(self.oracle)
+            self._incumbents = Incumbents(self.oracle, setup.race)
+            total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
+            # Counted on, because to count them anew takes longer the larger the grid is.
+            self._left = total - finished
+            self.observer.begin(total, len(setup.splits), finished)
+            self.placement.begin()
+            try:
+                # The folds of each, trained by an engine, and a record on disk for each of them.
                 self._run_trials(self._runner)
-            # A model may have declared more axes meanwhile.
-            write_down(self.oracle, self.store, identity, notes)
-        except keras_tuner.errors.FatalError as error:
-            if isinstance(error.__cause__, KtGridError):
-                raise error.__cause__ from None
-            raise
-        finally:
-            self.observer.end()
+                while self.keeper.reopen_lost(self.observer.note):
+                    self._left += 1
+                    self._run_trials(self._runner)
+                # A model may have declared more axes meanwhile.
+                write_down(self.oracle, self.store, setup.identity, written)
+            except keras_tuner.errors.FatalError as error:
+                if isinstance(error.__cause__, KtGridError):
+                    raise error.__cause__ from None
+                raise
+            finally:
+                self.observer.end()
+
+    def _make_runner(self, setup: Setup) -> TrialRunner:
+        longest = longest_training(self.oracle.axes)
+        return TrialRunner(setup, self.hypermodel, self.engine, self.store, longest, self.observer)
 
     def _run_trials(self, runner: TrialRunner) -> None:
-        """Run the trials that are left, here or wherever they had better run."""
+        """Run the trials that are left: here, one after the other, or wherever they had better."""
         self.oracle.suspended = not self.placement.begins_here
         if not self.oracle.suspended:
             super().search()
         if self.oracle.suspended:
-            self._search_elsewhere(runner)
+            self._run_elsewhere(runner)
 
-    def _search_elsewhere(self, runner: TrialRunner) -> None:
+    def _run_elsewhere(self, runner: TrialRunner) -> None:
         """Run the trials that are left in worker processes or on a cluster."""
         self.oracle.suspended = False
         if self._left:
+            setup = runner.setup
             context = Context(
-                self.hypermodel, runner.arrays, runner.splits, self.engine_name, self.extras
+                self.hypermodel, setup.arrays, setup.splits, setup.engine, setup.extras
             )
             self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
@@ -239,38 +270,6 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
             trial.status = TrialStatus.COMPLETED
         self.on_trial_end(trial)
 
-    def _make_runner(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> TrialRunner:
-        arrays = suit_arrays(self.hypermodel, self.oracle.get_space(), given)
-        fit, passed = settle_fit(self.hypermodel, self.oracle, arrays, fit_arguments, self.grid)
-        splits = make_splits(self.cv, arrays.rows, strata(arrays.y), arrays.groups, arrays.x)
-        return TrialRunner(
-            hypermodel=self.hypermodel,
-            engine=self.engine,
-            store=self.store,
-            arrays=arrays,
-            splits=splits,
-            repeats=count_repeats(self.cv),
-            fit=replace(fit, in_time=follow_time(splits)),
-            passed_axes=passed,
-            longest=longest_training(self.oracle.axes),
-            seed=self.seed,
-            objective=self.target,
-            observer=self.observer,
-        )
-
-    def _identity(self, runner: TrialRunner) -> dict[str, Any]:
-        return make_identity(
-            objective=self.target,
-            cv=self.cv,
-            splits=runner.splits,
-            seed=self.seed,
-            arrays=keras.tree.flatten(runner.arrays.training_tuple()),
-            fit=runner.fit.to_json(),
-            model_source=self._model_source,
-            engine=self.engine_name,
-            extras=self.extras,
-        )
-
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
         """Train and score the folds of a trial that have no record yet.
 
@@ -282,7 +281,7 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         Returns:
             What `TrialRunner.run` gives for trial.json; NaN for the objective if it gives none.
         """
-        judge = self._rivals.judge_of(trial)
+        judge = self._incumbents.judge_of(trial)
         try:
             return self._searched().run(trial, self.oracle.peek(), judge)
         except GivenUp as reason:
@@ -343,8 +342,98 @@ class CrossValidationTuner(Searched, keras_tuner.Tuner):  # type: ignore[misc] #
         trial = self._best_trial()
         runner = self._runner
         if x is not None:
-            arrays = as_arrays(x, y, sample_weight, groups)
-            runner = self._make_runner(arrays, fit_arguments or recorded_fit(self.store, runner))
+            given = as_arrays(x, y, sample_weight, groups)
+            arguments = fit_arguments or recorded_fit(self.store, runner)
+            runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._searched()
         with self.locked():
-            return self._models.refit(runner, trial, self._identity(runner))
+            return self._models.refit(runner, trial, runner.setup.identity)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others from training in the search's directory while a `with` block runs."""
+        return self.store.lock.held(self.observer.note)
+
+    def results(self, objective: str | None = None) -> "pd.DataFrame":
+        """Return one row per trial, with scikit-learn's column names.
+
+        Args:
+            objective: Another metric to show and rank by than the search's own.
+
+        Returns:
+            `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
+            `rank_test_score`, `mean_fit_time` (seconds), in grid order.
+        """
+        return self.search_results(objective).to_frame()
+
+    def search_results(self, objective: str | None = None) -> SearchResults:
+        """Return the results as objects, perhaps by another metric."""
+        return read_results(self.store, objective)
+
+    @property
+    def best_score(self) -> float:
+        """The mean score of the best trial."""
+        return float(self._best_trial().score)
+
+    @property
+    def best_params(self) -> Parameters:
+        """The parameters of the best trial."""
+        return dict(self._best_trial().hyperparameters.values)
+
+    def _searched(self) -> TrialRunner:
+        if self._runner is None:
+            raise PredictionError("Expected search(x, y) first. Received: no data yet")
+        return self._runner
+
+    def _best_trial(self) -> Any:
+        best = self.oracle.get_best_trials(1)
+        if not best:
+            raise PredictionError(
+                f"Expected a completed trial in {self.store.root}. Received: none. Search first"
+            )
+        return best[0]
+
+    def load_model(self, trial: Any) -> Any:
+        """Load the best fold's model of a trial.
+
+        Args:
+            trial: A completed trial.
+
+        Returns:
+            The trained model of the fold with the best score, the first of equal ones.
+
+        Raises:
+            PredictionError: If the trial isn't completed, or its weights weren't kept.
+        """
+        return self._models.best_fold(trial, self._runner)
+
+    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
+        """Write a model's weights as those of a trial's fold, whose number is `step`."""
+        write_file(self.store.weights(trial_id, step), partial(save_weights, model))
+
+    def load_fold_models(self, trial: Any) -> list[Any]:
+        """Load the models of all folds of a trial.
+
+        Args:
+            trial: A completed trial.
+
+        Returns:
+            One trained model per fold.
+
+        Raises:
+            PredictionError: As `load_model`.
+        """
+        return self._models.all_folds(trial, self._runner)
+
+    def predict(self, x: Any) -> Any:
+        """Predict with the refitted model.
+
+        Args:
+            x: Rows, as `search` takes them.
+
+        Returns:
+            What the model's `predict` returns.
+
+        Raises:
+            PredictionError: If there is no refitted model.
+        """
+        return load_refit(self.store).predict(as_inputs(x), verbose=0)

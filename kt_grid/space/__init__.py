@@ -20,12 +20,15 @@ from kt_grid.space.axes import (
 from kt_grid.space.declared import declared_axes, for_combination, register
 from kt_grid.space.files import is_grid_file, read_grid
 from kt_grid.space.parsing import check_names, parse_grid, parse_words, replace_axes
+from kt_grid.space.tree import Asked, DecisionTree
 from kt_grid.space.values import FIT_AXES, Parameters, Value, as_json, check_values, from_json
 
 __all__ = [
     "FIT_AXES",
+    "Asked",
     "Axis",
     "Condition",
+    "DecisionTree",
     "Grid",
     "Grids",
     "Parameters",

@@ -100,12 +100,27 @@ def declared_axes(hyperparameters: Any, grid: Grids) -> list[Axis]:
 
 def _axis(entry: Any, grid: Part) -> Axis:
     conditions = tuple(Condition(c.name, tuple(c.values)) for c in entry.conditions)
-    values = grid[entry.name] if entry.name in grid else _declared_values(entry)
-    return Axis(entry.name, check_values(entry.name, values), conditions)
+    if entry.name in grid:
+        return Axis(entry.name, check_values(entry.name, grid[entry.name]), conditions)
+    return Axis(entry.name, offered_values(entry), conditions)
+
+
+def offered_values(entry: Any) -> tuple[Value, ...]:
+    """Read the values that a declaration offers, mended where keras-tuner loses or distorts some.
+
+    Args:
+        entry: A keras-tuner hyperparameter, such as `hyperparameters.space` holds.
+
+    Returns:
+        The values in their own order, whatever the default is.
+
+    Raises:
+        GridError: If they can't be the values of an axis.
+    """
+    return check_values(entry.name, _declared_values(entry))
 
 
 def _declared_values(entry: Any) -> Sequence[Value]:
-    """The values of one entry, mended where keras-tuner loses or distorts some."""
     from keras_tuner.engine import hyperparameters as kinds
 
     if isinstance(entry, kinds.Int | kinds.Float):

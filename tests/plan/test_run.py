@@ -75,9 +75,9 @@ def test_a_plan_of_the_tutorial_is_its_grid_on_its_data(pima):
     sizes = [10, 20, 40, 60, 80, 100]
     assert made.trials() == [{"batch_size": size, "epochs": 3} for size in sizes]
     assert made.splits == 3
-    assert made.identity["rows"] == 768
-    assert made.identity["fit"] == {"epochs": 100, "batch_size": 10}
-    assert str(made.objective) == "max:val_accuracy"
+    assert made.setup.identity["rows"] == 768
+    assert made.setup.identity["fit"] == {"epochs": 100, "batch_size": 10}
+    assert str(made.setup.objective) == "max:val_accuracy"
     np.testing.assert_array_equal(made.dataset.x, pima.x)
     assert made.finished() is None
 
@@ -102,12 +102,12 @@ def test_a_plan_of_a_model_lists_what_the_model_declares(planned):
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_numbers_depend_on_is_part_of_the_identity(planned, options, entry):
-    assert planned(**options).identity[entry] != planned().identity[entry]
+    assert planned(**options).setup.identity[entry] != planned().setup.identity[entry]
 
 
 def test_the_grid_and_the_place_are_no_part_of_the_identity(planned, tmp_path):
     other = planned(grid={"units": (7,)}, directory=tmp_path / "other", keep="all", refit=False)
-    assert other.identity == planned().identity
+    assert other.setup.identity == planned().setup.identity
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,16 @@ def test_columns_that_say_how_to_split_are_no_features(stubbed, tmp_path, option
     if "groups" not in options:
         path.write_text(re.sub(r"(?m)^[^,]+,", "", path.read_text("utf-8")), encoding="utf-8")
     made = stubbed(data=path, **options)
-    assert (repr(made.cv), made.dataset.features) == (text, features)
-    splits = make_splits(made.cv, 24, made.dataset.y, made.groups)
-    assert made.identity["splits"] == [
+    assert (repr(made.setup.cv), made.dataset.features) == (text, features)
+    splits = make_splits(made.setup.cv, 24, made.dataset.y, made.setup.arrays.groups)
+    assert made.setup.identity["splits"] == [
         f"0.{number}: {splits_digest([split])}" for number, split in enumerate(splits)
     ]
-    if made.groups is not None:
-        assert all(not set(made.groups[train]) & set(made.groups[test]) for train, test in splits)
+    if made.setup.arrays.groups is not None:
+        assert all(
+            not set(made.setup.arrays.groups[train]) & set(made.setup.arrays.groups[test])
+            for train, test in splits
+        )
         assert run(made, Counted()).complete
 
 
@@ -420,7 +423,7 @@ def test_a_plan_and_the_tuner_describe_a_search_alike(planned, tmp_path):
     made = planned()
     run(made)
     written = json.loads((tmp_path / "runs" / "cheap" / "search.json").read_text())
-    assert {name: written[name] for name in made.identity} == made.identity
+    assert {name: written[name] for name in made.setup.identity} == made.setup.identity
     assert written["features"] == ["a", "b", "c"]
     assert (written["target"], written["target_column"]) == ("class", 3)
     tuner = CrossValidationTuner(
@@ -434,7 +437,7 @@ def test_a_plan_and_the_tuner_describe_a_search_alike(planned, tmp_path):
 
 def test_a_sample_is_searched_on_its_share_of_the_rows(planned):
     made = planned(sample=0.5)
-    assert made.dataset.rows == made.identity["rows"] == 12
+    assert made.dataset.rows == made.setup.identity["rows"] == 12
     whole = planned().dataset.x.tolist()
     places = [whole.index(row) for row in made.dataset.x.tolist()]
     assert places == sorted(set(places))
@@ -655,7 +658,11 @@ def test_weights_and_early_stopping_reach_the_training(tmp_path, planned, option
     )
     ours = run(made)
     tuner = CrossValidationTuner(
-        build, made.objective, grid={"epochs": (30,)}, directory=tmp_path / "py", engine="keras"
+        build,
+        made.setup.objective,
+        grid={"epochs": (30,)},
+        directory=tmp_path / "py",
+        engine="keras",
     )
     columns = {"a": rows[:, 0], "weight": WEIGHTS, "b": rows[:, 1]}
     assert {*columns} - {*made.dataset.features} == {*options.values()} & {"weight"}
@@ -680,8 +687,8 @@ def test_an_experiment_says_how_it_trains(planned):
     stopping = keras.callbacks.EarlyStopping(monitor="loss", patience=1)
     fit = {"class_weight": {0: 2.0}, "callbacks": [stopping]}
     made = plan(Experiment("own", build_nothing, fit=fit), planned().options)
-    assert made.fit.class_weight == {0: 2.0}
-    assert made.fit.callbacks == (stopping,)
+    assert made.setup.fit.class_weight == {0: 2.0}
+    assert made.setup.fit.callbacks == (stopping,)
 
 
 def build_nothing(hp):

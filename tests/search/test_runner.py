@@ -13,7 +13,8 @@ from kt_grid.errors import EngineError, StoreError, UsageError
 from kt_grid.search.observer import Silent
 from kt_grid.search.racing import GivenUp
 from kt_grid.search.runner import TrialRunner
-from kt_grid.space.objective import Objective
+from kt_grid.search.setup import Setup
+from kt_grid.space.objective import Extras, Objective
 from kt_grid.space.seeds import derive_seed
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.store.directory import SearchStore
@@ -78,21 +79,30 @@ def trial():
 def make_runner(tmp_path):
     def make(engine, **changes):
         rows = np.arange(8, dtype=np.float32)
+        setup = Setup(
+            arrays=Arrays(rows[:, None], rows % 2),
+            cv=KFold(3),
+            splits=make_splits(KFold(3), 8),
+            fit=FitArguments(epochs=2, batch_size=32),
+            passed_axes=(),
+            objective=Objective("val_accuracy", "max"),
+            extras=Extras(),
+            race=None,
+            seed=7,
+            engine="fake",
+            identity={},
+            described={},
+        )
+        own = {n: changes.pop(n) for n in ("longest", "observer") if n in changes}
         runner = TrialRunner(
+            setup=dataclasses.replace(setup, **changes),
             hypermodel=None,
             engine=engine,
             store=SearchStore(tmp_path, "search"),
-            arrays=Arrays(rows[:, None], rows % 2),
-            splits=make_splits(KFold(3), 8),
-            repeats=1,
-            fit=FitArguments(epochs=2, batch_size=32),
             longest=5,
-            passed_axes=(),
-            seed=7,
-            objective=Objective("val_accuracy", "max"),
             observer=Told(),
         )
-        return dataclasses.replace(runner, **changes)
+        return dataclasses.replace(runner, **own)
 
     return make
 
@@ -276,14 +286,6 @@ def test_record_says_how_large_the_model_is_and_how_long_it_learned(trial, make_
     assert (record.size, record.steps) == (12, 35)
 
 
-def test_notes_describe_the_splits(make_runner):
-    assert make_runner(FakeEngine()).notes() == {
-        "split_rows": [[5, 3], [5, 3], [6, 2]],
-        "fresh_folds": True,
-        "baseline": pytest.approx([1 / 3, 1 / 3, 1 / 2]),
-    }
-
-
 def judge(*reasons):
     """Gives one reason after the other, and notes the scores that it is asked about."""
     left, asked = list(reasons), []
@@ -357,5 +359,5 @@ def test_a_refit_trains_the_median_of_the_epochs_that_the_folds_kept(make_runner
     runner.refit(trial)
     assert (engine.fits[-1].epochs, engine.fits[-1].watching) == (3, {})
     again = Stopping()
-    make_runner(again, fit=runner.fit).run(trial)
+    make_runner(again, fit=runner.setup.fit).run(trial)
     assert again.trained == []

@@ -1,6 +1,7 @@
 """The tuner: what a search leaves behind, however it was interrupted, and what it is good for."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import keras_tuner
@@ -111,7 +112,7 @@ def test_trial_json_sums_up_the_records_of_the_folds(tmp_path):
 def test_groups_are_kept_together(tmp_path, module):
     tuner = make(tmp_path, cv=module.GroupKFold(3))
     tuner.search(X, Y, groups=np.repeat(["ann", "bob", "cid"], 4))
-    assert [test.tolist() for _, test in tuner._runner.splits] == [
+    assert [test.tolist() for _, test in tuner._runner.setup.splits] == [
         [8, 9, 10, 11],
         [4, 5, 6, 7],
         [0, 1, 2, 3],
@@ -385,3 +386,55 @@ def test_one_training_serves_as_a_prefix_of_a_longer_one(tmp_path):
     both = searched(tmp_path / "a", network, grid={"epochs": [1, 2]})
     alone = searched(tmp_path / "b", network, grid={"epochs": [2]})
     assert both.search_results().trials[1].scores == alone.search_results().trials[0].scores
+
+
+def from_directory(store, trials=()):
+    """One whose oracle has these trials, the best first."""
+    made = CrossValidationTuner.__new__(CrossValidationTuner)
+    made.store, made._runner = store, "runner"
+    made.oracle = SimpleNamespace(get_best_trials=lambda count: [*trials][:count])
+    made._models = SimpleNamespace(
+        best_fold=lambda *asked: ("best", *asked), all_folds=lambda *asked: ["all", *asked]
+    )
+    return made
+
+
+def trial(score, **values):
+    return SimpleNamespace(score=np.float32(score), hyperparameters=SimpleNamespace(values=values))
+
+
+def test_the_best_trial_gives_score_and_parameters(make_search):
+    best = trial(0.75, units=3)
+    made = from_directory(make_search({"units": [2, 3]}, []), [best, trial(0.5, units=2)])
+    assert (made.best_score, type(made.best_score)) == (0.75, float)
+    parameters = made.best_params
+    parameters["units"] = 9
+    assert made.best_params == {"units": 3}
+
+
+def test_there_is_no_best_without_a_completed_trial(make_search, raises):
+    made = from_directory(make_search({"units": [2]}, []))
+    for name in ("best_score", "best_params"):
+        with raises(PredictionError, "completed trial", "Search first"):
+            getattr(made, name)
+
+
+def test_results_are_those_on_disk(make_search):
+    made = from_directory(make_search({"units": [2, 3]}, [[0.5, 1.0, 0.0], [1.0, 1.0, 0.25]]))
+    assert made.search_results().best.parameters == {"units": 3}
+    frame = made.results()
+    assert frame["param_units"].tolist() == [2, 3]
+    assert frame["mean_test_score"].tolist() == [0.5, 0.75]
+    assert frame["rank_test_score"].tolist() == [2, 1]
+
+
+def test_models_are_asked_for_with_what_scored_them(make_search):
+    made = from_directory(make_search({"units": [2]}, []))
+    assert made.load_model("a trial") == ("best", "a trial", "runner")
+    assert made.load_fold_models("a trial") == ["all", "a trial", "runner"]
+
+
+def test_predictions_need_a_refit(make_search, raises):
+    made = from_directory(make_search({"units": [2]}, [[0.5, 1.0, 0.0]]))
+    with raises(PredictionError, "refit"):
+        made.predict([[0.0]])
