@@ -3,7 +3,7 @@
 import itertools
 import math
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -26,6 +26,7 @@ from kt_grid.space import (
     register,
 )
 from kt_grid.space.objective import Objective
+from kt_grid.space.tree import DecisionTree, Explore
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_sealed
 from kt_grid.store.trials import TrialFiles, read_trials, tell, trial_metrics
@@ -83,28 +84,72 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self.seed: int = seed
         self.ongoing_trials: dict[str, Any] = {}
         self.grid: Grids = grid or {}
+        self._tree: DecisionTree | None = None
+        self._explore: Explore | None = None
         self._axes: Sequence[Axis] = ()
-        self._read: tuple[Any, Grids | None, int] = (None, None, 0)
+        self._read: tuple[Any, ...] = ()
         self._named = frozenset(axis_names(make_axes(self.grid)))
         self._left_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
         self.suspended = False
-        self._schedule = Schedule(lambda: self.trials)
+        self._schedule = Schedule(lambda: self.trials, self.combinations)
         self._damaged: list[tuple[TrialFiles, Any]] = []
+
+    def follow(self, tree: DecisionTree, explore: Explore | None = None) -> None:
+        """Take the combinations from what builds ask for, instead of from what is declared.
+
+        Args:
+            tree: What is known of that; it may grow meanwhile.
+            explore: Runs a build where the tree doesn't know.
+        """
+        with self._lock:
+            self._tree, self._explore = tree, explore
+            self._schedule.forget_axes()
+
+    @property
+    def tree(self) -> DecisionTree | None:
+        """What builds ask for, if that is followed."""
+        return self._tree
 
     @property
     def axes(self) -> Sequence[Axis]:
         """The axes of the grid as far as they are known."""
-        space, grid, entries = self.hyperparameters, self.grid, len(self.hyperparameters.space)
-        if not (space is self._read[0] and grid is self._read[1] and entries == self._read[2]):
-            self._axes, self._read = declared_axes(space, grid), (space, grid, entries)
-            self._schedule.forget_axes()
+        tree, space = self._tree, self.hyperparameters
+        known = (space, len(space.space)) if tree is None else (tree.root,)
+        # By identity, because equal hyperparameters are told apart only by looking at all of them.
+        present = (self.grid, *known)
+        if len(present) != len(self._read) or any(
+            a is not b for a, b in zip(present, self._read, strict=True)
+        ):
+            self._read = present
+            if tree is not None:
+                self._axes = tree.axes(self.grid)
+            else:
+                self._axes = declared_axes(space, self.grid)
+                self._schedule.forget_axes()
         return self._axes
 
+    def combinations(self, *, explore: bool = True) -> Iterator[Parameters]:
+        """Enumerate the combinations of the grid in order.
+
+        Args:
+            explore: Whether builds are run where it isn't known what they ask for.
+
+        Yields:
+            Parameters by name.
+        """
+        if self._tree is None:
+            yield from itertools.islice(combinations(self.axes), self.max_trials)
+        else:
+            explored = self._explore if explore else None
+            yield from self._tree.combinations(self.grid, explored, self.max_trials)
+
     def total_trials(self) -> int:
-        """Count the trials of the whole grid."""
-        return count(self.axes, self.max_trials)
+        """Count the trials of the whole grid; as far as that is known, if builds are followed."""
+        if self._tree is None:
+            return count(self.axes, self.max_trials)
+        return self._tree.count(self.grid, self.max_trials, assume=True)
 
     def create_trial(self, tuner_id: str) -> Any:
         """Hand out the next trial.
@@ -157,7 +202,10 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             Parameters by name; None if all are handed out.
         """
         with self._lock:
-            return self._schedule.peek(self.axes, self.max_trials)
+            if self._tree is None:
+                # Declarations may have come in.
+                _ = self.axes
+            return self._schedule.peek()
 
     def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:
         """Hand out the most expensive of the next trials first, so that none is left for the end.
@@ -243,8 +291,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             for trial in self.trials.values()
             if trial.status in FINISHED
         }
-        first = itertools.islice(combinations(self.axes), self.max_trials)
-        places = (key(parameters) for parameters in first)
+        places = map(key, self.combinations(explore=False))
         return [ended[place] for place in places if place in ended]
 
     def save(self) -> None:
@@ -265,7 +312,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 self._damaged.append((files, trial))
             if trial is None:
                 continue
-            self._add_declared(trial.hyperparameters, asked)
+            if self._tree is None:
+                self._add_declared(trial.hyperparameters, asked)
             if trial.status in FINISHED:
                 self.trials[trial.trial_id] = trial
                 self._schedule.mark_tried(trial.hyperparameters.values)

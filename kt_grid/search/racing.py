@@ -10,7 +10,7 @@ import numpy as np
 
 from kt_grid.analysis.statistics import corrected_t_test
 from kt_grid.errors import UsageError
-from kt_grid.space import Axis, combinations, key
+from kt_grid.space import Axis, key
 from kt_grid.space.objective import Objective, Score, is_accuracy
 from kt_grid.store.results import COMPLETED, STOPPED, SearchResults
 from kt_grid.store.trials import score_name
@@ -245,7 +245,9 @@ class Incumbents:
 
     def _best_before(self, trial: Any) -> Any:
         """The best completed trial before another one, the first of equal ones."""
-        place, axes = key(trial.hyperparameters.values), list(self._oracle.axes)
+        place = key(trial.hyperparameters.values)
+        # A tree only grows behind the place that was reached; declared axes may come in before it.
+        axes = list(self._oracle.axes) if self._oracle.tree is None else []
         if axes != self._axes or place in self._passed:
             self._begin(axes)
         self._take(self._oracle.trials.get(self._last))
@@ -259,7 +261,7 @@ class Incumbents:
 
     def _begin(self, axes: Sequence[Axis]) -> None:
         """Walk through the grid anew, past the trials that have ended."""
-        self._axes, self._places, self._passed = axes, map(key, combinations(axes)), set()
+        self._axes, self._places, self._passed = axes, map(key, self._oracle.combinations()), set()
         trials = self._oracle.trials.values()
         self._ended = {key(trial.hyperparameters.values): trial for trial in trials}
         self._last, self._best = "", None

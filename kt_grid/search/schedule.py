@@ -2,9 +2,9 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 
-from kt_grid.space import Axis, Parameters, combinations, key
+from kt_grid.space import Parameters, key
 
 
 class Schedule:
@@ -15,10 +15,16 @@ class Schedule:
 
     Args:
         used: Returns the ids that trials have.
+        combinations: Enumerates the grid anew.
     """
 
-    def __init__(self, used: Callable[[], Container[str]]) -> None:
+    def __init__(
+        self,
+        used: Callable[[], Container[str]],
+        combinations: Callable[[], Iterator[Parameters]],
+    ) -> None:
         self._used = used
+        self._combinations = combinations
         self._tried: set[str] = set()
         self._interrupted: dict[str, str] = {}
         self._reserved: dict[str, str] = {}
@@ -56,18 +62,14 @@ class Schedule:
         """
         self._cost, self._lookahead, self._untried = cost, lookahead, None
 
-    def peek(self, axes: Sequence[Axis], most: int | None = None) -> Parameters | None:
+    def peek(self) -> Parameters | None:
         """Return the combination to be handed out next.
-
-        Args:
-            axes: The grid's axes; the same until `forget_axes`.
-            most: Only the first so many combinations count; all by default.
 
         Returns:
             Parameters by name; None if all were handed out.
         """
         if self._untried is None:
-            self._untried = itertools.islice(combinations(axes), most)
+            self._untried = self._combinations()
             self._ahead.clear()
             self._reserved.clear()
             self._number = 0

@@ -4,21 +4,13 @@ A worker knows the model and the rows; a job says which of them to train on, and
 holds scores and weights. So workers need no file system in common with whoever asks.
 """
 
-import sys
-import sysconfig
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 
-import cloudpickle
-
-import kt_grid
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
@@ -27,6 +19,7 @@ from kt_grid.errors import UsageError
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
 from kt_grid.workers.loop import Shared
+from kt_grid.workers.packing import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -59,8 +52,7 @@ class Context:
             UsageError: If the model can't be sent.
         """
         try:
-            with _sent_whole(_own_modules(_parts(self.hypermodel))):
-                return Shared(cloudpickle.dumps(self), open_context)
+            return Shared(pack(self, [self.hypermodel]), open_context)
         except Exception as error:
             raise UsageError(
                 "Expected a model that can be sent to workers. Received: "
@@ -176,7 +168,7 @@ def open_context(packed: bytes) -> Trainer:
     # It imports Keras, which must not come before the backend: TensorFlow's log would show.
     from kt_grid.engines.scored import with_extras
 
-    context: Context = cloudpickle.loads(packed)
+    context: Context = unpack(packed)
     set_keras(context.keras)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
@@ -191,16 +183,13 @@ def run_job(trainer: Trainer, packed: bytes) -> Result:
     Returns:
         The job's result.
     """
-    job: Job = cloudpickle.loads(packed)
+    job: Job = unpack(packed)
     return trainer.run(job)
 
 
 def pack_job(job: Job) -> bytes:
     """Make bytes of a job; callbacks may be of classes that only the user's script knows."""
-    parts = [part for callback in job.fit.callbacks for part in _parts(callback)]
-    with _sent_whole(_own_modules(parts)):
-        packed: bytes = cloudpickle.dumps(job)
-    return packed
+    return pack(job, job.fit.callbacks)
 
 
 def describe(error: Exception) -> str:
@@ -216,56 +205,3 @@ def _without_model(trained: Trained) -> Received:
         weights = path.read_bytes()
     known = vars(replace(trained, model=None))
     return Received(**known, weights=weights, count=trained.count_weights())
-
-
-@contextmanager
-def _sent_whole(modules: list[ModuleType]) -> Iterator[None]:
-    """Send what is defined in some modules by its code, since workers can't import them."""
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def _parts(thing: Any) -> list[Any]:
-    """An object's class, and the functions that it holds."""
-    held = (getattr(value, "func", value) for value in vars(thing).values())
-    return [type(thing), *(value for value in held if isinstance(value, FunctionType))]
-
-
-def _own_modules(parts: Iterable[Any]) -> list[ModuleType]:
-    """The modules that things are defined in and those beside them, unless they are installed."""
-    homes = [sys.modules.get(getattr(part, "__module__", "")) for part in parts]
-    folders = {_folder(home) for home in homes if home} - {None}
-    own = {folder for folder in folders if folder and not _is_installed(folder)}
-    # A module that mustn't be imported is None.
-    known = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
-    return [module for module in known if own and _lies_in(module, own)]
-
-
-def _lies_in(module: ModuleType, folders: set[Path]) -> bool:
-    folder = None if module.__name__ == "__main__" else _folder(module)
-    if folder is None or folders.isdisjoint({folder, *folder.parents}):
-        return False
-    return not _is_installed(folder)
-
-
-def _folder(module: ModuleType) -> Path | None:
-    """Where a module's file is, if it has one."""
-    file = getattr(module, "__file__", None)
-    return _resolve(Path(file).parent) if file else None
-
-
-@cache
-def _resolve(folder: Path) -> Path:
-    return folder.resolve()
-
-
-@cache
-def _is_installed(folder: Path) -> bool:
-    places = {sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")}
-    within = {Path(place).resolve() for place in places} | {Path(kt_grid.__file__).resolve().parent}
-    return not within.isdisjoint({folder, *folder.parents})

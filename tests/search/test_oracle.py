@@ -248,7 +248,7 @@ def test_a_trial_costs_the_same_however_many_went_before(monkeypatch):
         def write_trial(self, trial_id, state):
             written[-1].append(state)
 
-    monkeypatch.setattr(kt_grid.search.schedule, "combinations", counted)
+    monkeypatch.setattr(kt_grid.search.oracle, "combinations", counted)
     hp = keras_tuner.HyperParameters()
     hp.Int("a", 10, 49)
     hp.Int("b", 100, 149)

@@ -1,9 +1,11 @@
 """Which combination comes next, and which id it has."""
 
+import itertools
+
 import pytest
 
 from kt_grid.search.schedule import Schedule
-from kt_grid.space import make_axes
+from kt_grid.space import combinations, make_axes
 
 AXES = make_axes({"a": [1, 2, 3], "b": [1, 2]})
 
@@ -15,12 +17,16 @@ def used():
 
 @pytest.fixture
 def schedule(used):
-    return Schedule(lambda: used)
+    return schedule_of(used, AXES)
 
 
-def take_all(schedule, used, axes=AXES):
+def schedule_of(used, axes, most=None):
+    return Schedule(lambda: used, lambda: itertools.islice(combinations(axes), most))
+
+
+def take_all(schedule, used):
     taken = []
-    while (parameters := schedule.peek(axes)) is not None:
+    while (parameters := schedule.peek()) is not None:
         trial_id = schedule.take(parameters)
         used[trial_id] = parameters
         taken.append((trial_id, *parameters.values()))
@@ -48,13 +54,14 @@ def test_the_most_expensive_is_sought_among_the_next_ones_only(schedule, used):
 
 
 @pytest.mark.parametrize("lookahead", [pytest.param(1, id="one"), pytest.param(100, id="all")])
-def test_a_limit_takes_the_first_of_the_grid(schedule, used, lookahead):
+def test_a_limit_takes_the_first_of_the_grid(used, lookahead):
+    schedule = schedule_of(used, AXES, most=2)
     schedule.expensive_first(lambda parameters: parameters["a"], lookahead=lookahead)
-    first = schedule.peek(AXES, most=2)
+    first = schedule.peek()
     used[schedule.take(first)] = first
-    second = schedule.peek(AXES, most=2)
+    second = schedule.peek()
     used[schedule.take(second)] = second
-    assert schedule.peek(AXES, most=2) is None
+    assert schedule.peek() is None
     assert sorted(p["b"] for p in used.values()) == [1, 2]
     assert {p["a"] for p in used.values()} == {1}
 
@@ -73,9 +80,11 @@ def test_an_interrupted_trial_keeps_its_id_and_gaps_are_filled(schedule, used, c
     ]  # fmt: skip
 
 
-def test_other_axes_begin_anew_with_what_is_not_tried(schedule, used):
-    first = schedule.peek(AXES)
+def test_other_axes_begin_anew_with_what_is_not_tried(used):
+    axes = [*AXES]
+    schedule = schedule_of(used, axes)
+    first = schedule.peek()
     used[schedule.take(first)] = first
     schedule.forget_axes()
-    grown = make_axes({"a": [1, 2], "b": [1, 3]})
-    assert take_all(schedule, used, grown) == [("0001", 1, 3), ("0002", 2, 1), ("0003", 2, 3)]
+    axes[:] = make_axes({"a": [1, 2], "b": [1, 3]})
+    assert take_all(schedule, used) == [("0001", 1, 3), ("0002", 2, 1), ("0003", 2, 3)]

@@ -1,0 +1,138 @@
+"""What a function does, without what its text looks like.
+
+Line numbers, comments, docstrings and the names of local variables leave no trace here; bytecode
+differs between minor versions of Python, so descriptions compare within one of them only.
+"""
+
+import dis
+import inspect
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+# They do nothing: placeholders for lines, hints for the interpreter, and the length of operands.
+_IDLE = frozenset(("NOP", "CACHE", "RESUME", "EXTENDED_ARG", "PRECALL", "NOT_TAKEN"))
+_LOCAL = frozenset((*dis.haslocal, *dis.hasfree))
+_JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
+# What the body of a class stores that says where it is written, or what for.
+_TOLD = frozenset(("__doc__", "__firstlineno__", "__static_attributes__"))
+_MEMBER = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
+# What gives a function access to more than it names, or to more than Python's own objects.
+_BEYOND = frozenset(
+    (
+        *("eval", "exec", "globals", "locals", "vars", "environ", "getenv", "open", "load"),
+        *("read_text", "read_bytes", "read_csv", "read_json", "read_parquet", "fromfile"),
+        *("loadtxt", "genfromtxt", "load_model", "load_weights", "urlopen", "urlretrieve"),
+    )
+)
+
+
+@dataclass
+class Code:
+    """A function's code, with that of the functions inside it.
+
+    Attributes:
+        described: Nested lists of plain values; constants that aren't plain as they are.
+        names: The globals it reads; True for those that are used for an attribute alone.
+        attributes: Names of the attributes and methods that it asks for.
+        imports: What it imports while it runs: the module, the names taken from it, and how many
+            packages up a relative import begins.
+        beyond: Names of what lets it see more than it names.
+    """
+
+    described: list[Any] = field(default_factory=list)
+    names: dict[str, bool] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+    imports: list[tuple[str, tuple[str, ...], int]] = field(default_factory=list)
+    beyond: set[str] = field(default_factory=set)
+
+
+def read_code(code: CodeType) -> Code:
+    """Describe code so that two descriptions agree if it does the same in the same way.
+
+    Args:
+        code: A function's.
+
+    Returns:
+        Its description, and what it refers to.
+    """
+    found = Code()
+    found.described = _describe(code, found)
+    used = {*code.co_names, *found.names, *found.attributes}
+    found.beyond = {*_BEYOND & used}
+    return found
+
+
+def _describe(code: CodeType, found: Code) -> list[Any]:
+    steps = _steps(code)
+    places = _places(code, steps)
+    described = [[step.opname, _operand(step, places, found)] for step in steps]
+    for place in range(len(steps)):
+        _note(steps, place, found)
+    parameters = code.co_argcount + code.co_kwonlyargcount
+    parameters += bool(code.co_flags & inspect.CO_VARARGS)
+    parameters += bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    flags = code.co_flags & ~(inspect.CO_NESTED | inspect.CO_NOFREE)
+    head = [code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, flags]
+    names = [*code.co_varnames[:parameters]]
+    return [code.co_name, head, names, described, _handlers(code, places)]
+
+
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    """The instructions that do something, without those by which a class stores its docstring."""
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _IDLE]
+    told = {
+        place
+        for place, step in enumerate(steps)
+        if step.opname == "STORE_NAME" and step.argval in _TOLD
+    }
+    left_out = told | {place - 1 for place in told if steps[place - 1].opname == "LOAD_CONST"}
+    return [step for place, step in enumerate(steps) if place not in left_out]
+
+
+def _places(code: CodeType, steps: list[dis.Instruction]) -> dict[int, int]:
+    """The number of the instruction that comes at an offset, or next after it."""
+    places: dict[int, int] = {}
+    kept = {step.offset: place for place, step in enumerate(steps)}
+    following = len(steps)
+    for offset in range(len(code.co_code), -1, -2):
+        following = kept.get(offset, following)
+        places[offset] = following
+    return places
+
+
+def _operand(step: dis.Instruction, places: dict[int, int], found: Code) -> Any:
+    if step.opcode in _JUMPS:
+        return places[step.argval]
+    if step.opcode in _LOCAL or step.arg is None:
+        return step.arg
+    if step.opcode in dis.hasconst:
+        return _constant(step.argval, found)
+    if step.opcode in dis.hasname:
+        # The operand itself says where the name stands in a list.
+        return [step.argval, step.argrepr]
+    return [step.arg, step.argrepr]
+
+
+def _constant(value: Any, found: Code) -> Any:
+    return _describe(value, found) if isinstance(value, CodeType) else ("constant", value)
+
+
+def _note(steps: list[dis.Instruction], place: int, found: Code) -> None:
+    """Note what an instruction refers to."""
+    kind, name = steps[place].opname, steps[place].argval
+    if kind in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
+        following = steps[place + 1].opname if place + 1 < len(steps) else ""
+        found.names[name] = found.names.get(name, True) and following in _MEMBER
+    elif kind in _MEMBER or kind == "IMPORT_FROM":
+        found.attributes.add(name)
+    elif kind == "IMPORT_NAME":
+        level, taken = (steps[place - back].argval for back in (2, 1))
+        found.imports.append((name, taken or (), level))
+
+
+def _handlers(code: CodeType, places: dict[int, int]) -> list[Any]:
+    """Which instructions an exception leaves for which others."""
+    entries = getattr(dis.Bytecode(code), "exception_entries", ())
+    found = [[places[e.start], places[e.end], places[e.target], e.depth, e.lasti] for e in entries]
+    return [entry for entry in found if entry[0] < entry[1]]
