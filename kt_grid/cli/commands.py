@@ -276,17 +276,17 @@ def _search(planned: Plan) -> bool:
 
 def _tell_defaults(planned: Plan) -> None:
     """Say what is taken because nothing else was asked for, and which option changes it."""
-    options, axes = planned.options, {name for part in check_grid(planned.grid) for name in part}
+    options, setup = planned.options, planned.setup
     taken = {
-        "epochs": f"{planned.setup.fit.epochs} epochs",
-        "batch_size": f"batch size {planned.setup.fit.batch_size}",
-        "folds": f"folds {planned.setup.cv!r}" * (options.cv is None and options.folds_from is None),
-        "objective": f"objective {planned.setup.objective.name}",
+        "epochs": f"{setup.fit.epochs} epochs",
+        "batch_size": f"batch size {setup.fit.batch_size}",
+        "folds": f"folds {setup.cv!r}" * (options.cv is None and options.folds_from is None),
+        "objective": f"objective {setup.objective.name}",
     }
     told = [
         f"{text} ({flag_of(name)})"
         for name, text in taken.items()
-        if text and getattr(options, name) is None and name not in axes
+        if text and getattr(options, name) is None and name not in planned.axis_names
     ]
     if told:
         complain(f"{planned.store.root.name}: defaults: {', '.join(told)}")

@@ -63,6 +63,13 @@ class Plan:
         """Trainings per trial."""
         return len(self.setup.splits)
 
+    @property
+    def axis_names(self) -> set[str]:
+        """Names of the axes: the grid's, and those that the first model declares."""
+        stated = {name for part in check_grid(self.grid) for name in part}
+        known = self.setup.hyperparameters
+        return stated | {axis.name for axis in (known.space if known else ())}
+
     def trials(self) -> list[Parameters]:
         """List the combinations that the search tries, in order."""
         most = self.options.max_trials
@@ -151,7 +158,19 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     dataset = replace(dataset, y=setup.arrays.y, labels=setup.arrays.labels)
     check_target(dataset, binary=experiment.binary)
     store = SearchStore(options.directory, options.name or experiment.name)
-    return Plan(experiment, options, grid, dataset, setup, store, notes)
+    planned = Plan(experiment, options, grid, dataset, setup, store, notes)
+    _check_one_training(planned)
+    return planned
+
+
+def _check_one_training(planned: Plan) -> None:
+    """Refuse epochs or a batch size for all trials beside an axis of that name."""
+    for name in FIT_AXES:
+        if getattr(planned.options, name) is not None and name in planned.axis_names:
+            raise UsageError(
+                f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
+                f"Set the axis by --grid {name}=…, or leave it out"
+            )
 
 
 def _check_words(experiment: Experiment, options: Options) -> None:
@@ -168,13 +187,6 @@ def _check_words(experiment: Experiment, options: Options) -> None:
             "Expected --sample-weight or --class-weight, as Keras takes one. Received: both"
         )
     Placement(options.workers, options.scheduler, options.trial_timeout, options.racing is not None)
-    for name in FIT_AXES:
-        parts = check_grid(replace_axes(experiment.grid, options.grid))
-        if getattr(options, name) is not None and any(name in part for part in parts):
-            raise UsageError(
-                f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
-                f"Set its values by --grid {name}=…, or leave the axis out"
-            )
     if not experiment.declares:
         known = {name for part in check_grid(experiment.grid) for name in part}
         for part in check_grid(options.grid):

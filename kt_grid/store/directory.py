@@ -90,8 +90,9 @@ class SearchStore:
         path = self.root / IDENTITY
         state = "a damaged or a foreign file" if path.exists() else "no such file beside trials"
         return DamageError(
-            f"Expected {path} to be a search of format {FORMAT}. Received: {state}. "
-            f"{mend}, or begin anew with --overwrite"
+            f"Expected {path} to be a search of format {FORMAT}. Received: {state}. {mend}, or",
+            mend="begin anew with overwrite=True",
+            option="begin anew with --overwrite",
         )
 
     def peek_identity(self) -> dict[str, Any]:
@@ -161,8 +162,9 @@ class SearchStore:
         difference = find_difference(present, wanted)
         if difference is not None:
             raise MismatchError(
-                f"Expected {self.root} to hold this search. Received: {difference}. "
-                "Choose another --directory, or replace it with --overwrite"
+                f"Expected {self.root} to hold this search. Received: {difference}.",
+                mend="Choose another directory or project_name, or replace it: overwrite=True",
+                option="Choose another --directory or --name, or replace it with --overwrite",
             )
         return True
 

@@ -239,7 +239,9 @@ def read_results(store: SearchStore, objective: str | None = None) -> SearchResu
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"Expected {store.root} to hold whole records. Received: {error!r} is missing or "
-            "wrong in one. Run the search again with --overwrite"
+            "wrong in one. Run the search again with",
+            mend="overwrite=True",
+            option="--overwrite",
         ) from error
 
 

@@ -260,7 +260,7 @@ BAD = {
     "race on workers": (
         ["run", "neurons", "--racing", "bound", "--workers", "2"],
         2,
-        ["--racing", "2 workers"],
+        ["racing", "2 workers"],
     ),
     "race of a loss": (
         ["run", "neurons", "--racing", "bound", "--objective", "val_loss"],
@@ -364,6 +364,7 @@ def test_another_search_is_refused_and_overwrite_replaces_it(call, place):
     ended = call(*RUN_OWN, "--seed", "8")
     assert (ended.status, ended.stdout) == (1, "")
     assert "another seed, 7 there, 8 asked for" in ended.stderr
+    assert "or replace it with --overwrite" in ended.stderr
     assert files(place / "runs") == before
     replaced = call(*RUN_OWN, "--seed", "8", "--overwrite")
     elsewhere = call(*RUN_OWN, "--seed", "8", "--directory", "fresh")

@@ -140,7 +140,7 @@ def test_identity_is_written_only_when_it_changes(store, monkeypatch):
 )
 def test_identity_of_another_format_is_refused(store, raises, content):
     write_text(store.root / "search.json", content)
-    with raises(StoreError, "search.json", "--overwrite"):
+    with raises(StoreError, "search.json", "overwrite=True"):
         store.read_identity()
 
 
@@ -155,7 +155,7 @@ def test_identity_of_another_format_is_refused(store, raises, content):
 )
 def test_check_identity_names_the_first_difference(store, raises, wanted, words):
     store.write_identity({"rows": 4, "seed": 7, "fit": {}})
-    with raises(MismatchError, str(store.root), "--directory", "--overwrite", *words):
+    with raises(MismatchError, str(store.root), "another directory", "overwrite=True", *words):
         store.check_identity(wanted)
 
 
