@@ -8,7 +8,11 @@ import pytest
 
 from kt_grid import errors
 
-CLASSES = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+}
 
 
 def test_tree_is_the_drawn_one():
