@@ -19,7 +19,8 @@
     ├── UnforeseenAxisError   a hyperparameter that a trial's training asks for and that it hasn't
     └── PredictionError       nothing to predict with, or not on these columns
 
-Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend.
+Each message has the form `Expected X. Received: Y`, names the place, and ends with the mend. Where
+that reads otherwise in Python and on the command line, the error carries both.
 """
 
 import re
@@ -37,7 +38,20 @@ _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class KtGridError(Exception):
-    """Base of all exceptions of kt-grid."""
+    """Base of all exceptions of kt-grid.
+
+    Args:
+        message: What was expected and what came; and the mend, if it reads alike everywhere.
+        mend: What mends it, in Python's words, such as `overwrite=True`.
+        option: The same in those of the command line, such as `--overwrite`; `mend` by default.
+
+    Attributes:
+        on_command_line: The whole message as the command line words it; `str` is Python's.
+    """
+
+    def __init__(self, message: str = "", *, mend: str = "", option: str = "") -> None:
+        super().__init__(f"{message} {mend}".rstrip())
+        self.on_command_line = f"{message} {option or mend}".rstrip()
 
 
 class UsageError(KtGridError, ValueError):

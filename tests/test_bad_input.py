@@ -44,7 +44,7 @@ def call(*words):
         sys.argv, sys.unraisablehook = argv, hook
     shown = Ended(status, out.getvalue(), err.getvalue())
     assert "Traceback" not in shown.stderr
-    assert "no fault of its own" not in shown.stderr
+    assert "A fault in kt-grid" not in shown.stderr
     assert "files and streams" not in shown.stderr
     assert all(line.isprintable() for line in shown.stderr.splitlines()), shown
     assert len(shown.stderr.splitlines()) <= 2 or shown.stderr.startswith("Usage: ")

@@ -1,6 +1,7 @@
 """The exception tree is the one that the module draws."""
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from kt_grid import errors
 CLASSES = {
     name: value
     for name, value in vars(errors).items()
-    if inspect.isclass(value) and issubclass(value, Exception)
+    if inspect.isclass(value) and value.__module__ == errors.__name__
 }
 
 
@@ -85,3 +86,24 @@ def test_kt_grids_own_refusals_have_no_place():
     with pytest.raises(errors.EngineError) as caught:
         raise errors.EngineError("Expected X. Received: Y")
     assert errors.describe_error(caught.value) == "EngineError: Expected X. Received: Y"
+
+
+@pytest.mark.parametrize(
+    ("error", "python", "command_line"),
+    [
+        pytest.param(errors.KtGridError("A. B"), "A. B", "A. B", id="alike"),
+        pytest.param(errors.KtGridError("A.", mend="Do x"), "A. Do x", "A. Do x", id="one mend"),
+        pytest.param(
+            errors.MismatchError("A.", mend="overwrite=True", option="--overwrite"),
+            "A. overwrite=True",
+            "A. --overwrite",
+            id="each its own",
+        ),
+        pytest.param(errors.WorkerDiedError("A", 3), "A", "A", id="of more arguments"),
+    ],
+)
+@pytest.mark.parametrize("sent", [False, True], ids=["here", "from a worker"])
+def test_each_interface_words_the_mend(error, python, command_line, sent):
+    received = pickle.loads(pickle.dumps(error)) if sent else error  # noqa: S301 - made here
+    assert type(received) is type(error)
+    assert (str(received), received.on_command_line) == (python, command_line)

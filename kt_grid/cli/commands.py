@@ -1,20 +1,22 @@
 """The commands: parse, make one library call, render."""
 
-from dataclasses import replace
+import sys
+from dataclasses import astuple, fields, replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 import kt_grid
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
+from kt_grid.cli.parameters import GroupedCommand, takes_options
 from kt_grid.cli.process import FAILED, complain
-from kt_grid.data import Reading, parse_encode, parse_separator
+from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
 from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
-from kt_grid.plan.options import Options
+from kt_grid.plan.options import Options, flag_of
 from kt_grid.plan.plan import Plan, plan
 from kt_grid.plan.run import run as run_search
 from kt_grid.plan.run import zoom as zoom_into
@@ -23,13 +25,18 @@ from kt_grid.report.export import table_as_csv
 from kt_grid.report.formats import format_named, render
 from kt_grid.report.pooled import pool_best, render_pooled
 from kt_grid.report.published import Published, published_results
+from kt_grid.report.tables import aligned
 from kt_grid.report.text import render_verdict
-from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.observer import Silent
 from kt_grid.search.predict import predict_file
 from kt_grid.space import check_grid, make_axes, parse_grid
-from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kt_grid.search.observer import Observer
 
 app = typer.Typer(
     name="kt-grid",
@@ -63,15 +70,37 @@ def _options(
 
 
 @app.command("list")
-def list_experiments() -> None:
-    """List the experiments that come with kt-grid.
+def list_searches(directory: opt.Directory = Path("runs")) -> None:
+    """List the experiments that come with kt-grid, and the searches of a directory.
 
-    Example: kt-grid list
+    Example: kt-grid list --directory runs
     """
     width = max(len(name) for name in REGISTRY)
     for name, experiment in REGISTRY.items():
         axes = ", ".join(f"{a.name}: {len(a.values)}" for a in make_axes(experiment.grid))
         typer.echo(f"{name:{width}}  {experiment.summary} ({axes})")
+    found = [astuple(summary) for summary in summaries(directory)]
+    if found:
+        head = [field.name for field in fields(Summary)]
+        typer.echo("\n" + "\n".join(aligned([head, *found])))
+
+
+@app.command()
+def remove(name: opt.Name, yes: opt.Yes = False, directory: opt.Directory = Path("runs")) -> None:
+    """Delete a search with all its results.
+
+    Example: kt-grid remove neurons --yes
+    """
+    store = find_store(directory, name)
+    summary = summarise(store)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            f"Expected --yes to delete {store.root} where nobody can be asked. Received: none"
+        )
+    trials = f"{summary.trials} trials" if summary.trials else "a damaged search"
+    if yes or typer.confirm(f"Delete {store.root} ({trials}, {summary.size})?", err=True):
+        store.clear(complain)
+        complain(f"deleted {store.root}")
 
 
 @app.command()
@@ -84,99 +113,31 @@ def new(file: opt.NewFile) -> None:
     complain(f"wrote {file}; kt-grid run {file} searches it")
 
 
-@app.command()
-def run(
-    names: opt.Names,
-    grid: opt.GridWords = None,
-    max_trials: opt.MaxTrials = None,
-    folds: opt.Folds = None,
-    cv: opt.Cv = None,
-    repeats: opt.Repeats = 1,
-    groups: opt.Groups = None,
-    folds_from: opt.FoldsFrom = None,
-    test_size: opt.TestSize = None,
-    gap: opt.Gap = None,
-    seed: opt.Seed = 7,
-    data: opt.Data = None,
-    target: opt.Target = None,
-    separator: opt.Separator = None,
-    header: opt.Header = None,
-    encoding: opt.Encoding = "utf-8",
-    encode: opt.Encode = None,
-    missing: opt.Missing = "refuse",
-    objective: opt.ObjectiveWord = None,
-    sample: opt.Sample = 1.0,
-    sample_weight: opt.SampleWeight = None,
-    class_weight: opt.ClassWeight = None,
-    early_stopping: opt.EarlyStopping = None,
-    validation_split: opt.ValidationSplit = None,
-    engine: opt.EngineName = "auto",
-    workers: opt.Workers = "auto",
-    scheduler: opt.Scheduler = None,
-    trial_timeout: opt.TrialTimeout = None,
-    directory: opt.Directory = Path("runs"),
-    overwrite: opt.Overwrite = False,
-    keep: opt.Keep = "best",
-    no_refit: opt.NoRefit = False,
-    zoom: opt.Zoom = False,
-    train_scores: opt.TrainScores = False,
-    keep_predictions: opt.KeepPredictions = False,
-    racing: opt.Racing = None,
-    dry_run: opt.DryRun = False,
-    quiet: opt.Quiet = False,
-) -> None:
-    """Search a grid; the same line again resumes.
+@app.command(cls=GroupedCommand)
+@takes_options
+def run(names: opt.Names, options: Options) -> None:
+    """Search a grid; run the same command again to resume.
 
     Example: kt-grid run neurons --grid neurons=5,10 --folds 5
     """
-    options = Options(
-        max_trials=max_trials,
-        folds=folds,
-        cv=cv,
-        repeats=repeats,
-        groups=groups,
-        folds_from=folds_from,
-        test_size=test_size,
-        gap=gap,
-        seed=seed,
-        data=data,
-        target=target,
-        reading=Reading(
-            parse_separator(separator), header, encoding, parse_encode(encode or []), missing
-        ),
-        sample=sample,
-        sample_weight=sample_weight,
-        class_weight=tuple(class_weight or ()),
-        early_stopping=early_stopping,
-        validation_split=validation_split,
-        objective=objective,
-        engine=engine,
-        workers=workers,
-        scheduler=scheduler,
-        trial_timeout=trial_timeout,
-        directory=directory,
-        overwrite=overwrite,
-        keep=keep,
-        refit=not no_refit,
-        train_scores=train_scores,
-        keep_predictions=keep_predictions,
-        racing=racing,
-        words=tuple(grid or ()),
-    )
+    if options.name is not None and (len(names) > 1 or names == [opt.ALL]):
+        raise UsageError(
+            f"Expected one NAME with --name. Received: {', '.join(names)}. Run them one by one"
+        )
     plans = [
-        plan(experiment, replace(options, grid=parse_grid(grid or [], experiment.grid)))
+        plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
         for experiment in _experiments(names)
     ]
-    if zoom:
+    if options.zoom:
         plans = [_zoomed(planned) for planned in plans]
     failed = False
     for number, planned in enumerate(plans):
         if len(plans) > 1:
             typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
-        if dry_run:
+        if options.dry_run:
             _show_plan(planned)
         else:
-            failed |= _search(planned, quiet=quiet)
+            failed |= _search(planned)
     if failed:
         raise typer.Exit(FAILED)
 
@@ -196,7 +157,7 @@ def report(
     Example: kt-grid report neurons --format html --output neurons.html
     """
     chosen = format_named(style)
-    stores = _stores(directory, names)
+    stores = find_stores(directory, names)
     searches = [read_results(store, objective) for store in stores]
     side_by_side = len(names) > 1 or names == [opt.ALL]
     subjects = [
@@ -234,8 +195,8 @@ def predict(
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
-    load_backend()
-    store = _store(directory, name)
+    _load_backend()
+    store = find_store(directory, name)
     rows = list(predict_file(store, data, ensemble=ensemble))
     _write(table_as_csv(rows), output)
 
@@ -244,29 +205,16 @@ def _experiments(names: list[str]) -> list[Experiment]:
     words = list(REGISTRY) if names == [opt.ALL] else names
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
-        load_backend()
+        _load_backend()
     return [load_experiment(word) for word in words]
 
 
-def _store(directory: Path, name: str) -> SearchStore:
-    """Where a search is kept, from its name or from the file or module that it came from."""
-    place, _, attribute = name.partition(":")
-    folder = Path(place).stem if place.endswith(".py") else attribute or place
-    store = SearchStore(directory, folder)
-    if store.exists() or folder == name:
-        return store
-    return SearchStore(directory, load_experiment(name).name)
+def _load_backend() -> None:
+    """Import TensorFlow, which takes seconds."""
+    from kt_grid.search.progress import waiting
 
-
-def _stores(directory: Path, names: list[str]) -> list[SearchStore]:
-    """Where searches are kept; `all` are those of the experiments that were begun."""
-    if names != [opt.ALL]:
-        return [_store(directory, name) for name in names]
-    stores = [SearchStore(directory, name) for name in REGISTRY]
-    begun = [store for store in stores if store.exists()]
-    if not begun:
-        raise UsageError(f"Expected a search in {directory}. Received: none. Run one first")
-    return begun
+    with waiting(_console(), "loading TensorFlow"):
+        load_backend()
 
 
 def _published(experiment: str, *, must: bool) -> Published:
@@ -280,7 +228,7 @@ def _tell_unfinished(results: SearchResults) -> None:
     for damage in results.damage:
         complain(damage)
     if results.damage:
-        complain("run the command again to repair it")
+        complain("Run the same command again to repair it")
 
 
 def _zoomed(planned: Plan) -> Plan:
@@ -300,15 +248,20 @@ def _show_plan(planned: Plan) -> None:
     typer.echo(f"{len(trials)} trials, {fits} fits")
     trained = planned.trained()
     if trained:
-        complain(f"{trained} of these trials are there already")
+        complain(f"{trained} of these trials are finished already")
 
 
-def _search(planned: Plan, *, quiet: bool) -> bool:
+def _search(planned: Plan) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
-    process.goes_on_from(planned.store.root)
-    if planned.finished() is None:
+    quiet = planned.options.quiet
+    process.can_resume()
+    finished = planned.finished() is not None
+    if not finished:
         planned.store.lock.check()
-        load_backend()
+    if not quiet:
+        _tell_defaults(planned)
+    if not finished:
+        _load_backend()
     results = run_search(planned, Silent() if quiet else _progress(planned))
     typer.echo(render(results), nl=False)
     _tell_failures(results)
@@ -317,12 +270,35 @@ def _search(planned: Plan, *, quiet: bool) -> bool:
     return bool(results.failed)
 
 
-def _progress(planned: Plan) -> Observer:
-    from rich.console import Console
+def _tell_defaults(planned: Plan) -> None:
+    """Say what is taken because nothing else was asked for, and which option changes it."""
+    options, setup = planned.options, planned.setup
+    taken = {
+        "epochs": f"{setup.fit.epochs} epochs",
+        "batch_size": f"batch size {setup.fit.batch_size}",
+        "folds": f"folds {setup.cv!r}" * (options.cv is None and options.folds_from is None),
+        "objective": f"objective {setup.objective.name}",
+    }
+    axes = {axis.name for axis in setup.tree.axes(planned.grid)}
+    told = [
+        f"{text} ({flag_of(name)})"
+        for name, text in taken.items()
+        if text and getattr(options, name) is None and name not in axes
+    ]
+    if told:
+        complain(f"{planned.store.root.name}: defaults: {', '.join(told)}")
 
+
+def _progress(planned: Plan) -> "Observer":
     from kt_grid.search.progress import TerminalProgress
 
-    return TerminalProgress(planned.experiment.name, Console(stderr=True))
+    return TerminalProgress(planned.store.root.name, _console())
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def _tell_failures(results: SearchResults) -> None:

@@ -7,7 +7,6 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -15,13 +14,15 @@ from typer.exceptions import TyperException
 
 from kt_grid.cli.interruption import Interruption
 from kt_grid.errors import KtGridError, UsageError, printable
+from kt_grid.plan.experiments.loading import fault_in_own_code
 from kt_grid.splitters import RareClassWarning
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _LONGEST = 2_000
 
 _interruption = Interruption()
-_places: list[Path] = []
+# Empty, or what the last words of an interrupted command say beside that it was.
+_advice: list[str] = []
 
 
 def run(command: Callable[[], int | None]) -> NoReturn:
@@ -32,7 +33,7 @@ def run(command: Callable[[], int | None]) -> NoReturn:
     """
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
-    _places.clear()
+    _advice.clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name may hold what the terminal's encoding doesn't.
@@ -73,15 +74,17 @@ def _fault(error: BaseException, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     if isinstance(error, KtGridError):
-        complain(str(error))
+        complain(error.on_command_line)
     elif isinstance(error, MemoryError):
         complain("Expected enough memory. Received: none left. Use less data or a smaller model")
+    elif own := fault_in_own_code(error):
+        complain(own)
     elif isinstance(error, OSError):
         complain(f"Expected files and streams to work. Received: {error}")
         _abandon_stdout()
     else:
-        kind = type(error).__name__
-        complain(f"Expected no fault of its own. Received: {kind}: {error}. --debug shows where")
+        told = f"{type(error).__name__}: {error}"
+        complain(f"A fault in kt-grid; please report it ({told}). --debug shows where")
     return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
@@ -117,10 +120,10 @@ def _abandon_stdout() -> None:
 
 def _leave(status: int, stderr: int) -> None:
     """End the process without waiting for threads that train, and show the cursor again."""
-    where = "".join(f"; the same line goes on from {place}" for place in _places)
+    told = " ".join(["Interrupted.", *_advice])
     cleared = "\r\x1b[K\x1b[?25h" if os.isatty(stderr) else ""
     with suppress(OSError):
-        os.write(stderr, f"{cleared}kt-grid: interrupted{_brief(where)}\n".encode())
+        os.write(stderr, f"{cleared}kt-grid: {told}\n".encode())
     _exit(status)
 
 
@@ -128,9 +131,9 @@ def _leave(status: int, stderr: int) -> None:
 _exit: Callable[[int], object] = os._exit
 
 
-def goes_on_from(place: Path) -> None:
-    """Let an interruption say where the same line will go on from."""
-    _places[:] = [place]
+def can_resume() -> None:
+    """Let an interruption say that the command can be resumed."""
+    _advice[:] = ["Run the same command to resume."]
 
 
 def complain(message: str) -> None:

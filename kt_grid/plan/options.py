@@ -1,21 +1,65 @@
-"""What a search may be told, and the command line that tells it so again."""
+"""Every option of a search, declared once: its value, its help text, its place on a command line.
+
+The command line's parameters, what a plan reads, the command that runs a search again and the
+reference of the documentation are made of these fields.
+"""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from kt_grid.data import Reading
+from kt_grid.data import Reading, parse_encode, parse_separator
+from kt_grid.data.reading import ENCODINGS
 from kt_grid.plan.experiments import Experiment
 from kt_grid.space import Grids, Value, check_grid
+from kt_grid.splitters import CV
 
-# Options that a line says otherwise, or that change nothing in a search's numbers.
-_NOT_REPEATED = (
-    *("grid", "words", "reading", "directory", "overwrite", "keep", "refit"),
-    *("workers", "scheduler", "trial_timeout", "class_weight"),
-)
+_OPTION = "option"
 
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+# The groups of the help text, in its order, with an example of each.
+GROUPS = {
+    "Grid": "--grid neurons=5,10 --max-trials 4",
+    "Folds": "--cv stratified-kfold --folds 10",
+    "Data": "--data adult.csv --target income --encode sex=one-hot --missing drop",
+    "Training": "--epochs 50 --batch-size 32 --early-stopping 10",
+    "Running": "--workers 4 --trial-timeout 600 --name long",
+    "Output": "--keep-predictions --train-scores",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """How the command line tells the value of a field.
+
+    Attributes:
+        help: What it does.
+        group: The heading under which the help text shows it.
+        metavar: What stands for its value in the help text.
+        choices: Words that a shell can complete.
+        flag: Its name there; by default the field's, with dashes. Two names, divided by a slash,
+            stand for yes and no.
+        reverses: Whether the flag makes False of a field that is True.
+        least: The smallest number.
+        repeated: Whether it changes what a search gives, so that the command that runs it again
+            has to say it.
+    """
+
+    help: str
+    group: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    flag: str = ""
+    reverses: bool = False
+    least: int | None = None
+    repeated: bool = True
+
+
+def _option(default: Any, text: str, group: str, **more: Any) -> Any:
+    """Declare a field that is an option."""
+    return field(default=default, metadata={_OPTION: Option(text, group, **more)})
 
 
 @dataclass(frozen=True)
@@ -23,71 +67,223 @@ class Options:
     """What a search may be told on the command line.
 
     Attributes:
-        grid: Axes that replace the experiment's or add to them, or a list of dicts in their place.
-        words: The `--grid` words that this grid was read from.
-        max_trials: Only the first so many combinations; all by default.
-        folds: Number of folds; 3 by default.
-        cv: A word that `make_cv` knows; by default what the other options call for.
-        repeats: Passes over all folds.
-        groups: Column that says which rows stay together; no feature then.
-        folds_from: Column that says in which fold a row is held out; no feature then.
-        test_size: Share or number of the rows held out in a split, where the splitter heeds it.
-        gap: Rows left out between the sides of a time series' split.
-        seed: The search's seed.
-        sample_weight: Column of the rows' weights; no feature then.
-        class_weight: Weights of classes, as `class_weights` reads them.
-        early_stopping: Epochs without a better loss on rows held back from the training rows
-            after which a training ends; None to train all epochs.
-        validation_split: Share of the training rows to hold back.
-        data: A CSV, Parquet or .npz file; the Pima data by default.
-        target: Its target column; the last by default.
-        reading: How to read the file.
-        sample: Share of the rows to search on.
-        objective: The experiment's by default, and if it has none, what its model compiles.
-        engine: What trains.
-        workers: Number of worker processes, or "auto".
-        scheduler: Address of a Dask scheduler.
-        trial_timeout: Seconds that a trial may take.
-        directory: Where searches are kept.
-        overwrite: Whether a search that is already there is deleted first.
-        keep: "best" or "all": whose folds' weights are kept.
-        refit: Whether the best combination is trained once more on all rows.
-        train_scores: Whether all scores are also computed on the training rows.
-        keep_predictions: Whether the predictions for the held-out rows are kept.
-        racing: "bound" or "test": when a trial is given up for a better one; never by default.
+        grid: Axes that replace the experiment's or add to them, or a list of dicts in their
+            place: what `words` say, beside the experiment's grid.
+
+    All other attributes are options, whose help texts say what they mean.
     """
 
     grid: Grids = field(default_factory=dict)
-    words: tuple[str, ...] = ()
-    max_trials: int | None = None
-    folds: int | None = None
-    cv: str | None = None
-    repeats: int = 1
-    groups: str | None = None
-    folds_from: str | None = None
-    test_size: float | None = None
-    gap: int | None = None
-    seed: int = 7
-    sample_weight: str | None = None
-    class_weight: tuple[str, ...] = ()
-    early_stopping: int | None = None
-    validation_split: float | None = None
-    data: Path | None = None
-    target: str | None = None
-    reading: Reading = field(default_factory=Reading)
-    sample: float = 1.0
-    objective: str | None = None
-    engine: str = "auto"
-    workers: int | str = "auto"
-    scheduler: str | None = None
-    trial_timeout: float | None = None
-    directory: Path = Path("runs")
-    overwrite: bool = False
-    keep: str = "best"
-    refit: bool = True
-    train_scores: bool = False
-    keep_predictions: bool = False
-    racing: str | None = None
+
+    words: tuple[str, ...] = _option(
+        (),
+        "Replace an axis or add one; repeatable. batch_size and epochs can always be axes. Or a "
+        "FILE.yaml or FILE.toml with axes, or with a list of grids.",
+        "Grid",
+        metavar="AXIS=V1,V2",
+        flag="--grid",
+    )
+    max_trials: int | None = _option(
+        None, "Only the first N combinations.", "Grid", metavar="N", least=1
+    )
+    zoom: bool = _option(
+        False,
+        "Refine the grid around the trials that are not significantly different from the best.",
+        "Grid",
+        repeated=False,
+    )
+
+    folds: int | None = _option(
+        None, "Number of folds or splits; default: 3.", "Folds", metavar="K"
+    )
+    cv: str | None = _option(
+        None,
+        f"How rows are split: {', '.join(CV)}. Default: kfold, or what --groups and --folds-from "
+        "call for.",
+        "Folds",
+        metavar="NAME",
+        choices=tuple(CV),
+    )
+    repeats: int = _option(1, "Passes over all folds, each with fresh seeds.", "Folds", metavar="N")
+    groups: str | None = _option(
+        None,
+        "Rows with equal values stay in one fold; not used as a feature.",
+        "Folds",
+        metavar="COLUMN",
+    )
+    folds_from: str | None = _option(
+        None,
+        "The fold in which a row is held out, -1 for never; not used as a feature.",
+        "Folds",
+        metavar="COLUMN",
+    )
+    test_size: float | None = _option(
+        None, "Share or number of rows (or groups) held out in a split.", "Folds", metavar="SIZE"
+    )
+    gap: int | None = _option(
+        None,
+        "Rows left out between the two sides of a time series' split.",
+        "Folds",
+        metavar="N",
+    )
+
+    data: Path | None = _option(  # noqa: RUF009 - declares a field, as dataclasses.field does
+        None, "Rows, as CSV, Parquet or .npz; default: the Pima data.", "Data", metavar="FILE"
+    )
+    target: str | None = _option(
+        None, "Target column; default: the last.", "Data", metavar="COLUMN"
+    )
+    separator: str | None = _option(
+        None,
+        "Between cells: comma, semicolon, tab or pipe; auto-detected.",
+        "Data",
+        metavar="NAME",
+        choices=("comma", "semicolon", "tab", "pipe"),
+    )
+    header: bool | None = _option(
+        None,
+        "Whether the first line names the columns; auto-detected.",
+        "Data",
+        flag="--header/--no-header",
+    )
+    encoding: str = _option(
+        "utf-8", "Character encoding of the file, such as latin-1.", "Data", metavar="NAME"
+    )
+    encode: tuple[str, ...] = _option(
+        (),
+        "How a non-numeric column becomes features: one-hot, ordinal, days (from ISO dates), text "
+        "(for the model's own layers) or drop; HOW alone for all of them. Repeatable.",
+        "Data",
+        metavar="COLUMN=HOW",
+        choices=ENCODINGS,
+    )
+    missing: str = _option(
+        "refuse",
+        "Missing values: refuse, drop (the row), keep (as NaN, for the model's own layers) or a "
+        "number to put in their place.",
+        "Data",
+        metavar="HOW",
+        choices=("refuse", "drop", "keep"),
+    )
+    sample: float = _option(1.0, "Search on a share of the rows.", "Data", metavar="FRACTION")
+
+    epochs: int | None = _option(
+        None, "Epochs of every training; default: 100.", "Training", metavar="N", least=1
+    )
+    batch_size: int | None = _option(
+        None, "Rows per training step; default: 10.", "Training", metavar="N", least=1
+    )
+    objective: str | None = _option(
+        None,
+        "The metric to rank by, such as val_auc or min:val_my_metric; default: val_accuracy if "
+        "the model compiles it, else val_loss.",
+        "Training",
+        metavar="METRIC",
+    )
+    sample_weight: str | None = _option(
+        None, "Weights of the rows; not used as a feature.", "Training", metavar="COLUMN"
+    )
+    class_weight: tuple[str, ...] = _option(
+        (), "Weight of a class; repeatable.", "Training", metavar="LABEL=WEIGHT"
+    )
+    early_stopping: int | None = _option(
+        None,
+        "End a training N epochs after its best loss on rows held back from its training rows.",
+        "Training",
+        metavar="N",
+    )
+    validation_split: float | None = _option(
+        None,
+        "Share of the training rows to hold back; default: 0.2 with --early-stopping.",
+        "Training",
+        metavar="SHARE",
+    )
+    engine: str = _option(
+        "auto",
+        "What trains: compiled code (fused), model.fit (keras), or the faster one that serves.",
+        "Training",
+        metavar="auto|keras|fused",
+        choices=("auto", "keras", "fused"),
+    )
+    seed: int = _option(7, "Seed of every random draw.", "Training", metavar="N")
+    racing: str | None = _option(
+        None,
+        "Prune trials early: bound, those that can't reach the best mean any more; or test, those "
+        "that a test after each fold finds worse (p < 0.05, uncorrected: it may prune the best "
+        "one). Pruned trials are not ranked.",
+        "Training",
+        metavar="bound|test",
+        choices=("bound", "test"),
+    )
+
+    workers: int | str = _option(
+        "auto", "Number of worker processes.", "Running", metavar="N", repeated=False
+    )
+    scheduler: str | None = _option(
+        None, "Train on a Dask cluster.", "Running", metavar="tcp://HOST:PORT", repeated=False
+    )
+    trial_timeout: float | None = _option(
+        None, "End a trial that takes longer.", "Running", metavar="SECONDS", repeated=False
+    )
+    directory: Path = _option(  # noqa: RUF009 - declares a field, as dataclasses.field does
+        Path("runs"), "Where searches are kept.", "Running", metavar="DIR", repeated=False
+    )
+    name: str | None = _option(
+        None,
+        "Name of the search, and of its folder; default: the experiment's.",
+        "Running",
+        metavar="SEARCH",
+    )
+    overwrite: bool = _option(
+        False, "Delete the search that is there and start over.", "Running", repeated=False
+    )
+    dry_run: bool = _option(
+        False, "List the trials and count the fits; train nothing.", "Running", repeated=False
+    )
+
+    keep: str = _option(
+        "best",
+        "Whose fold weights to keep: those of the best trial, or of all.",
+        "Output",
+        metavar="best|all",
+        choices=("best", "all"),
+        repeated=False,
+    )
+    refit: bool = _option(
+        True,
+        "Don't train the best combination on all rows.",
+        "Output",
+        flag="--no-refit",
+        reverses=True,
+        repeated=False,
+    )
+    train_scores: bool = _option(False, "Score the training rows of every fold too.", "Output")
+    keep_predictions: bool = _option(
+        False, "Keep the predictions for the held-out rows of every fold.", "Output"
+    )
+    quiet: bool = _option(False, "Only results and errors.", "Output", repeated=False)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How the data file is read."""
+        told = {f.name: getattr(self, f.name) for f in fields(Reading) if f.name in declared()}
+        told["separator"] = parse_separator(self.separator)
+        told["encode"] = parse_encode(self.encode)
+        return Reading(**told)
+
+
+def declared() -> Mapping[str, Option]:
+    """Return the options by the name of their field, in the order of the help text."""
+    return {f.name: f.metadata[_OPTION] for f in fields(Options) if _OPTION in f.metadata}
+
+
+def flag_of(name: str) -> str:
+    """Return an option as the command line names it.
+
+    Args:
+        name: The field's name.
+    """
+    return declared()[name].flag or f"--{name.replace('_', '-')}"
 
 
 def command(experiment: Experiment, options: Options) -> str:
@@ -103,29 +299,23 @@ def command(experiment: Experiment, options: Options) -> str:
     """
     usual = Options()
     words = [_experiment_word(experiment)]
-    for word in options.words or _grid_words(options.grid):
-        words += ["--grid", word]
-    for option in (found.name for found in fields(options) if found.name not in _NOT_REPEATED):
-        value = getattr(options, option)
-        if value != getattr(usual, option):
-            word = f"--{option.replace('_', '-')}"
-            words += [word] if value is True else [word, str(value)]
-    for word in options.class_weight:
-        words += ["--class-weight", word]
-    words += _reading_words(options.reading)
+    for name, option in declared().items():
+        value = getattr(options, name)
+        if name == "words":
+            value = value or tuple(_grid_words(options.grid))
+        if option.repeated and value != getattr(usual, name):
+            words += _written(flag_of(name), value)
     return shlex.join(["kt-grid", "run", *words])
 
 
-def _reading_words(reading: Reading) -> Iterator[str]:
-    """The options that say how the data file is read."""
-    usual = Reading()
-    for name in ("separator", "encoding", "missing"):
-        if getattr(reading, name) != getattr(usual, name):
-            yield from (f"--{name}", _SEPARATORS.get(value := getattr(reading, name), value))
-    if reading.header is not None:
-        yield "--header" if reading.header else "--no-header"
-    for column, how in reading.encode.items():
-        yield from ("--encode", f"{column}={how}" if column else how)
+def _written(flag: str, value: Any) -> list[str]:
+    """An option and its value as words of a command line."""
+    if isinstance(value, tuple):
+        return [word for item in value for word in (flag, str(item))]
+    if isinstance(value, bool):
+        yes, _, no = flag.partition("/")
+        return [yes if value else no]
+    return [flag, str(value)]
 
 
 def _grid_words(grid: Grids) -> Iterator[str]:

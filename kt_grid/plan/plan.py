@@ -9,11 +9,12 @@ from kt_grid.data.weighting import class_weights, row_weights
 from kt_grid.engines import check_engine
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import Experiment
-from kt_grid.plan.options import Options
+from kt_grid.plan.options import Options, flag_of
 from kt_grid.search.identity import asked
 from kt_grid.search.racing import confirm
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
+    FIT_AXES,
     Grids,
     Parameters,
     check_grid,
@@ -117,7 +118,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     grid = replace_axes(experiment.grid, options.grid)
     scores = check_scores(experiment.objective, experiment.scores)
     dataset = _read(options)
-    store = SearchStore(options.directory, experiment.name)
+    store = SearchStore(options.directory, options.name or experiment.name)
     model = experiment.model
     if experiment.declares:
         from kt_grid.search.tuner import as_hypermodel
@@ -141,7 +142,20 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     )
     dataset = replace(dataset, y=setup.arrays.y, labels=setup.arrays.labels)
     check_target(dataset, binary=experiment.binary)
-    return Plan(experiment, options, grid, dataset, setup, store)
+    planned = Plan(experiment, options, grid, dataset, setup, store)
+    _check_one_training(planned)
+    return planned
+
+
+def _check_one_training(planned: Plan) -> None:
+    """Refuse epochs or a batch size for all trials beside an axis of that name."""
+    names = {axis.name for axis in planned.setup.tree.axes(planned.grid)}
+    for name in FIT_AXES:
+        if getattr(planned.options, name) is not None and name in names:
+            raise UsageError(
+                f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
+                f"Set the axis by --grid {name}=…, or leave it out"
+            )
 
 
 def _check_words(experiment: Experiment, options: Options) -> None:
@@ -194,6 +208,8 @@ def _arrays(options: Options, dataset: Dataset) -> Arrays:
 def _fit(experiment: Experiment, options: Options) -> dict[str, Any]:
     """How the experiment trains, with the options' changes."""
     asked_for = {
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
         "class_weight": class_weights(options.class_weight) or None,
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,

@@ -89,7 +89,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         scheduler=options.scheduler,
         trial_timeout=options.trial_timeout,
         directory=options.directory,
-        project_name=planned.experiment.name,
+        project_name=planned.store.root.name,
         overwrite=options.overwrite,
         keep=options.keep,
         about=_about(planned),
@@ -110,7 +110,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
 def _about(planned: Plan) -> dict[str, Any]:
     dataset, experiment = planned.dataset, planned.experiment
     return {
-        "experiment": experiment.name,
+        "experiment": planned.store.root.name,
         "command": command(planned.experiment, planned.options),
         "file": experiment.source,
         "source": dataset.source,

@@ -175,8 +175,9 @@ def load_refit(store: SearchStore) -> Any:
         )
     if not whole:
         raise PredictionError(
-            f"Expected a refitted model in {store.root}. Received: none. "
-            "Run the search to its end without --no-refit, or call refit"
+            f"Expected a refitted model in {store.root}. Received: none.",
+            mend="Call the tuner's refit()",
+            option="Run the search to its end without --no-refit",
         )
     # A file names its layers only; these must be known when it is loaded.
     importlib.import_module("kt_grid.engines.layers")

@@ -77,8 +77,10 @@ class Race:
         for score in (*scores, *best):
             if sign * (score - most) > _SLACK:
                 raise UsageError(
-                    f"Expected {self.objective.name} to be no better than {most:g} with --racing "
-                    f"{BOUND}. Received: {score:g}. Run without it, or with --racing {TEST}"
+                    f"Expected {self.objective.name} to be no better than {most:g} with racing "
+                    f"by a {BOUND}. Received: {score:g}. Run without it, or with",
+                    mend=f"racing={TEST!r}",
+                    option=f"--racing {TEST}",
                 )
         left = len(self.units) - len(scores)
         limit = math.fsum((*scores, *[most] * left)) / len(self.units)
@@ -126,8 +128,10 @@ def make_race(
     units = range(len(rows)) if splits.fresh_folds else [i % folds for i in range(len(rows))]
     if kind == TEST and (len(set(units)) < _LEAST or len(rows) <= _LEAST):
         raise UsageError(
-            f"Expected more than {_LEAST} folds for --racing {TEST}, which looks from the "
-            f"{_LEAST}rd one on. Received: {folds}. Ask for more with --folds"
+            f"Expected more than {_LEAST} folds for racing by a {TEST}, which looks from the "
+            f"{_LEAST}rd one on. Received: {folds}. Ask for more with",
+            mend="cv",
+            option="--folds",
         )
     train, test = (sum(side) for side in zip(*rows, strict=True))
     resolution = len(rows) / test if is_accuracy(objective) else 0.0
@@ -171,15 +175,17 @@ def check_racing(
         UsageError: If there is no such kind, or the objective's best value isn't known.
     """
     if kind not in (None, *RACING):
-        raise UsageError(f"Expected --racing to be {BOUND} or {TEST}. Received: {kind!r}")
+        raise UsageError(f"Expected racing to be {BOUND} or {TEST}. Received: {kind!r}")
     if objective is None:
         return
     own = objective in [score.objective for score in scores]
     if kind == BOUND and (own or best_possible(objective) is None):
         raise UsageError(
-            f"Expected a bounded objective for --racing {BOUND}. Received: {objective}, whose "
+            f"Expected a bounded objective for racing by a {BOUND}. Received: {objective}, whose "
             f"best value isn't known. Take one of Keras's own metrics, such as val_accuracy, "
-            f"val_auc or val_mse, or --racing {TEST}"
+            "val_auc or val_mse, or",
+            mend=f"racing={TEST!r}",
+            option=f"--racing {TEST}",
         )
 
 

@@ -61,8 +61,9 @@ def check_models(
         raise MismatchError(
             f"Expected {store.root} to hold trials of the models that are built now. Received: "
             f"{cause or 'another model'}, and so other models in trials {', '.join(completed[:5])}"
-            f"{' …' if completed[5:] else ''}. Choose another directory or project_name, or "
-            "begin anew with overwrite=True"
+            f"{' …' if completed[5:] else ''}.",
+            mend="Choose another directory or project_name, or begin anew: overwrite=True",
+            option="Choose another --directory or --name, or begin anew with --overwrite",
         )
     for files in changed:
         if files.trial_id not in completed:

@@ -200,8 +200,9 @@ def group_codes(groups: Any, rows: int, splitter: OwnSplitter) -> Indices:
     """
     if groups is None:
         raise SplitError(
-            f"Expected groups for {splitter!r}. Received: none. Give search(…, groups=…), or "
-            "name their column with --groups"
+            f"Expected groups for {splitter!r}. Received: none.",
+            mend="Give search(…, groups=…)",
+            option="Name their column with --groups",
         )
     array = per_row("groups", groups, rows)
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

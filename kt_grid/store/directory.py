@@ -110,7 +110,9 @@ class SearchStore:
     def _damage(self, state: str, mend: str) -> DamageError:
         return DamageError(
             f"Expected {self.root / IDENTITY} to be a search of format {FORMAT}. "
-            f"Received: {state}. {mend}, or begin anew with --overwrite"
+            f"Received: {state}. {mend}, or",
+            mend="begin anew with overwrite=True",
+            option="begin anew with --overwrite",
         )
 
     def write_record(self, record: SearchRecord) -> None:
@@ -181,8 +183,9 @@ class SearchStore:
         difference = present.identity.difference(wanted)
         if difference is not None:
             raise MismatchError(
-                f"Expected {self.root} to hold this search. Received: {difference}. "
-                "Choose another --directory, or replace it with --overwrite"
+                f"Expected {self.root} to hold this search. Received: {difference}.",
+                mend="Choose another directory or project_name, or replace it: overwrite=True",
+                option="Choose another --directory or --name, or replace it with --overwrite",
             )
         return True
 

@@ -203,7 +203,9 @@ def faults(path: Path) -> Iterator[None]:
             raise
         raise StoreError(
             f"Expected to write {path}. Received: {reason}. "
-            "Mend that or choose another --directory; what is finished stays on disk"
+            "What is finished stays on disk. Mend that, or choose",
+            mend="another directory",
+            option="another --directory",
         ) from error
 
 

@@ -115,7 +115,9 @@ def _read(
         except _UNREADABLE as error:
             raise PredictionError(
                 f"Expected the predictions of all folds of trial {trial_id}. Received: none in "
-                f"{path}. Run the search again with --keep-predictions --overwrite"
+                f"{path}. Run the search again with",
+                mend="keep_predictions=True, overwrite=True",
+                option="--keep-predictions --overwrite",
             ) from error
         if not {"rows", "y_true", "y_pred"} <= set(arrays):
             raise PredictionError(

@@ -94,7 +94,9 @@ class SearchLock:
             except TimeoutError:
                 raise LockedError(
                     f"Expected nobody else at work in {self._root}. Received: {self._holder()}. "
-                    "Wait for its end or stop it, or choose another --directory"
+                    "Wait for its end or stop it, or",
+                    mend="choose another directory or project_name",
+                    option="choose another --directory or --name",
                 ) from None
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:

@@ -257,8 +257,10 @@ def read_results(store: SearchStore, objective: str | None = None) -> SearchResu
         order = GridOrder(record.grid, record.max_trials, tree, record.stated)
     except ValueError as error:
         raise DamageError(
-            f"Expected {store.root / IDENTITY} to describe a search. Received: {error}. The line "
-            "that began the search may restore it, or begin anew with --overwrite"
+            f"Expected {store.root / IDENTITY} to describe a search. Received: {error}. The "
+            "command that began the search may restore it, or",
+            mend="begin anew with overwrite=True",
+            option="begin anew with --overwrite",
         ) from error
     chosen = known[0] if objective is None else parse_objective(objective, known)
     return _read(store, record, order, known[0], chosen)

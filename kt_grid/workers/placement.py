@@ -97,7 +97,7 @@ class Placement:
             )
         if self.racing and not self.begins_here:
             raise UsageError(
-                "Expected one process with --racing, where a trial is compared with those before "
+                "Expected one process with racing, where a trial is compared with those before "
                 f"it. Received: {self._elsewhere()}. Run without it"
             )
 

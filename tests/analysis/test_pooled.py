@@ -118,7 +118,7 @@ def test_predictions_that_cannot_be_read(tmp_path, raises, harm):
     store = SearchStore(tmp_path, "search")
     write_predictions(store, "0000", 0, np.arange(3), np.arange(3), np.arange(3))
     harm(store.trial_dir("0000") / "fold_0.predictions.npz")
-    with raises(PredictionError, "fold_0.predictions.npz", "--keep-predictions"):
+    with raises(PredictionError, "fold_0.predictions.npz", "keep_predictions=True"):
         read_predictions(store, "0000", 1)
 
 

@@ -118,6 +118,11 @@ def files(folder):
 
 
 NEURONS = ("run", "neurons", "--grid", "neurons=1,2", "--grid", "epochs=2")
+DEFAULTS = (
+    "kt-grid: own: defaults: 100 epochs (--epochs), batch size 10 (--batch-size), "
+    "objective val_accuracy (--objective)\n"
+)
+RESUME = "kt-grid: Interrupted. Run the same command to resume.\n"
 RUN_OWN = ("run", "own.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
 
 
@@ -131,7 +136,11 @@ def neurons(tmp_path_factory):
 def test_a_run_prints_the_tutorials_lines_and_nothing_else(neurons):
     folder, ended = neurons
     assert ended.status == 0
-    assert re.match(r"\n(No|The winner)[^\n]*neurons=", ended.stderr)
+    assert re.match(
+        r"kt-grid: neurons: defaults: batch size 10 \(--batch-size\), folds KFold\(3\) "
+        r"\(--folds\), objective val_accuracy \(--objective\)\n\n(No|The winner)[^\n]*neurons=",
+        ended.stderr,
+    )
     lines, best = [], (0.0, None)
     for number, units in enumerate((1, 2)):
         trial = folder / "runs" / "neurons" / f"trial_{number:04d}"
@@ -251,7 +260,7 @@ BAD = {
     "race on workers": (
         ["run", "neurons", "--racing", "bound", "--workers", "2"],
         2,
-        ["--racing", "2 workers"],
+        ["racing", "2 workers"],
     ),
     "race of a loss": (
         ["run", "neurons", "--racing", "bound", "--objective", "val_loss"],
@@ -278,9 +287,33 @@ BAD = {
     "damaged search": (["run", "optimizer"], 1, ["search.json", "--overwrite"]),
     "report of a damaged search": (["report", "optimizer"], 1, ["search.json"]),
     "report of half a search": (["report", "dropout"], 1, ["search.json"]),
-    "report of nothing": (["report", "activation"], 1, ["Run it first"]),
+    "report of nothing": (
+        ["report", "activation"],
+        1,
+        ["'activation'", "There are optimizer, dropout"],
+    ),
+    "report of a near name": (["report", "dropuot"], 1, ["Did you mean 'dropout'?"]),
+    "report of no path": (["report", "runs/none"], 1, ["'runs/none'", "There are"]),
+    "report in an empty directory": (
+        ["report", "neurons", "--directory", "none"],
+        1,
+        ["--directory"],
+    ),
+    "removal of nothing": (["remove", "activation", "--yes"], 1, ["There are optimizer"]),
+    "name for two": (["run", "neurons", "init", "--name", "x"], 2, ["one NAME with --name"]),
+    "name for all": (["run", "all", "--name", "x"], 2, ["one NAME with --name"]),
+    "epochs twice": (
+        ["run", "neurons", "--epochs", "2", "--grid", "epochs=2,3"],
+        2,
+        ["--epochs or an axis epochs", "both"],
+    ),
+    "batch size beside the experiment's axis": (
+        ["run", "batch_epochs", "--batch-size", "2"],
+        2,
+        ["--batch-size or an axis batch_size"],
+    ),
     "unknown format": (["report", "dropout", "--format", "pdf"], None, []),
-    "prediction of nothing": (["predict", "activation", "--data", "toy.csv"], 1, ["Run it first"]),
+    "prediction of nothing": (["predict", "activation", "--data", "toy.csv"], 1, ["There are"]),
 }
 
 
@@ -293,7 +326,7 @@ def test_a_mistake_is_told_in_two_lines_and_nothing_is_lost(call, place, words, 
     ended = call(*words)
     assert ended.status in ((1, 2) if status is None else (status,))
     assert ended.stdout == ""
-    assert re.match(r"kt-grid: Expected .*Received: ", ended.stderr)
+    assert re.match(r"kt-grid: Expected .*Received: ", ended.stderr.splitlines()[-1])
     assert len(ended.stderr.splitlines()) <= 2
     assert "Traceback" not in ended.stderr
     for word in expected:
@@ -331,6 +364,7 @@ def test_another_search_is_refused_and_overwrite_replaces_it(call, place):
     ended = call(*RUN_OWN, "--seed", "8")
     assert (ended.status, ended.stdout) == (1, "")
     assert "another seed, 7 there, 8 asked for" in ended.stderr
+    assert "or replace it with --overwrite" in ended.stderr
     assert files(place / "runs") == before
     replaced = call(*RUN_OWN, "--seed", "8", "--overwrite")
     elsewhere = call(*RUN_OWN, "--seed", "8", "--directory", "fresh")
@@ -343,8 +377,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
     stopped = start(*RUN_OWN, cwd=place, OWN_ENDS=f"{word}:4")
     assert stopped.stdout == ""
     if word != "SIGKILL":
-        expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
-        assert (stopped.status, stopped.stderr) == (130, expected)
+        assert (stopped.status, stopped.stderr) == (130, f"{DEFAULTS}{RESUME}")
     else:
         assert stopped.status == -signal.SIGKILL
     assert len(list(place.glob("runs/own/trial_*/fold_*.json"))) == 3
@@ -361,8 +394,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
 def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, place):
     """One of two workers has done a trial when it interrupts the run, and hears of nothing."""
     stopped = start(*RUN_OWN, "--workers", "2", cwd=place, OWN_ENDS="WORKER:3")
-    expected = "kt-grid: interrupted; the same line goes on from runs/own\n"
-    assert stopped == Ended(130, "", expected)
+    assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
     workers = [Path("/proc", path.stem) for path in place.glob("*.pid")]
     assert workers
     end = time.monotonic() + 10
@@ -378,8 +410,7 @@ def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, pla
 def test_a_signal_at_any_training(call, place, monkeypatch, ends):
     monkeypatch.setenv("OWN_ENDS", ends)
     stopped = call(*RUN_OWN)
-    told = "kt-grid: interrupted; the same line goes on from runs/own\n"
-    assert stopped == Ended(130, "", told)
+    assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
     monkeypatch.delenv("OWN_ENDS")
     assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
 
@@ -387,8 +418,8 @@ def test_a_signal_at_any_training(call, place, monkeypatch, ends):
 @pytest.mark.parametrize(
     ("words", "within"),
     [
-        (("report", "own"), "read_results"),
-        (("predict", "own", "--data", "toy.csv"), "predict_file"),
+        (("report", "own"), "find_stores"),
+        (("predict", "own", "--data", "toy.csv"), "find_store"),
         (RUN_OWN, "plan"),
     ],
     ids=["report", "predict", "before the run"],
@@ -443,12 +474,12 @@ def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place):
     assert (ended.status, ended.stdout) == (1, whole)
     assert ended.stderr.splitlines() == [
         "kt-grid: trial_0001/fold_1.json is damaged",
-        "kt-grid: run the command again to repair it",
+        "kt-grid: Run the same command again to repair it",
     ]
     mended = call(*RUN_OWN)
     told = "kt-grid: trial_0001/fold_1.json is damaged; what is missing is trained again\n"
     assert (mended.status, mended.stdout) == (0, whole)
-    assert mended.stderr.startswith(told)
+    assert mended.stderr.startswith(f"{DEFAULTS}{told}")
     assert call("report", "own") == Ended(0, whole, "")
 
 
@@ -461,7 +492,9 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     told = f"failed: {place}: ValueError: unlucky"
     assert lines[0] == f"nan (nan) with: {{'units': 13}}  {told}"
     reason = f"kt-grid: trial 0000 {{'units': 13}} {told}\n"
-    assert ended.stderr.startswith(f"{reason}\nNothing to compare: units=2 is the only result")
+    assert ended.stderr.startswith(
+        f"{DEFAULTS}{reason}\nNothing to compare: units=2 is the only result"
+    )
     assert call(*RUN_OWN, "--grid", "units=13,2", "--quiet").stderr == reason
     assert call(*RUN_OWN, "--grid", "units=13,2") == ended
 
@@ -627,7 +660,7 @@ def test_zoom_refines_reuses_and_goes_on(call, place):
     assert values == [2, 6, 9]
     assert shown.stdout.splitlines()[-1] == "3 trials, 6 fits"
     assert "zoom to units=2,6,9" in shown.stderr
-    assert "2 of these trials are there already" in shown.stderr
+    assert "2 of these trials are finished already" in shown.stderr
     before = {path: path.stat().st_mtime_ns for path in place.rglob("fold_*.json")}
     ended = call(*own)
     assert ended.status == 0
@@ -649,7 +682,7 @@ def test_an_interrupted_zoom_goes_on(call, place):
     )
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
     assert "zoom to units=2,6,9\n" in told
-    assert "2 of these trials are there already" in told
+    assert "2 of these trials are finished already" in told
 
 
 def test_zoom_needs_an_axis_that_the_grid_does_not_set(call):
@@ -763,3 +796,176 @@ def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
     assert (again.status, again.stdout) == (0, raced.stdout)
     assert call("report", "own", "--directory", "raced") == Ended(0, raced.stdout, "")
     assert call(*words, "--directory", "raced") == whole
+
+
+def test_the_list_shows_the_searches_that_are_there(call, place):
+    call(*RUN_OWN, "--quiet")
+    call(*RUN_OWN, "--quiet", "--name", "again", "--repeats", "2", "--grid", "units=2")
+    (place / "runs" / "own" / "trial_0001" / "trial.json").unlink()
+    (place / "runs" / "again" / "search.json").write_text("{")
+    call(*RUN_OWN, "--quiet", "--name", "third", "--repeats", "2", "--grid", "units=2")
+    head, *rows = [line.split() for line in call("list").stdout.partition("\n\n")[2].splitlines()]
+    assert head == ["search", "state", "best", "trials", "folds", "size", "changed"]
+    assert [row[:2] for row in rows] == [
+        *(["again", "damaged"], ["own", "damaged"], ["third", "complete"])
+    ]
+    score = json.loads(call("report", "third", "--format", "json").stdout)["best"]["mean"]
+    assert rows[2][2:5] == [f"val_accuracy={score:.4f}", "1/1", "2x2"]
+    assert call("list", "--directory", "none").stdout.count("\n\n") == 0
+
+
+def test_the_list_tells_who_is_at_work(call):
+    call(*RUN_OWN, "--quiet")
+    with SearchStore("runs", "own").lock.held(print):
+        assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "running"]
+    assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "complete"]
+
+
+def test_a_named_search_has_a_folder_and_a_command_of_its_own(call, place):
+    call(*RUN_OWN, "--quiet", "--name", "mine")
+    assert [path.name for path in (place / "runs").iterdir()] == ["mine"]
+    document = json.loads((place / "runs" / "mine" / "search.json").read_text())
+    assert document["experiment"] == "mine"
+    assert document["command"].endswith("--name mine")
+    assert call("report", "mine").stdout == call(*RUN_OWN).stdout
+
+
+@pytest.mark.parametrize("word", ["runs/own", "./runs/own/", "own.py", "own"])
+def test_a_report_takes_a_path_a_file_or_a_name(call, place, word):
+    ran = call(*RUN_OWN)
+    assert call("report", word) == Ended(0, ran.stdout, "")
+    assert call("report", str(place / "runs" / "own")).stdout == ran.stdout
+
+
+def test_report_of_all_shows_every_search_of_the_directory(call):
+    call(*RUN_OWN, "--grid", "units=2", "--quiet")
+    call(*RUN_OWN, "--grid", "units=2", "--quiet", "--name", "another")
+    shown = call("report", "all").stdout
+    assert [line for line in shown.splitlines() if line.startswith("#")] == ["# another", "# own"]
+
+
+class Terminal:
+    """A terminal at which somebody types."""
+
+    def __init__(self, typed):
+        self._lines = iter([typed])
+
+    def isatty(self):
+        return True
+
+    def readline(self, *_):
+        return next(self._lines)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "status", "gone"),
+    [
+        pytest.param(None, (), 2, False, id="nobody can be asked"),
+        pytest.param(None, ("--yes",), 0, True, id="yes"),
+        pytest.param("n\n", (), 0, False, id="asked, no"),
+        pytest.param("y\n", (), 0, True, id="asked, yes"),
+    ],
+)
+def test_a_search_is_removed_when_its_user_says_so(
+    call, place, monkeypatch, typed, words, status, gone
+):
+    call(*RUN_OWN, "--quiet")
+    before = files(place / "runs")
+    if typed is not None:
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    ended = call("remove", "own", *words)
+    assert (ended.status, ended.stdout.strip()) == (status, "")
+    assert ("Delete runs/own (3/3 trials, 0." in ended.stderr) == (typed is not None)
+    left = {path for path in files(place / "runs") if path.name != "lock"}
+    assert left == (set() if gone else {path for path in before if path.name != "lock"})
+
+
+def test_a_search_with_other_files_is_not_removed(call, place):
+    call(*RUN_OWN, "--quiet")
+    (place / "runs" / "own" / "notes.txt").write_text("mine")
+    before = files(place / "runs")
+    assert call("remove", "own", "--yes").status == 1
+    assert files(place / "runs") == before
+
+
+FAULTS = {
+    "while it is imported": (
+        "import math\nmath.sqrt(-1)\n",
+        r"Expected own.py to load. Received: in own.py, line 2: ValueError: math domain error",
+    ),
+    "in its syntax": (
+        "def build(hp):\n    return (\n",
+        r"Expected own.py to load. Received: in own.py, line 2: SyntaxError: '\(' was never closed",
+    ),
+    "while a model is built": (
+        "def build(hp):\n    hp.Choice('units', [2])\n    return nonsense\n",
+        r"in own.py, line 3, in build: NameError: name 'nonsense' is not defined",
+    ),
+    "in what it calls": (
+        "import keras\n\ndef build(hp):\n    return keras.Sequential([keras.layers.Dense('x')])\n",
+        r"in own.py, line 4, in build: ValueError: .*units.*",
+    ),
+    "with a file": (
+        "def build(hp):\n    open('none.txt')\n",
+        r"in own.py, line 2, in build: FileNotFoundError: .*none.txt.*",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_of_the_users_file_is_told_with_its_place(call, place, content, told):
+    (place / "own.py").write_text(content, encoding="utf-8")
+    ended = call(*RUN_OWN)
+    assert ended.stdout == ""
+    assert re.fullmatch(f"kt-grid: {told}", ended.stderr.splitlines()[-1])
+    assert "fault in kt-grid" not in ended.stderr
+
+
+def test_a_fault_of_our_own_asks_for_a_report(call, monkeypatch):
+    monkeypatch.setattr(kt_grid.cli.commands, "find_stores", len)
+    ended = call("report", "own")
+    told = "TypeError: len() takes exactly one argument (2 given)"
+    expected = f"kt-grid: A fault in kt-grid; please report it ({told}). --debug shows where\n"
+    assert ended == Ended(1, "", expected)
+
+
+def test_epochs_and_batch_size_are_those_of_every_training(call, place):
+    words = ("run", "neurons", "--data", "toy.csv", "--grid", "neurons=1,2", "--folds", "2")
+    told = call(*words, "--epochs", "3", "--batch-size", "4", "--no-refit")
+    assert told.status == 0
+    assert "epochs" not in told.stderr.splitlines()[0]
+    assert "epochs" not in told.stdout
+    record = json.loads((place / "runs" / "neurons" / "trial_0000" / "fold_0.json").read_text())
+    assert (record["epochs"], record["steps"]) == (3, 9)
+    # A batch size that is an axis counts in the seeds, epochs don't.
+    axes = call(*words, "--grid", "epochs=3", "--batch-size", "4", "--name", "axes")
+    scores = [line.partition(" with")[0] for line in told.stdout.splitlines()[1:]]
+    assert scores == [line.partition(" with")[0] for line in axes.stdout.splitlines()[1:]]
+
+
+@pytest.mark.parametrize("word", ["--epochs", "--batch-size"])
+def test_less_than_one_is_wrong_usage(call, word):
+    ended = call("run", "neurons", word, "0")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert word in ended.stderr
+
+
+def test_a_shell_completes_options_and_searches(call, place):
+    call(*RUN_OWN, "--quiet", "--name", "mine")
+
+    def completed(line):
+        ended = start(
+            cwd=place,
+            _KT_GRID_COMPLETE="complete_bash",
+            COMP_WORDS=line,
+            COMP_CWORD=str(len(line.split()) - 1),
+        )
+        return ended.stdout.split()
+
+    assert completed("kt-grid report m") == ["mine"]
+    assert completed("kt-grid run neur") == ["neurons"]
+    assert completed("kt-grid run neurons --cv strat") == [
+        "stratified-kfold",
+        "stratified-group-kfold",
+        "stratified-shuffle-split",
+    ]

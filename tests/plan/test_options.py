@@ -1,13 +1,13 @@
 """The line that runs a search again says what the search was told."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from kt_grid.data import Reading
 from kt_grid.plan.experiments import REGISTRY
-from kt_grid.plan.options import Options, command
+from kt_grid.plan.options import GROUPS, Options, command, declared
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from kt_grid.plan.options import Options, command
         pytest.param({}, "kt-grid run neurons", id="defaults"),
         pytest.param(
             {"grid": {"neurons": (5, 10)}, "folds": 5, "seed": 1, "sample": 0.5},
-            "kt-grid run neurons --grid neurons=5,10 --folds 5 --seed 1 --sample 0.5",
+            "kt-grid run neurons --grid neurons=5,10 --folds 5 --sample 0.5 --seed 1",
             id="options",
         ),
         pytest.param(
@@ -29,18 +29,25 @@ from kt_grid.plan.options import Options, command
         ),
         pytest.param(
             {"sample_weight": "w", "class_weight": ("yes=2", "no=1"), "early_stopping": 5},
-            "kt-grid run neurons --sample-weight w --early-stopping 5 --class-weight yes=2 "
-            "--class-weight no=1",
+            "kt-grid run neurons --sample-weight w --class-weight yes=2 --class-weight no=1 "
+            "--early-stopping 5",
             id="training",
         ),
         pytest.param(
+            {"epochs": 5, "batch_size": 32, "name": "short"},
+            "kt-grid run neurons --epochs 5 --batch-size 32 --name short",
+            id="one training, and a name",
+        ),
+        pytest.param(
             {
-                "reading": Reading(
-                    "\t", False, "latin-1", {"sex": "one-hot", "": "drop"}, missing="keep"
-                )
+                "separator": "tab",
+                "header": False,
+                "encoding": "latin-1",
+                "encode": ("sex=one-hot", "drop"),
+                "missing": "keep",
             },
-            "kt-grid run neurons --separator tab --encoding latin-1 --missing keep --no-header "
-            "--encode sex=one-hot --encode drop",
+            "kt-grid run neurons --separator tab --no-header --encoding latin-1 "
+            "--encode sex=one-hot --encode drop --missing keep",
             id="reading",
         ),
     ],
@@ -53,3 +60,16 @@ def test_command_of_an_experiment_of_ones_own():
     own = replace(REGISTRY["neurons"], name="build", source="some/own.py")
     assert command(own, Options()) == "kt-grid run some/own.py:build"
     assert command(replace(own, name="own"), Options()) == "kt-grid run some/own.py"
+
+
+def test_every_field_but_the_grid_is_an_option_with_a_help_text_and_a_group():
+    assert {f.name for f in fields(Options)} == {*declared(), "grid"}
+    assert {option.group for option in declared().values()} == {*GROUPS}
+    assert all(option.help.endswith(".") for option in declared().values())
+
+
+def test_how_the_data_is_read():
+    told = Options(separator="tab", header=True, encode=("a=one-hot", "drop"), missing="0")
+    expected = Reading("\t", True, "utf-8", {"a": "one-hot", "": "drop"}, "0")
+    assert told.reading == expected
+    assert Options().reading == Reading()

@@ -625,7 +625,7 @@ def test_a_raced_search_is_not_finished_where_a_rival_is_missing(planned):
     ],
 )
 def test_a_race_that_cannot_be_meant_is_refused_by_the_plan(planned, raises, options, words):
-    with raises(UsageError, "--racing", *words):
+    with raises(UsageError, "racing", *words):
         planned(objective="max:val_score", **options)
 
 

@@ -92,7 +92,7 @@ def test_what_keras_cannot_read_or_save_is_said_with_the_mend(tmp_path, raises, 
 
 
 def test_no_refit_is_missed_with_the_mend(tmp_path, raises):
-    with raises(PredictionError, "without --no-refit"):
+    with raises(PredictionError, "refit()"):
         load_refit(SearchStore(tmp_path, "none"))
 
 

@@ -157,7 +157,7 @@ def test_nothing_can_be_predicted_before_a_search(store, rows_csv):
 def test_a_refit_without_its_model_is_none(store, rows_csv, raises):
     make(store, 1, "linear", "mse")
     store.model_file.unlink()
-    with raises(PredictionError, "without --no-refit"):
+    with raises(PredictionError, "refit()"):
         list(predict_file(store, rows_csv))
 
 

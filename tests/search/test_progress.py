@@ -1,20 +1,23 @@
 """What a terminal shows, and that nothing else sees it."""
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
 
-from kt_grid.search.progress import TerminalProgress
+import kt_grid.search.progress
+from kt_grid.search.progress import Pace, TerminalProgress, waiting
 
 PARAMETERS = {"units": 5}
 
 
-def show(events, *, terminal=True):
+def show(events, *, terminal=True, width=200, search="width"):
     """What is drawn until the search ends."""
     drawn = io.StringIO()
-    console = Console(file=drawn, force_terminal=terminal, width=200, color_system=None)
-    progress = TerminalProgress("width", console)
+    console = Console(file=drawn, force_terminal=terminal, width=width, color_system=None)
+    progress = TerminalProgress(search, console)
     for name, *arguments in events:
         getattr(progress, name)(*arguments)
     progress.end()
@@ -28,7 +31,7 @@ FOLDS = [("fold", PARAMETERS)] * 3
     ("events", "expected"),
     [
         pytest.param([("begin", 4, 3, 0)], ["trial 0/4", "fold 0/12"], id="begun"),
-        pytest.param([("begin", 4, 3, 1)], ["trial 1/4", "fold 0/9"], id="resumed"),
+        pytest.param([("begin", 4, 3, 1)], ["trial 1/4", "fold 3/12"], id="resumed"),
         pytest.param(
             [("begin", 4, 3, 0), *FOLDS[:2]],
             ["width {'units': 5}", "trial 0/4", "fold 2/12"],
@@ -57,6 +60,76 @@ def test_a_failed_trial_counts_as_a_trial_done_with_all_its_folds():
     last = show([("begin", 2, 3, 0), failed, *FOLDS, ("trial", PARAMETERS, 0.5, 0.5)])
     assert "trial 2/2" in last
     assert "fold 6/6" in last
+
+
+@pytest.mark.parametrize(
+    ("search", "shown"),
+    [pytest.param("width", "width", id="short"), pytest.param("w" * 40, "w" * 13 + "…", id="long")],
+)
+def test_eighty_columns_are_enough(search, shown):
+    """Of 1,000 trials of 10 folds, whose parameters there is no room for."""
+    parameters = {"units": 5, "learning_rate": 0.001}
+    events = [("begin", 1000, 10, 998), *[("fold", parameters)] * 10]
+    drawn = show([*events, ("trial", parameters, 0.5, 0.65104)], width=80, search=search)
+    lines = [line for line in re.split(r"[\r\n]|\x1b\[[\d?]*\w", drawn) if "left" in line]
+    assert {len(line) for line in lines} == {80}
+    pattern = rf"{shown} +━*╸? *trial 999/1000 fold 9990/10000 best 0.6510 +\d+:\d\d:\d\d left *"
+    assert re.fullmatch(pattern, lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        pytest.param(100, "0:01:30 left", id="at the pace so far"),
+        pytest.param(130, "0:01:00 left", id="and running down"),
+        pytest.param(10**6, "0:00:00 left", id="but never below nothing"),
+    ],
+)
+def test_the_time_left_is_that_of_the_folds_left_at_the_pace_of_this_run(now, left):
+    """Two of five trials of three folds were there, another one took 45 of 100 seconds."""
+    times = iter([55, *[85, 95, 100], 100])
+    pace = Pace(clock=lambda: next(times))
+    pace.begin(5, 3, 2)
+    assert pace.left == ""
+    for _ in range(3):
+        pace.fold()
+    pace.trial(0.5)
+    pace.clock = lambda: now
+    assert pace.counts == ("trial 3/5", "fold 9/15")
+    assert pace.left == left
+
+
+def test_a_long_time_is_told_in_days():
+    times = iter([0, 3600])
+    pace = Pace(clock=lambda: next(times))
+    pace.begin(10, 10, 0)
+    pace.fold()
+    pace.clock = lambda: 3600
+    assert pace.left == "4d 3h left"
+
+
+def test_a_line_a_minute_where_there_is_no_terminal(monkeypatch):
+    monkeypatch.setattr(kt_grid.search.progress, "_SECONDS_BETWEEN_LINES", 0.01)
+    drawn = io.StringIO()
+    progress = TerminalProgress("width", Console(file=drawn, width=20))
+    progress.begin(4, 3, 1)
+    progress.fold(PARAMETERS)
+    end = time.monotonic() + 10
+    while drawn.getvalue().count("left") < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    progress.end()
+    lines = drawn.getvalue().splitlines()
+    assert re.fullmatch(r"kt-grid: width: trial 1/4, fold 4/12, 0:00:0\d left", lines[-1])
+    time.sleep(0.05)
+    assert len(drawn.getvalue().splitlines()) == len(lines)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_waiting_is_shown_on_a_terminal(terminal):
+    drawn = io.StringIO()
+    with waiting(Console(file=drawn, force_terminal=terminal), "loading"):
+        pass
+    assert ("loading" in drawn.getvalue()) == terminal
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal():

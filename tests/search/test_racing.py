@@ -72,7 +72,7 @@ def test_by_bound_a_trial_is_given_up_once_it_can_not_tie(objective, scores, bes
     ],
 )
 def test_a_score_beyond_the_bound_ends_the_search(raises, objective, scores, best):
-    with raises(UsageError, "--racing bound", objective.name, "no better than"):
+    with raises(UsageError, "racing by a bound", objective.name, "no better than"):
         race(objective=objective).judge(scores, best)
 
 
@@ -171,7 +171,7 @@ def test_a_race_is_made_of_what_the_splits_are():
 @pytest.mark.parametrize(("folds", "repeats"), [(3, 1), (2, 2)], ids=["three", "two, twice"])
 def test_too_few_folds_for_a_test_are_refused(raises, folds, repeats):
     splits = SplitFacts(((6, 2),) * folds * repeats, fresh_folds=False)
-    with raises(UsageError, "more than 3 folds", "--racing test", str(folds), "--folds"):
+    with raises(UsageError, "more than 3 folds", "racing by a test", str(folds), "cv"):
         make_race("test", ACCURACY, repeats, splits)
     assert make_race("bound", ACCURACY, repeats, splits) is not None
 
@@ -198,7 +198,7 @@ def test_metrics_whose_best_value_is_known_can_be_raced_by_bound(name):
 def test_others_are_refused(raises, objective):
     check_racing("test", objective)
     check_racing(None, objective)
-    with raises(UsageError, "bounded objective", str(objective), "--racing test"):
+    with raises(UsageError, "bounded objective", str(objective), "racing='test'"):
         check_racing("bound", objective)
 
 
@@ -384,7 +384,7 @@ def test_scores_in_percent_end_the_search(stub_search, tmp_path, raises, monkeyp
             yield trained
 
     monkeypatch.setattr(engine, "run", in_percent)
-    with raises(UsageError, "no better than 1", "--racing bound"):
+    with raises(UsageError, "no better than 1", "racing by a bound"):
         tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
     assert len(engine.trained) == 3
 
@@ -403,7 +403,7 @@ def test_scores_in_percent_end_the_search(stub_search, tmp_path, raises, monkeyp
 def test_what_cannot_be_raced_is_refused_before_anything_is_written(
     raced, raises, tmp_path, options, words
 ):
-    with raises(UsageError, "--racing", *words):
+    with raises(UsageError, "racing", *words):
         raced(**{"racing": "bound", **options})
     assert not (tmp_path / "raced").exists()
 

@@ -126,7 +126,7 @@ def test_targets_in_many_forms(y):
 @pytest.mark.parametrize(
     ("groups", "words"),
     [
-        pytest.param(None, ["groups for", "--groups", "none"], id="none"),
+        pytest.param(None, ["groups for", "groups=…", "none"], id="none"),
         pytest.param([1, 2], ["6 rows", "2"], id="too-few"),
         pytest.param([[1, 2]] * 6, ["one group per row"], id="table"),
         pytest.param([1.0, 2.0, np.nan] * 2, ["missing"], id="missing"),

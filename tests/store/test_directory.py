@@ -145,7 +145,7 @@ def test_search_json_is_written_only_when_it_changes(store, search_record, monke
 )
 def test_search_json_of_another_format_is_refused(store, raises, content):
     write_text(store.root / "search.json", content)
-    with raises(DamageError, "search.json", "--overwrite"):
+    with raises(DamageError, "search.json", "overwrite=True"):
         store.read_record()
     assert store.peek_record() is None
 
@@ -168,7 +168,7 @@ def test_an_entry_of_search_json_that_cannot_be_is_named(store, raises, search_r
 )
 def test_check_identity_names_the_first_difference(store, raises, search_record, wanted, words):
     store.write_record(search_record(rows=4))
-    with raises(MismatchError, str(store.root), "--directory", "--overwrite", *words):
+    with raises(MismatchError, str(store.root), "another directory", "overwrite=True", *words):
         store.check_identity(search_record(**wanted).identity)
 
 

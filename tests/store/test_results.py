@@ -285,7 +285,7 @@ def test_damage_outside_the_grid_is_nobodys_business(make_search):
 def test_a_search_without_its_json_is_named(make_search, raises):
     store = make_search(GRID, SCORES)
     (store.root / "search.json").unlink()
-    with raises(StoreError, "search.json", "no such file beside trials", "--overwrite"):
+    with raises(StoreError, "search.json", "no such file beside trials", "overwrite=True"):
         read_results(store)
 
 

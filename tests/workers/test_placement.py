@@ -39,9 +39,9 @@ def test_trials_begin_here_unless_told_otherwise(options, here):
         ({"timeout": 0.0}, ["timeout", "0"]),
         ({"timeout": float("nan")}, ["timeout", "nan"]),
         ({"workers": 2, "scheduler": "tcp://h:1"}, ["both", "tcp://h:1"]),
-        ({"workers": 2, "racing": True}, ["one process with --racing", "2 workers"]),
-        ({"scheduler": "tcp://h:1", "racing": True}, ["--racing", "the scheduler tcp://h:1"]),
-        ({"timeout": 5.0, "racing": True}, ["--racing", "a trial timeout of 5 s"]),
+        ({"workers": 2, "racing": True}, ["one process with racing", "2 workers"]),
+        ({"scheduler": "tcp://h:1", "racing": True}, ["racing", "the scheduler tcp://h:1"]),
+        ({"timeout": 5.0, "racing": True}, ["racing", "a trial timeout of 5 s"]),
     ],
     ids=str,
 )

@@ -29,7 +29,9 @@ class UnsuitableError(EngineError):
 
     def __init__(self, received: str) -> None:
         super().__init__(
-            f"Expected a model for compiled code. Received: {received}. Use --engine keras"
+            f"Expected a model for compiled code. Received: {received}.",
+            mend="Use engine='keras'",
+            option="Use --engine keras",
         )
         self.received = received
 

@@ -8,6 +8,9 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +21,12 @@ from kt_grid.plan.experiments.base import REGISTRY, Experiment, experiment
 from kt_grid.space.objective import Score
 
 _USUAL_NAMES = ("experiment", "build_model", "build", "model")
+_OURS = Path(__file__).parents[2]
+# Python and what is installed. A file that AutoGraph generates is nobody's own either.
+_INSTALLED = tuple(
+    Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_GENERATED = ("<", "__autograph_generated_file")
 
 
 def load_experiment(word: str) -> Experiment:
@@ -44,6 +53,46 @@ def load_experiment(word: str) -> Experiment:
     raise ExperimentError(
         f"Expected an experiment's name or a Python file. Received: {word!r}. {hint}"
     )
+
+
+def fault_in_own_code(error: BaseException) -> str | None:
+    """Tell a fault of the user's own code, with its place.
+
+    Args:
+        error: What was raised, with its traceback.
+
+    Returns:
+        Such as `in my_file.py, line 19, in build_model: NameError: …`; None if no code of the
+        user's own took part, or if kt-grid's own code raised it.
+    """
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"in {_near(error.filename)}, line {error.lineno}: {kind}: {error.msg}"
+    frames = [frame for frame in _frames(error) if _is_known(Path(frame.filename))]
+    if not frames or _OURS in Path(frames[-1].filename).parents:
+        return None
+    where = frames[-1]
+    function = "" if where.name == "<module>" else f", in {where.name}"
+    return f"in {_near(where.filename)}, line {where.lineno}{function}: {kind}: {error}"
+
+
+def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        yield traceback.FrameSummary(code.co_filename, line, code.co_name, lookup_line=False)
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a file is kt-grid's or the user's, rather than installed or generated."""
+    if path.name.startswith(_GENERATED):
+        return False
+    return _OURS in path.parents or not any(place in path.parents for place in _INSTALLED)
+
+
+def _near(filename: str) -> str:
+    """A file's path, from the working directory where it is below it."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def write_template(path: Path) -> None:
@@ -84,9 +133,7 @@ def _load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ExperimentError(
-            f"Expected {path} to run. Received: {type(error).__name__}: {error}"
-        ) from error
+        raise _unloadable(str(path), error) from error
     return module
 
 
@@ -94,9 +141,12 @@ def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        raise ExperimentError(
-            f"Expected a module {name!r}. Received: {type(error).__name__}: {error}"
-        ) from error
+        raise _unloadable(f"a module {name!r}", error) from error
+
+
+def _unloadable(what: str, error: BaseException) -> ExperimentError:
+    told = fault_in_own_code(error) or f"{type(error).__name__}: {error}"
+    return ExperimentError(f"Expected {what} to load. Received: {told}")
 
 
 def _wrap(module: ModuleType, attribute: str, name: str, place: str) -> Experiment:
@@ -145,7 +195,8 @@ def _instantiate(made: type, place: str) -> Any:
     try:
         return made()
     except Exception as error:
+        told = fault_in_own_code(error) or f"{type(error).__name__}: {error}"
         raise ExperimentError(
             f"Expected {made.__name__}() in {place} to make a HyperModel without arguments. "
-            f"Received: {type(error).__name__}: {error}"
+            f"Received: {told}"
         ) from error

@@ -3,11 +3,13 @@
     kt-grid run my_file.py                                     on the data that comes with kt-grid
     kt-grid run my_file.py --data my.csv --target price        on your own
     kt-grid run my_file.py --grid units=8,16,32                with other values
+    kt-grid run my_file.py --epochs 50 --batch-size 32         default: 100 epochs, batches of 10
+    kt-grid list                                               the searches that are there
     kt-grid report my_file.py --format table
     kt-grid predict my_file.py --data new.csv
 
-Columns that hold no numbers are declared (--encode city=one-hot), missing values too
-(--missing drop); `kt-grid run --help` tells all.
+Non-numeric columns are declared (--encode city=one-hot), missing values too (--missing drop).
+The first line of a run says what it takes by default; `kt-grid run --help` lists all options.
 """
 
 import keras
@@ -39,4 +41,5 @@ def build_model(hp):
     return model
 
 
-# batch_size and epochs are axes too: --grid batch_size=10,40 --grid epochs=20,50
+# Every training takes 100 epochs in batches of 10, or --epochs and --batch-size. Both can be axes
+# too: --grid batch_size=10,40 --grid epochs=20,50
