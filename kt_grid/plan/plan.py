@@ -186,7 +186,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
             engine=options.engine,
             extras=extras,
         ),
-        notes=notes,
+        notes=(*notes, *dataset.notes),
     )
 
 
