@@ -334,7 +334,8 @@ def _read_frame(
             text.readline()
         text.separator = layout.separator
         try:
-            frame = pd.read_csv(
+            # pandas-stubs know no columns named by position.
+            frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
                 text,
                 sep=r"\s+" if layout.separator == WHITESPACE else layout.separator,
                 header=None,
@@ -386,7 +387,8 @@ def _rows_with_cells(
     path: Path, layout: _Layout, reading: Reading, expected: int | None
 ) -> npt.NDArray[np.intp]:
     """Positions of the rows that aren't blank, all of which must have all cells."""
-    width, filled = len(layout.names), []
+    width = len(layout.names)
+    filled: list[int] = []
     with open_text(path, reading) as text:
         seen = -1
         for seen, (line, row) in enumerate(_rows(text, layout)):

@@ -495,7 +495,7 @@ def _assemble(
     if not any(encoder for _, encoder in plan):
         x = np.empty((table.rows, len(plan)), np.float32)
         for place, (p, _) in enumerate(plan):
-            x[:, place] = table.columns[p]
+            x[:, place] = np.asarray(table.columns[p])
         return x
     parts = {
         name: _part(table, p, encoder, unknown)

@@ -162,7 +162,7 @@ def column_of(series: "pd.Series[Any]") -> Column:
     gaps = series.isna().to_numpy()
     kind = getattr(series.dtype, "kind", "O")
     if kind in "iu" and not gaps.any():
-        return np.asarray(series, np.uint64 if kind == "u" else np.int64)
+        return series.to_numpy(np.uint64) if kind == "u" else series.to_numpy(np.int64)
     values = series.astype(object).to_numpy(copy=True)
     values[gaps] = None
     if kind in "biuf" or all(isinstance(v, Number) for v in values[~gaps]):

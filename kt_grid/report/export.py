@@ -9,6 +9,7 @@ from typing import Any
 from kt_grid.analysis.comparison import Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
 from kt_grid.analysis.verdict import judge
+from kt_grid.errors import printable
 from kt_grid.report.published import Published
 from kt_grid.space import key
 from kt_grid.store.results import TrialResult
@@ -64,7 +65,7 @@ def _row(
 
 
 def table_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows as they are.
+    """Write rows, such that no text in them does anything in a spreadsheet or a terminal.
 
     Args:
         rows: Values by column, the same columns in each row.
@@ -75,11 +76,16 @@ def table_as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     file = io.StringIO()
     writer: csv.DictWriter[str] | None = None
     for row in rows:
+        cells = {printable(name): _shown(value) for name, value in row.items()}
         if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            writer = csv.DictWriter(file, list(cells), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow(cells)
     return file.getvalue()
+
+
+def _shown(value: object) -> object:
+    return safe(printable(value) if isinstance(value, str) else value)
 
 
 def as_json(analysis: Analysis, published: Published) -> str:

@@ -2,10 +2,12 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
-from kt_grid.errors import DamageError, DataError, PredictionError, StoreError
-from kt_grid.search.predict import load_best_model, predict_file
+from kt_grid.data.encoding import Encoder
+from kt_grid.errors import DamageError, DataError, PredictionError, StoreError, UsageError
+from kt_grid.search.predict import load_best_model, load_predictor, predict_file
 from kt_grid.store.directory import FoldRecord, SearchStore
 
 X = np.array([[1, 2], [3, -1], [-2, 0.5], [0, 0]], dtype=np.float32)
@@ -75,9 +77,10 @@ def test_a_binary_classifier_gives_probability_and_class(store, rows_csv, loss, 
     members = drawn[:-1] if ensemble else drawn[-1:]
     expected = np.mean([sigmoid(linear(weights))[:, 0] for weights in members], axis=0)
     given = columns(list(predict_file(store, rows_csv, ensemble=ensemble)))
-    assert list(given) == ["row", "probability", "class"]
+    assert list(given) == ["row", "p_0", "p_1", "class"]
     assert given["row"] == [0, 1, 2, 3]
-    np.testing.assert_allclose(given["probability"], expected, rtol=1e-5)
+    np.testing.assert_allclose(given["p_1"], expected, rtol=1e-5)
+    np.testing.assert_allclose(given["p_0"], 1 - expected, rtol=1e-5)
     assert given["class"] == (expected > 0.5).astype(int).tolist()
 
 
@@ -89,7 +92,8 @@ def test_a_classifier_of_many_gives_the_likeliest(store, rows_csv, loss, ensembl
     expected = np.mean([softmax(linear(weights)) for weights in members], axis=0)
     given = columns(list(predict_file(store, rows_csv, ensemble=ensemble)))
     assert given["class"] == expected.argmax(axis=1).tolist()
-    np.testing.assert_allclose(given["probability"], expected.max(axis=1), rtol=1e-5)
+    shown = np.transpose([given[f"p_{place}"] for place in range(3)])
+    np.testing.assert_allclose(shown, expected, rtol=1e-5)
 
 
 def test_a_regression_gives_its_prediction(store, rows_csv):
@@ -190,9 +194,9 @@ def test_an_ensemble_of_weights_that_were_dropped_is_refused(store, rows_csv, ra
 
 
 def test_a_search_made_in_python_has_no_columns_to_read(store, rows_csv):
-    store.prepare()
+    make(store, 1, "linear", "mse")
     store.write_identity({"folds": 2})
-    with pytest.raises(PredictionError, match=r"Use kt_grid\.load_best_model"):
+    with pytest.raises(PredictionError, match=r"Use kt_grid\.load_predictor"):
         list(predict_file(store, rows_csv))
 
 
@@ -212,4 +216,83 @@ def test_logits_become_probabilities_and_classes_their_names(store, rows_csv, un
     given = columns(list(predict_file(store, rows_csv)))
     places = (expected[:, 0] > 0.5).astype(int) if units == 1 else expected.argmax(axis=1)
     assert given["class"] == [labels[place] for place in places]
-    np.testing.assert_allclose(given["probability"], expected.max(axis=1), rtol=1e-5)
+    likelier = [given[f"p_{name}"][row] for row, name in enumerate(given["class"])]
+    if units == 1:
+        np.testing.assert_allclose(given["p_good"], expected[:, 0], rtol=1e-5)
+    else:
+        np.testing.assert_allclose(likelier, expected.max(axis=1), rtol=1e-5)
+
+
+FRAME = pd.DataFrame(X, columns=[*FEATURES])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(FRAME, id="as-trained"),
+        pytest.param(FRAME[["right", "left"]], id="another-order"),
+        pytest.param(FRAME.assign(other="word", zero=0), id="further-columns"),
+        pytest.param(FRAME.set_index(pd.Index(list("abcd"))), id="another-index"),
+    ],
+)
+@pytest.mark.parametrize("ensemble", [False, True], ids=["refit", "ensemble"])
+@pytest.mark.parametrize("made", ["file", "python"])
+def test_a_predictor_gives_what_the_command_line_gives(store, rows_csv, frame, ensemble, made):
+    make(store, 1, "sigmoid", "binary_crossentropy", labels=["no", "yes"])
+    expected = pd.DataFrame(list(predict_file(store, rows_csv, ensemble=ensemble)))
+    if made == "python":
+        about = store.read_identity()
+        store.write_identity({k: v for k, v in about.items() if k != "target_column"})
+    predictor = load_predictor(store.root, ensemble=ensemble)
+    given = predictor.predict(frame)
+    assert given.index.equals(frame.index)
+    pd.testing.assert_frame_equal(given.reset_index(drop=True), expected)
+    pd.testing.assert_frame_equal(predictor.predict(X), expected)
+
+
+@pytest.mark.parametrize("made", ["file", "python"])
+def test_a_predictor_names_the_columns_that_are_missing(store, raises, made):
+    about = {} if made == "file" else {"target_column": None}
+    make(store, 1, "linear", "mse")
+    if made == "python":
+        about = store.read_identity()
+        store.write_identity({k: v for k, v in about.items() if k != "target_column"})
+    with raises((DataError, PredictionError), "'left', 'right'"):
+        load_predictor(store.root).predict(FRAME.rename(columns=str.upper))
+    with raises(PredictionError, "2 columns: left, right", "(4, 1)"):
+        load_predictor(store.root).predict(X[:, :1])
+
+
+@pytest.mark.parametrize("how", ["one-hot", "ordinal"])
+def test_unseen_categories_are_refused_or_ignored(store, tmp_path, raises, how):
+    encoder = Encoder("city", how, ("Bern", "Rome"))
+    column = {"one-hot": ["city"], "ordinal": ["city", "n"]}[how]
+    about = {"features": column, "encoders": [encoder.to_json()], "target_column": 2}
+    (kernel, bias) = make(store, 1, "linear", "mse", **about)[-1]
+    frame = pd.DataFrame({"city": ["Rome", "Oslo", "Oslo"], "n": [1, 2, 3]})
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    predictor = load_predictor(store.root)
+    for place, predict in [
+        ("line 3", lambda **words: [*predictor.file_rows(tmp_path / "new.csv", **words)]),
+        ("row 1", lambda **words: predictor.predict(frame, **words)),
+    ]:
+        with raises(DataError, place, "('city')", "'Oslo'", "Bern, Rome", "1 more rows"):
+            predict()
+        if how == "ordinal":
+            with raises(DataError, place, "'Oslo'"):
+                predict(unknown="ignore")
+        else:
+            given = pd.DataFrame(predict(unknown="ignore"))["prediction"]
+            expected = np.array([[0, 1], [0, 0], [0, 0]]) @ kernel + bias
+            np.testing.assert_allclose(given, expected[:, 0], rtol=1e-5)
+        with raises(UsageError, "--unknown refuse or ignore", "'zero'"):
+            predict(unknown="zero")
+
+
+def test_what_a_prediction_lacks_is_told_without_options_that_it_has_not(store, tmp_path, raises):
+    make(store, 1, "linear", "mse")
+    path = tmp_path / "gap.csv"
+    path.write_text("left,right\n1,2\n,3\n", encoding="utf-8")
+    with raises(DataError, "line 3, column 1 ('left')") as told:
+        list(predict_file(store, path))
+    assert "--missing" not in str(told.value if told else "")
