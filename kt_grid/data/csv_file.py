@@ -4,7 +4,7 @@ import csv
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +65,16 @@ class _Layout:
     notes: tuple[str, ...]
 
 
-def read_csv_table(path: Path, reading: Reading, choose: Choose) -> tuple[Table, str]:
+def read_csv_table(
+    path: Path, reading: Reading, choose: Choose, known: Collection[str] = ()
+) -> tuple[Table, str]:
     """Read a CSV file.
 
     Args:
         path: The file.
         reading: How to read it.
         choose: Tells from the columns' names which ones hold words.
+        known: Names that a first row names the columns by, if all of them are in it.
 
     Returns:
         The table, and the decimal mark that its words are to be read with.
@@ -79,7 +82,7 @@ def read_csv_table(path: Path, reading: Reading, choose: Choose) -> tuple[Table,
     Raises:
         DataError: If the file is missing, empty or ragged, or what it is must be said.
     """
-    layout = _find_layout(path, reading)
+    layout = _find_layout(path, reading, known)
     wanted = choose(layout.names, layout.named)
     columns = _read_small(path, layout, wanted, reading)
     places: npt.NDArray[np.intp] | None = None
@@ -97,7 +100,7 @@ def read_csv_table(path: Path, reading: Reading, choose: Choose) -> tuple[Table,
     return table, layout.decimal
 
 
-def _find_layout(path: Path, reading: Reading) -> _Layout:
+def _find_layout(path: Path, reading: Reading, known: Collection[str]) -> _Layout:
     above, separator = _stated_separator(path, reading)
     notes: list[str] = []
     if separator is None:
@@ -108,6 +111,8 @@ def _find_layout(path: Path, reading: Reading) -> _Layout:
     (number, first), *others = sample
     below = [row for _, row in others]
     named = reading.header
+    if named is None and known and {*known} <= {cell.strip() for cell in first}:
+        named = True
     if named is None:
         named = _is_header(path, first, below, notes)
     decimal = reading.decimal or _find_decimal(path, below if named else [first, *below], notes)

@@ -205,7 +205,9 @@ def read_features(
         words = {p for p, name in zip(places, features, strict=True) if name in encoded}
         return Wanted(frozenset(words), ignored=frozenset(range(len(names))) - {*places})
 
-    table, reading = _read_table(path, reading, choose)
+    # Positions may stand in a first row of numbers by chance.
+    known = () if list(features) == _positions(features, target_column) else features
+    table, reading = _read_table(path, reading, choose, known)
     places = _feature_places(path, table.names, table.named, features, target_column)
     return _features(table, places, features, encoders, reading, unknown)
 
@@ -270,7 +272,7 @@ def _feature_places(
     path: Path, names: Sequence[str], named: bool, features: Sequence[str], target_column: int
 ) -> list[int]:
     """Where the features stand: by name if there are names, else by position."""
-    unnamed = [str(i) for i in range(len(features) + 1) if i != target_column]
+    unnamed = _positions(features, target_column)
     if named and (list(features) != unnamed or {*features} <= {*names}):
         return _named_places(path, names, features)
     width = len(names)
@@ -287,6 +289,11 @@ def _feature_places(
     return [i for i in range(width) if width == len(features) or i != target_column]
 
 
+def _positions(features: Sequence[str], target_column: int) -> list[str]:
+    """What features are called where the file gives no names."""
+    return [str(i) for i in range(len(features) + 1) if i != target_column]
+
+
 def _named_places(path: Path | str, names: Sequence[str], features: Sequence[str]) -> list[int]:
     places = {name: position for position, name in enumerate(names)}
     missing = [name for name in features if name not in places]
@@ -299,14 +306,16 @@ def _named_places(path: Path | str, names: Sequence[str], features: Sequence[str
     return [places[name] for name in features]
 
 
-def _read_table(path: Path, reading: Reading, choose: Choose) -> tuple[Table, Reading]:
+def _read_table(
+    path: Path, reading: Reading, choose: Choose, known: Sequence[str] = ()
+) -> tuple[Table, Reading]:
     """The table, and how its words are to be read."""
     if path.suffix in _PARQUET:
         table = read_parquet_table(path)
         wanted = choose(table.names, True)
         columns = [to_words(c) if p in wanted.words else c for p, c in enumerate(table.columns)]
         return replace(table, columns=columns), reading
-    table, decimal = read_csv_table(path, reading, choose)
+    table, decimal = read_csv_table(path, reading, choose, known)
     return table, replace(reading, decimal=decimal)
 
 
