@@ -70,7 +70,12 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"rich"}, {"cli.commands", "search.progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
-        pytest.param({"pandas"}, {"store.results", "search.searched"}, id="pandas"),
+        pytest.param(
+            {"pandas"},
+            {"store.results", "search.searched", "search.predict", "data.loading", "data.table"}
+            | {"data.csv_file", "data.parquet"},
+            id="pandas",
+        ),
         pytest.param(
             {"matplotlib"},
             {f"report.figures.{name}" for name in ("charts", "plots", "style")},
