@@ -127,6 +127,11 @@ def test_importing_is_light(module):
     assert _run(f"import sys, {module}; print(*(set({heavy}) & set(sys.modules)))") == ""
 
 
+def test_a_small_file_of_numbers_is_read_without_pandas():
+    code = "import sys; from kt_grid.data import *; read_csv(bundled()); print('pandas' in sys.modules)"
+    assert _run(code) == "False"
+
+
 def test_public_names_resolve_and_have_docstrings():
     bare = [n for n in kt_grid.__all__ if not (inspect.getdoc(getattr(kt_grid, n)) or "").strip()]
     assert bare == []

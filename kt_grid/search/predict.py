@@ -98,14 +98,16 @@ class Predictor:
         directory: The search's folder.
         about: What search.json tells of the rows: `features`, `target_column`, `encoders`,
             `reading` and `labels`, as far as the search had them.
-        models: The refit, or the best trial's fold models with its weights in turn.
         loss: What the model was trained with.
+        model: The refit.
+        folds: Files of the fold models' weights, if their mean is predicted.
     """
 
     directory: Path
     about: Mapping[str, Any]
     loss: Loss
-    models: Sequence[tuple[Any, list[Any]]] = field(repr=False)
+    model: Any = field(repr=False)
+    folds: tuple[Path, ...] = ()
 
     @classmethod
     def load(cls, store: SearchStore, *, ensemble: bool = False) -> "Predictor":
@@ -114,8 +116,8 @@ class Predictor:
         if about is None:
             raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
         model = _load(store)
-        members = [(m, m.get_weights()) for m in _members(store, model, ensemble=ensemble)]
-        return cls(store.root, about, loss_of(model), members)
+        folds = _fold_weights(store) if ensemble else ()
+        return cls(store.root, about, loss_of(model), model, folds)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -190,11 +192,19 @@ class Predictor:
         return as_inputs(rows)
 
     def _outputs(self, x: Any) -> npt.NDArray[np.float64]:
-        outputs = []
-        for model, weights in self.models:
-            model.set_weights(weights)
-            outputs.append(_probabilities(model.predict(x, verbose=0), self.loss))
+        outputs = [_probabilities(m.predict(x, verbose=0), self.loss) for m in self._members()]
         return np.asarray(np.mean(outputs, axis=0))
+
+    def _members(self) -> Iterator[Any]:
+        """The refit, or the same model with each fold's weights in turn."""
+        if not self.folds:
+            yield self.model
+            return
+        from kt_grid.engines.weights import load_weights
+
+        for weights in self.folds:
+            load_weights(self.model, weights)
+            yield self.model
 
     def _rows(self, outputs: npt.NDArray[np.float64]) -> Iterator[Row]:
         """One dict per row of outputs."""
@@ -253,13 +263,8 @@ def _load(store: SearchStore) -> Any:
     return load_refit(store)
 
 
-def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]:
-    """The refit, or the same model with each fold's weights in turn."""
-    if not ensemble:
-        yield model
-        return
-    from kt_grid.engines.weights import load_weights
-
+def _fold_weights(store: SearchStore) -> tuple[Path, ...]:
+    """The files of the weights of all folds of the trial that was refitted."""
     trial_id = (store.read_refit() or {})["trial_id"]
     folds = int((store.read_identity() or {})["folds"])
     if not store.keeps_weights(trial_id):
@@ -269,9 +274,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
             "with --overwrite"
         )
     # All are looked at before the first is used, because a mean of fewer would be another one.
-    for weights in [store.check_weights(trial_id, split) for split in range(folds)]:
-        load_weights(model, weights)
-        yield model
+    return tuple(store.check_weights(trial_id, split) for split in range(folds))
 
 
 def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.float64]:
