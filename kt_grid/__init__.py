@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kt_grid.errors import KtGridError
     from kt_grid.plan.experiments.base import Experiment, experiment
     from kt_grid.search.oracle import GridOracle
-    from kt_grid.search.predict import load_best_model
+    from kt_grid.search.predict import Predictor, load_best_model, load_predictor
     from kt_grid.search.tuner import CrossValidationTuner
     from kt_grid.space.objective import Objective, Score
     from kt_grid.splitters import (
@@ -53,6 +53,7 @@ __all__ = [
     "LeaveOneOut",
     "Objective",
     "PredefinedSplit",
+    "Predictor",
     "Reading",
     "RepeatedKFold",
     "RepeatedStratifiedKFold",
@@ -70,6 +71,7 @@ __all__ = [
     "experiment",
     "judge",
     "load_best_model",
+    "load_predictor",
     "read_csv",
     "read_data",
     "read_results",
@@ -90,6 +92,7 @@ _HOMES = {
     "LeaveOneOut": "splitters",
     "Objective": "space.objective",
     "PredefinedSplit": "splitters",
+    "Predictor": "search.predict",
     "Reading": "data",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
@@ -107,6 +110,7 @@ _HOMES = {
     "experiment": "plan.experiments.base",
     "judge": "analysis.verdict",
     "load_best_model": "search.predict",
+    "load_predictor": "search.predict",
     "read_csv": "data",
     "read_data": "data",
     "read_results": "store.results",

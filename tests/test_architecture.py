@@ -72,7 +72,12 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"rich"}, {"cli.commands", "search.progress"}, id="rich"),
         pytest.param({"argparse", "pickle", "sklearn"}, set(), id="nobody"),
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
-        pytest.param({"pandas"}, {"store.results", "search.tuner"}, id="pandas"),
+        pytest.param(
+            {"pandas"},
+            {"store.results", "search.tuner", "search.predict", "data.loading", "data.table"}
+            | {"data.csv_file", "data.parquet"},
+            id="pandas",
+        ),
         pytest.param(
             {"matplotlib"},
             {f"report.figures.{name}" for name in ("charts", "plots", "style")},
@@ -124,6 +129,11 @@ def test_importing_is_light(module):
         "jinja2",
     ]
     assert _run(f"import sys, {module}; print(*(set({heavy}) & set(sys.modules)))") == ""
+
+
+def test_a_small_file_of_numbers_is_read_without_pandas():
+    read = "from kt_grid.data import bundled, read_csv; read_csv(bundled())"
+    assert _run(f"import sys; {read}; print('pandas' in sys.modules)") == "False"
 
 
 def test_public_names_resolve_and_have_docstrings():

@@ -1,5 +1,6 @@
 """Whatever is typed or read, the answer is right, or two lines that say what is wrong."""
 
+import codecs
 import contextlib
 import csv
 import io
@@ -112,7 +113,9 @@ tables = st.builds(
 def plain(content):
     """The numbers of a table as Python's csv and float read them, or None."""
     try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+        utf_16 = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        text = content.decode("utf-16" if utf_16 else "utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         return [[float(cell) for cell in row] for row in rows]
     except (ValueError, csv.Error):
@@ -134,7 +137,7 @@ def test_a_table_is_read_as_it_is_or_refused(folder, content):
     assert np.isfinite(data.x).all()
     assert np.isfinite(data.y).all()
     if any(separator in content for separator in (b";", b"\t", b"|")):
-        # Found out as the separator, where the reference below knows commas only.
+        # Detected as the separator, where the reference below knows commas only.
         return
     numbers = plain(content) or plain(b"\n".join(content.splitlines()[1:]))
     if data.labels:

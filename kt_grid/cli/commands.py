@@ -197,6 +197,9 @@ def predict(
     """
     _load_backend()
     store = find_store(directory, name)
+    if Path(name.partition(":")[0]).suffix == ".py":
+        # The saved model may name layers that the file registers.
+        load_experiment(name)
     rows = list(predict_file(store, data, ensemble=ensemble))
     _write(table_as_csv(rows), output)
 

@@ -2,8 +2,8 @@
 
 from kt_grid.data.dataset import PIMA, Dataset, bundled, check_target
 from kt_grid.data.encoding import Encoder
-from kt_grid.data.loading import read_csv, read_data, read_features
-from kt_grid.data.reading import Reading, parse_encode, parse_separator
+from kt_grid.data.loading import features_of, read_csv, read_data, read_features
+from kt_grid.data.reading import Reading, parse_encode, parse_list, parse_separator
 
 __all__ = [
     "PIMA",
@@ -12,7 +12,9 @@ __all__ = [
     "Reading",
     "bundled",
     "check_target",
+    "features_of",
     "parse_encode",
+    "parse_list",
     "parse_separator",
     "read_csv",
     "read_data",

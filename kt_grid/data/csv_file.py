@@ -1,34 +1,47 @@
-"""A CSV file becomes a table; every fault is named by line and column."""
+"""A CSV file becomes a table: pandas reads it, and faults are named by line and column."""
 
 import csv
 import itertools
-import math
+import re
 import warnings
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from kt_grid.data.reading import SEPARATORS, Reading
+from kt_grid.data.opening import Text, open_text
+from kt_grid.data.reading import SEPARATORS, WHITESPACE, Reading
 from kt_grid.data.table import (
-    LARGEST,
+    MISSING_WORDS,
     Choose,
     Column,
-    Numbers,
     Table,
     Wanted,
     Words,
-    cell_place,
+    check_names,
+    is_marked,
     is_missing,
     number_of,
-    refuse_cell,
-    settle,
+    words_of,
 )
 from kt_grid.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _SAMPLE_ROWS = 50
+# Importing pandas takes longer than it takes numpy to read such a file of numbers.
+_SMALL = 1_000_000
+_SPELLINGS = (str.lower, str.upper, str.capitalize)
+_MISSING_SPELLINGS = sorted({spell(w) for w in MISSING_WORDS for spell in _SPELLINGS} | {"NaN"})
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(\d*)(?:[eE][+-]?\d+)?")
+_YEARS = range(1800, 2101)
+
+Record = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -40,60 +53,205 @@ class _Layout:
         names: One name per column.
         named: Whether the first row gave the names.
         skipped: Lines above the first row of cells.
+        decimal: The decimal mark.
+        notes: What was guessed, a line each.
     """
 
     separator: str
     names: list[str]
     named: bool
     skipped: int
+    decimal: str
+    notes: tuple[str, ...]
 
 
-def read_csv_table(path: Path, reading: Reading, choose: Choose) -> Table:
+def read_csv_table(
+    path: Path, reading: Reading, choose: Choose, known: Collection[str] = ()
+) -> tuple[Table, str]:
     """Read a CSV file.
 
     Args:
         path: The file.
         reading: How to read it.
         choose: Tells from the columns' names which ones hold words.
+        known: Names that a first row names the columns by, if all of them are in it.
 
     Returns:
-        The table.
+        The table, and the decimal mark that its words are to be read with.
 
     Raises:
-        DataError: If the file is missing, empty, ragged, or a cell can't be read as declared.
+        DataError: If the file is missing, empty or ragged, or what it is must be said.
     """
-    layout = _find_layout(path, reading)
+    layout = _find_layout(path, reading, known)
     wanted = choose(layout.names, layout.named)
-    if not wanted.words and not wanted.detect:
-        numbers = _read_numbers(path, layout, reading)
-        if numbers is not None:
-            return Table(
-                path,
-                layout.names,
-                layout.named,
-                columns=[*numbers.T],
-                rows=len(numbers),
-                place=lambda row: f"{path}, row {row}",
-            )
-    if wanted.detect:
-        wanted = _detect(path, layout, wanted, reading)
-    return _read_cells(path, layout, wanted, reading)
+    columns = _read_small(path, layout, wanted, reading)
+    places: npt.NDArray[np.intp] | None = None
+    if columns is None:
+        columns, places = _read_columns(path, layout, wanted, reading)
+
+    def find(row: int) -> tuple[str, Sequence[str]]:
+        place = row if places is None else int(places[row])
+        with open_text(path, reading) as text:
+            line, cells = next(itertools.islice(_rows(text, layout), place, None))
+        return f"{path}, line {line}", cells
+
+    rows = next(len(c) for p, c in enumerate(columns) if p not in wanted.ignored)
+    table = Table(path, layout.names, layout.named, columns, rows, find, layout.notes)
+    return table, layout.decimal
 
 
-def _find_layout(path: Path, reading: Reading) -> _Layout:
-    separator = reading.separator or _find_separator(path, reading)
-    sample = [*itertools.islice(_lines(path, separator, reading.encoding), _SAMPLE_ROWS)]
+def _find_layout(path: Path, reading: Reading, known: Collection[str]) -> _Layout:
+    above, separator = _stated_separator(path, reading)
+    notes: list[str] = []
+    if separator is None:
+        separator = _find_separator(path, reading, notes)
+    sample = _sample(path, separator, reading, above)
     if not sample:
         raise DataError(f"Expected {path} to have rows. Received: an empty file")
     (number, first), *others = sample
+    below = [row for _, row in others]
     named = reading.header
+    if named is None and known and {*known} <= {cell.strip() for cell in first}:
+        named = True
     if named is None:
-        named = all(number_of(cell) is None for cell in first)
-        _check_header(path, first, [row for _, row in others] if named else [])
+        named = _is_header(path, first, below, notes)
+    decimal = reading.decimal or _find_decimal(path, below if named else [first, *below], notes)
     names = [str(i) for i in range(len(first))]
     if named:
-        names = _check_names(f"{path}, line {number}", [cell.strip() for cell in first])
-    return _Layout(separator, names, named, number if named else 0)
+        names = check_names(f"{path}, line {number}", [cell.strip() for cell in first])
+    return _Layout(separator, names, named, number if named else above, decimal, tuple(notes))
+
+
+def _stated_separator(path: Path, reading: Reading) -> tuple[int, str | None]:
+    """The separator that is declared, or that a first line `sep=;` states, as Excel has it."""
+    with open_text(path, reading) as text:
+        stated = _SEPARATOR_LINE.fullmatch(text.readline(20))
+    if stated is None or reading.separator not in (None, stated[1]):
+        return 0, reading.separator
+    return 1, stated[1]
+
+
+def _sample(path: Path, separator: str, reading: Reading, above: int) -> list[Record]:
+    """The first rows of a file that aren't blank, cut at a separator."""
+    with open_text(path, reading) as text:
+        rows = _records(itertools.islice(text, above, None), separator)
+        filled = ((line + above, row) for line, row in rows if any(map(str.strip, row)))
+        return [*itertools.islice(filled, _SAMPLE_ROWS)]
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
+    """All rows, each with the number of its last line."""
+    if separator == WHITESPACE:
+        lines, separator = (" ".join(line.split()) for line in lines), " "
+    reader = csv.reader(lines, delimiter=separator)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _find_separator(path: Path, reading: Reading, notes: list[str]) -> str:
+    """The only separator that cuts all of the first rows into equally many cells.
+
+    Where several do, as with decimal commas between semicolons, it is the one with the largest
+    share of numbers among its cells; where that doesn't decide, the user is asked. White space
+    separates where nothing else does, or where it alone gives nothing but numbers.
+    """
+    cut = {s: [r for _, r in _sample(path, s, reading, 0)] for s in (*SEPARATORS, WHITESPACE)}
+    widths = {s: {len(row) for row in rows} for s, rows in cut.items()}
+    even = [s for s in cut if len(widths[s]) == 1 and widths[s] != {1}]
+    shares = {s: _share_of_numbers(cut[s]) for s in even}
+    marks = [s for s in even if s != WHITESPACE]
+    most = max((shares[s] for s in marks), default=0.5)
+    if shares.get(WHITESPACE, 0) > most:
+        notes.append(f"{path}: white space separates the columns; --separator says otherwise")
+        return WHITESPACE
+    if not marks:
+        # The rows are ragged or have one column, which is told where it is found.
+        return max(SEPARATORS, key=lambda s: len(cut[s][0]) if cut[s] else 0)
+    likely = [s for s in marks if shares[s] == most]
+    if len(likely) > 1:
+        raise DataError(
+            f"Expected one separator in {path}. Received: first lines that "
+            f"{' and '.join(map(repr, likely))} both cut into equally many cells. "
+            "Say which with --separator"
+        )
+    return likely[0]
+
+
+def _share_of_numbers(rows: list[list[str]]) -> float:
+    """The share among all cells but those of a first row, which may name the columns."""
+    cells = [cell.strip() for row in (rows[1:] or rows) for cell in row]
+    numbers = (
+        number_of(cell) is not None or _DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells
+    )
+    return sum(numbers) / len(cells)
+
+
+def _find_decimal(path: Path, rows: list[list[str]], notes: list[str]) -> str:
+    """A comma, where cells such as `1,5` can't be groups of three digits and none has a point."""
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = [found for cell in cells if (found := _DECIMAL_COMMA.fullmatch(cell))]
+    has_points = any("." in cell and number_of(cell) is not None for cell in cells)
+    sure = any(len(found[1]) != 3 or found[0].startswith("0,") for found in commas)
+    if has_points or not sure:
+        return "."
+    notes.append(f"{path}: decimal commas, as in {commas[0][0]}; --decimal says otherwise")
+    return ","
+
+
+def _is_header(path: Path, first: list[str], below: list[list[str]], notes: list[str]) -> bool:
+    """Tell whether a first row names the columns; ask where that isn't clear."""
+    cells = [cell.strip() for cell in first]
+    numbers = [p for p, cell in enumerate(cells) if number_of(cell) is not None]
+    if not numbers:
+        _check_header(path, first, below)
+        return True
+    words = [p for p, cell in enumerate(cells) if p not in set(numbers) and not is_missing(cell)]
+    above = [p for p in words if below and all(_has_number(row, p) for row in below)]
+    if words and not above:
+        return False
+    named = _are_names([cells[p] for p in numbers], [[*row] for row in below], numbers, len(words))
+    if above and not named:
+        raise DataError(
+            f"Expected the first row of {path} to name the columns or not. Received: "
+            f"{cells[above[0]][:40]!r} above numbers, beside numbers. Say --header or --no-header"
+        )
+    if named:
+        listed = ", ".join(cells[:4]) + (", …" if len(cells) > 4 else "")
+        notes.append(f"{path}: the first row, {listed}, names the columns; --no-header if not")
+    return named
+
+
+def _has_number(row: list[str], position: int) -> bool:
+    return position < len(row) and (
+        number_of(row[position]) is not None or is_missing(row[position])
+    )
+
+
+def _are_names(cells: list[str], below: list[list[str]], positions: list[int], words: int) -> bool:
+    """Tell whether whole numbers in a first row are names: 0, 1, 2, … or years."""
+    if not below or not all(cell.isdecimal() for cell in cells):
+        return False
+    names = [int(cell) for cell in cells if len(cell) < 10]
+    if len(names) < len(cells):
+        return False
+    rows = [[row[p].strip() for p in positions if p < len(row)] for row in below]
+    if names == [*range(len(names))]:
+        # A first row may be 0, 1 by chance.
+        return len(names) > 2 or words > 0 or _are_written_otherwise(rows)
+    rising = all(a < b for a, b in itertools.pairwise(names))
+    falling = all(a > b for a, b in itertools.pairwise(names))
+    if (len(names) > 1 or words > 1) and (rising or falling) and all(n in _YEARS for n in names):
+        return not any(all(_is_year(cell) for cell in row) for row in rows)
+    return False
+
+
+def _are_written_otherwise(rows: list[list[str]]) -> bool:
+    """Tell whether a column of fractions stands under whole numbers, as pandas writes them."""
+    return any(all("." in cell for cell in column) for column in zip(*rows, strict=False))
+
+
+def _is_year(cell: str) -> bool:
+    return cell.isdecimal() and len(cell) == 4 and int(cell) in _YEARS
 
 
 def _check_header(path: Path, first: list[str], others: list[list[str]]) -> None:
@@ -107,176 +265,173 @@ def _check_header(path: Path, first: list[str], others: list[list[str]]) -> None
                 )
 
 
-def _check_names(place: str, names: list[str]) -> list[str]:
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise DataError(
-            f"Expected different column names in {place}. Received: {twice[0]!r} twice. "
-            "If that line names no columns, say --no-header"
-        )
-    return names
-
-
-def _find_separator(path: Path, reading: Reading) -> str:
-    """The only separator that cuts all of the first rows into equally many cells.
-
-    Where several do, as with decimal commas between semicolons, it is the one with the largest
-    share of numbers among its cells; where that doesn't settle it, the user is asked.
-    """
-    cut = {s: _cut(path, s, reading.encoding) for s in SEPARATORS}
-    widths = {s: {len(row) for row in rows} for s, rows in cut.items()}
-    even = [s for s in SEPARATORS if len(widths[s]) == 1 and widths[s] != {1}]
-    if not even:
-        # The rows are ragged or have one column, which is told where it is found.
-        return max(SEPARATORS, key=lambda s: len(cut[s][0]) if cut[s] else 0)
-    shares = {s: _share_of_numbers(cut[s]) for s in even}
-    likely = [s for s in even if shares[s] == max(shares.values())]
-    if len(likely) > 1:
-        raise DataError(
-            f"Expected one separator in {path}. Received: first lines that "
-            f"{' and '.join(map(repr, likely))} both cut into equally many cells. "
-            "Say which with --separator"
-        )
-    return likely[0]
-
-
-def _cut(path: Path, separator: str, encoding: str) -> list[list[str]]:
-    """The first rows of a file, cut at a separator."""
-    lines = itertools.islice(_lines(path, separator, encoding), _SAMPLE_ROWS)
-    return [row for _, row in lines]
-
-
-def _share_of_numbers(rows: list[list[str]]) -> float:
-    cells = [cell for row in rows for cell in row]
-    return sum(number_of(cell.replace(",", ".", 1)) is not None for cell in cells) / len(cells)
-
-
-def _lines(path: Path, separator: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a file that aren't empty, each with the number of its last line."""
+def _read_small(
+    path: Path, layout: _Layout, wanted: Wanted, reading: Reading
+) -> list[Column] | None:
+    """The columns of a small plain file of finite numbers, by numpy's reader in C."""
+    plain = layout.separator in SEPARATORS and layout.decimal == "." and reading.comment is None
+    if wanted.words or reading.na_values or not plain or path.stat().st_size > _SMALL:
+        return None
     try:
-        with path.open(newline="", encoding=_codec(encoding)) as file:
-            reader = csv.reader(file, delimiter=separator)
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield reader.line_num, row
-    except FileNotFoundError:
-        raise DataError(f"Expected a data file at {path}. Received: no such file") from None
-    except UnicodeError as error:
-        raise DataError(
-            f"Expected {path} to be {encoding}. Received: {error}. Say which encoding it has, "
-            "such as --encoding latin-1"
-        ) from error
-    except (OSError, csv.Error) as error:
-        raise DataError(f"Expected a readable CSV file at {path}. Received: {error}") from error
-
-
-def _codec(encoding: str) -> str:
-    """The encoding, which leaves out a byte-order mark where UTF-8 has one."""
-    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-
-
-def _read_numbers(path: Path, layout: _Layout, reading: Reading) -> Numbers | None:
-    """All cells at once if all of them are finite numbers, by numpy's own reader in C."""
-    try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_text(path, reading) as text:
             warnings.simplefilter("error")
             table = np.loadtxt(
-                path,
+                text,
                 delimiter=layout.separator,
                 skiprows=layout.skipped,
-                encoding=_codec(reading.encoding),
                 comments=None,
                 quotechar='"',
                 ndmin=2,
             )
-    except (ValueError, OSError, UserWarning):
+    except (ValueError, UserWarning):
         return None
     # One comparison settles it: a NaN or an infinity fails it too.
-    whole = table.shape[1] == len(layout.names) and np.abs(table).max() <= LARGEST
-    return table if whole else None
-
-
-def _detect(path: Path, layout: _Layout, wanted: Wanted, reading: Reading) -> Wanted:
-    """Find the columns that hold anything but numbers."""
-    found: set[int] = set()
-    for _, row in _rows(path, layout, reading):
-        found |= {
-            i for i, cell in enumerate(row) if number_of(cell) is None and not is_missing(cell)
-        }
-    return replace(wanted, words=wanted.words | (found - wanted.either - wanted.ignored))
-
-
-def _rows(path: Path, layout: _Layout, reading: Reading) -> Iterator[tuple[int, list[str]]]:
-    """The rows under the header, each with its line; they are all of one width."""
-    lines = _lines(path, layout.separator, reading.encoding)
-    width = len(layout.names)
-    for count, (number, row) in enumerate(itertools.islice(lines, int(layout.named), None)):
-        if len(row) != width and layout.named and not count:
-            raise DataError(
-                f"Expected {path}, line {layout.skipped}, to name {len(row)} columns. "
-                f"Received: {width}"
-            )
-        if len(row) != width:
-            raise DataError(
-                f"Expected {width} columns in {path}, line {number}. Received: {len(row)}"
-            )
-        yield number, row
-
-
-def _read_cells(path: Path, layout: _Layout, wanted: Wanted, reading: Reading) -> Table:
-    """Read cell by cell, and name the first that can't be meant."""
-    words: dict[int, Words] = {i: [] for i in sorted(wanted.words | wanted.either)}
-    numeric = [i for i in range(len(layout.names)) if i not in words and i not in wanted.ignored]
-    numbers, lines = array("d"), array("q")
-    # Equal words are kept once.
-    known: dict[str, str] = {}
-    keeps_gaps = reading.missing != "refuse"
-    for number, row in _rows(path, layout, reading):
-        lines.append(number)
-        for i, column in words.items():
-            word = row[i].strip()
-            column.append(known.setdefault(word, word))
-        cells = row if len(numeric) == len(row) else [row[i] for i in numeric]
-        parsed = _parse(cells)
-        if parsed is None:
-            place = f"{path}, line {number}"
-            parsed = [_parse_cell(place, row[i], i, layout, keeps_gaps) for i in numeric]
-        numbers.extend(parsed)
-    if not lines:
-        received = "a header and nothing under it" if layout.named else "an empty file"
-        raise DataError(f"Expected {path} to have rows. Received: {received}")
-    matrix = np.frombuffer(numbers, np.float64).reshape(len(lines), len(numeric))
-    columns: list[Column] = [words.get(i, []) for i in range(len(layout.names))]
-    for i, numbers_of_column in zip(numeric, matrix.T, strict=True):
-        columns[i] = numbers_of_column
-    table = Table(
-        path,
-        layout.names,
-        layout.named,
-        columns,
-        rows=len(lines),
-        place=lambda row: f"{path}, line {lines[row]}",
-    )
-    return settle(table, wanted.either)
-
-
-def _parse(cells: list[str]) -> list[float] | None:
-    """The numbers of one row; None if one of them is missing or no finite number."""
-    try:
-        numbers = [float(cell) for cell in cells]
-    except ValueError:
+    if table.shape[1] != len(layout.names) or not np.abs(table).max() <= 2**53:
         return None
-    # One comparison settles the usual case: a NaN or an infinity fails it too.
-    if sum(map(abs, numbers)) <= LARGEST and not any("_" in cell for cell in cells):
-        return numbers
-    return None
+    return [*table.T]
 
 
-def _parse_cell(place: str, cell: str, column: int, layout: _Layout, keeps_gaps: bool) -> float:
-    if keeps_gaps and is_missing(cell):
-        return math.nan
-    number = number_of(cell)
-    if number is None or not abs(number) <= LARGEST:
-        names = layout.names if layout.named else []
-        raise refuse_cell(cell_place(place, column, names), cell, layout.names[column])
-    return number
+def _read_columns(
+    path: Path, layout: _Layout, wanted: Wanted, reading: Reading
+) -> tuple[list[Column], npt.NDArray[np.intp] | None]:
+    """The columns of any file, and which of its rows they hold, if some are blank."""
+    frame, is_whole = _read_frame(path, layout, wanted, reading)
+    columns = range(len(layout.names))
+    wordy = [p for p in columns if p not in wanted.ignored and frame[p].dtype.kind not in "iuf"]
+    undeclared = [p for p in wordy if p not in wanted.words]
+    if undeclared:
+        words, _ = _read_frame(path, layout, Wanted(frozenset(undeclared)), reading, undeclared)
+        frame[undeclared] = words[undeclared]
+    rows = None if is_whole else _rows_with_cells(path, layout, reading, len(frame))
+    if rows is not None:
+        frame = frame.iloc[rows]
+    found: list[Column] = []
+    for p in columns:
+        if p in wanted.ignored:
+            found.append(Words((), np.array([], np.intp)))
+        elif p in wordy:
+            found.append(_without_markers(words_of(frame[p].to_numpy()), reading))
+        else:
+            found.append(np.ascontiguousarray(frame[p].to_numpy()))
+    near = [p for p in columns if p not in wordy and _is_near_a_tie(found[p])]
+    if near:
+        exact, _ = _read_frame(path, layout, Wanted(), reading, near, exact=True)
+        for p in near:
+            found[p] = (exact[p] if rows is None else exact[p].iloc[rows]).to_numpy()
+    return found, rows
+
+
+def _read_frame(
+    path: Path,
+    layout: _Layout,
+    wanted: Wanted,
+    reading: Reading,
+    only: list[int] | None = None,
+    *,
+    exact: bool = False,
+) -> tuple["pd.DataFrame", bool]:
+    """Read with pandas; tell whether no row can be blank or lack cells, which pandas allows."""
+    import pandas as pd
+
+    missing = [*_MISSING_SPELLINGS, *reading.na_values]
+    with open_text(path, reading) as text:
+        for _ in range(layout.skipped):
+            text.readline()
+        text.separator = layout.separator
+        try:
+            # pandas-stubs know no columns named by position.
+            frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
+                text,
+                sep=r"\s+" if layout.separator == WHITESPACE else layout.separator,
+                header=None,
+                usecols=only,
+                dtype=dict.fromkeys(wanted.words, str),
+                keep_default_na=False,
+                na_values={
+                    p: ["", *reading.na_values] if p in wanted.words else missing
+                    for p in range(len(layout.names))
+                },
+                decimal=layout.decimal,
+                float_precision="round_trip" if exact else "high",
+                low_memory=False,
+            )
+        except pd.errors.EmptyDataError:
+            raise _no_rows(path, layout) from None
+        except pd.errors.ParserError as error:
+            _rows_with_cells(path, layout, reading, None)
+            raise DataError(f"Expected a readable CSV file at {path}. Received: {error}") from error
+    if text.has_null:
+        raise DataError(
+            f"Expected {path} to be text. Received: a null character. If it is UTF-16, say "
+            "--encoding utf-16"
+        )
+    width = len(layout.names)
+    if only is None and frame.shape[1] != width:
+        _rows_with_cells(path, layout, reading, None)
+    # A row that lacks cells misses the last one.
+    if not frame.iloc[:, -1].isna().any():
+        return frame, True
+    as_many = text.separators == len(frame) * (width - 1)
+    return frame, as_many and not frame.isna().all(axis=1).any()
+
+
+def _no_rows(path: Path, layout: _Layout) -> DataError:
+    received = "a header and nothing under it" if layout.named else "an empty file"
+    return DataError(f"Expected {path} to have rows. Received: {received}")
+
+
+def _rows(text: Text, layout: _Layout) -> Iterator[Record]:
+    """The rows under the header that pandas sees, each with the number of its last line."""
+    below = itertools.islice(text, layout.skipped, None)
+    for line, row in _records(below, layout.separator):
+        if len(row) > 1 or (row and not row[0].isspace()):
+            yield line + layout.skipped, row
+
+
+def _rows_with_cells(
+    path: Path, layout: _Layout, reading: Reading, expected: int | None
+) -> npt.NDArray[np.intp]:
+    """Positions of the rows that aren't blank, all of which must have all cells."""
+    width = len(layout.names)
+    filled: list[int] = []
+    with open_text(path, reading) as text:
+        seen = -1
+        for seen, (line, row) in enumerate(_rows(text, layout)):
+            if not any(map(str.strip, row)):
+                continue
+            if len(row) != width and layout.named and not filled:
+                raise DataError(
+                    f"Expected {path}, line {layout.skipped}, to name {len(row)} columns. "
+                    f"Received: {width}"
+                )
+            if len(row) != width:
+                raise DataError(
+                    f"Expected {width} columns in {path}, line {line}. Received: {len(row)}"
+                )
+            filled.append(seen)
+    if not filled:
+        raise _no_rows(path, layout)
+    if expected not in (None, seen + 1):
+        raise DataError(
+            f"Expected a readable CSV file at {path}. Received: quoted blanks alone in a line"
+        )
+    return np.array(filled, np.intp)
+
+
+def _without_markers(words: Words, reading: Reading) -> Words:
+    """Let declared words for a missing value be one."""
+    if not reading.na_values:
+        return words
+    return Words(tuple("" if is_marked(t, reading) else t for t in words.texts), words.codes)
+
+
+def _is_near_a_tie(column: Column) -> bool:
+    """Tell whether a number is so near to the middle of two in single precision that it matters.
+
+    pandas reads numbers of more than 15 digits to within a last place or two, which decides then
+    to which of the two it is rounded.
+    """
+    if isinstance(column, Words) or column.dtype != np.float64:
+        return False
+    beyond_single = column.view(np.int64) & 0x1FFFFFFF
+    return bool((np.abs(beyond_single - 0x10000000) <= 2).any())

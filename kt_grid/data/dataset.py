@@ -23,7 +23,8 @@ class Dataset:
         x: Features. Float32 of shape `(rows, features)`; with columns of text a dict of arrays of
             shape `(rows, width)` by column, or the one column of text alone, of shape `(rows, 1)`;
             from an .npz file an array of any shape.
-        y: Target, float32, shape `(rows,)`; from an .npz file any shape.
+        y: Target of shape `(rows,)`, float32, or int64 where single precision would make classes
+            equal; from an .npz file any shape.
         features: Names of the feature columns in the file.
         target: Name of the target column.
         target_column: Position of the target in the file, from 0.
@@ -31,6 +32,7 @@ class Dataset:
         labels: Names of the classes 0, 1, … where the file has words for them.
         encoders: How columns that hold no numbers became numbers.
         aside: Columns that are no features, as words, by what they were asked for by.
+        notes: What was guessed or is worth telling of the file, a line each.
     """
 
     x: Any
@@ -42,6 +44,7 @@ class Dataset:
     labels: tuple[str, ...] = ()
     encoders: tuple[Encoder, ...] = ()
     aside: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

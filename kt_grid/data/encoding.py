@@ -1,6 +1,6 @@
 """Columns that hold no numbers become features, in the way that was declared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.data.table import Table, as_words
+from kt_grid.data.table import Table, Words, to_words
 from kt_grid.errors import DataError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_A_DAY = 86_400
+UNKNOWN = ("refuse", "ignore")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Encoder:
 
     Attributes:
         column: The column's name.
-        how: One of `ENCODINGS` but "drop".
+        how: One of `ENCODINGS` but "drop", or "days:" with a format of dates.
         categories: The categories in sorted order, for `one-hot` and `ordinal`.
     """
 
@@ -38,40 +39,75 @@ class Encoder:
         """Read what `to_json` returned."""
         return cls(record["column"], record["how"], tuple(record["categories"]))
 
-    def encode(self, table: Table, position: int) -> npt.NDArray[Any]:
+    def encode(self, table: Table, position: int, unknown: str = "refuse") -> npt.NDArray[Any]:
         """Turn a column into features.
 
         Args:
             table: The table.
             position: The column's position in it.
+            unknown: What is done with a category that was not there in training: "refuse", or
+                "ignore", where all columns of `one-hot` are 0.
 
         Returns:
-            Shape `(rows, width)`: float64, or texts as objects for `text`.
+            Shape `(rows, width)`: float64 for `days`, float32 for categories, or texts as
+            objects for `text`.
 
         Raises:
             DataError: If a cell is no date, or no category that was there in training.
         """
-        words = as_words(table.columns[position])
+        words = to_words(table.columns[position])
         if self.how == "text":
-            return np.array(words, dtype=object).reshape(-1, 1)
-        if self.how == "days":
-            return np.array([[_days(table, r, position, w)] for r, w in enumerate(words)])
-        codes = self._codes(table, position, words)
+            return np.array(words.to_list(), dtype=object).reshape(-1, 1)
+        if self.how.startswith("days"):
+            return self._days(table, position, words).reshape(-1, 1)
+        codes = self._codes(table, position, words, unknown)
         if self.how == "ordinal":
-            return codes.reshape(-1, 1).astype(np.float64)
-        return np.eye(len(self.categories))[codes]
+            return codes.reshape(-1, 1).astype(np.float32)
+        # The code of an unknown category is that of the last row, which is 0 throughout.
+        width = len(self.categories)
+        return np.eye(width + 1, width, dtype=np.float32)[codes]
 
-    def _codes(self, table: Table, position: int, words: Sequence[str]) -> npt.NDArray[np.intp]:
+    def _codes(
+        self, table: Table, position: int, words: Words, unknown: str
+    ) -> npt.NDArray[np.intp]:
         known = {category: code for code, category in enumerate(self.categories)}
-        try:
-            return np.fromiter((known[word] for word in words), np.intp, len(words))
-        except KeyError:
-            row = next(row for row, word in enumerate(words) if word not in known)
-            listed = ", ".join(self.categories[:10]) + (", …" if len(known) > 10 else "")
-            raise DataError(
-                f"Expected a category of column {self.column!r} ({listed}) in "
-                f"{table.where(row, position)}. Received: {words[row][:40]!r}"
-            ) from None
+        places = np.array([known.get(text, len(known)) for text in words.texts], np.intp)
+        codes = places[words.codes]
+        strange = codes == len(known)
+        if strange.any() and (unknown == "refuse" or self.how != "one-hot"):
+            raise self._refuse(table, position, np.flatnonzero(strange))
+        return codes
+
+    def _refuse(self, table: Table, position: int, rows: npt.NDArray[np.intp]) -> DataError:
+        listed = ", ".join(self.categories[:10]) + (", …" if len(self.categories) > 10 else "")
+        more = f" (and in {len(rows) - 1} more rows)" if len(rows) > 1 else ""
+        mend = "--unknown ignore takes zeros for it" if self.how == "one-hot" else "Recode it"
+        return DataError(
+            f"Expected a category of column {self.column!r} ({listed}) in "
+            f"{table.where(int(rows[0]), position)}{more}. "
+            f"Received: {table.cell(int(rows[0]), position)[:40]!r}. {mend}"
+        )
+
+    def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
+        parse = _date_parser(self.how.removeprefix("days").removeprefix(":"))
+        days = np.zeros(len(words.texts))
+        for place, text in enumerate(words.texts):
+            try:
+                days[place] = _days(parse(text)) if text else np.nan
+            except ValueError:
+                rows = np.flatnonzero(words.codes == place)
+                if len(rows):
+                    raise self._refuse_date(table, position, int(rows[0])) from None
+        return days[words.codes]
+
+    def _refuse_date(self, table: Table, position: int, row: int) -> DataError:
+        written = self.how.removeprefix("days").removeprefix(":")
+        expected = f"a date written as {written}" if written else "an ISO date such as 2024-12-31"
+        return DataError(
+            f"Expected {expected} in {table.where(row, position)}. "
+            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in "
+            f"--encode '{self.column}=days:%d.%m.%Y'"
+        )
 
 
 def make_encoder(table: Table, position: int, how: str) -> Encoder:
@@ -86,19 +122,16 @@ def make_encoder(table: Table, position: int, how: str) -> Encoder:
         The encoder, with the column's categories if it needs them.
     """
     needed = how in ("one-hot", "ordinal")
-    categories = sorted(set(as_words(table.columns[position]))) if needed else ()
+    categories = to_words(table.columns[position]).used() if needed else ()
     return Encoder(table.names[position], how, tuple(categories))
 
 
-def _days(table: Table, row: int, position: int, word: str) -> float:
-    if not word:
-        return float("nan")
-    try:
-        moment = datetime.fromisoformat(word)
-    except ValueError:
-        raise DataError(
-            f"Expected an ISO date such as 2024-12-31 in {table.where(row, position)}. "
-            f"Received: {word[:40]!r}. Rewrite such dates first"
-        ) from None
+def _date_parser(written: str) -> Callable[[str], datetime]:
+    if not written:
+        return datetime.fromisoformat
+    return lambda text: datetime.strptime(text, written)
+
+
+def _days(moment: datetime) -> float:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY

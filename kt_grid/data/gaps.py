@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from kt_grid.data.reading import Reading
-from kt_grid.data.table import Column, Table, missing_in
+from kt_grid.data.table import Column, Table, Words, missing_in
 from kt_grid.errors import DataError
 
 
@@ -27,27 +27,24 @@ def fill_gaps(
     Raises:
         DataError: At the first missing value that can stay neither as it is nor be filled.
     """
-    gaps = {p: missing_in(table.columns[p]) for p in used}
-    if not any(mask.any() for mask in gaps.values()):
+    gaps = {p: mask for p in used if (mask := missing_in(table.columns[p])).any()}
+    if not gaps:
         return table
     if reading.missing == "drop":
         whole = ~np.any([*gaps.values()], axis=0)
         if not whole.any():
             raise DataError(f"Expected a row without gaps in {table.path}. Received: none")
         return table.take(np.flatnonzero(whole))
+    for p, mask in gaps.items():
+        if p == target or _must_be_whole(table.columns[p], reading):
+            raise _refuse(table, int(np.argmax(mask)), p, is_target=p == target)
     filling = reading.filling
-    strict = [p for p in used if p == target or _must_be_whole(table.columns[p], reading)]
-    for p in strict:
-        if gaps[p].any():
-            mend = "--missing drop" if p == target else "--missing drop or keep"
-            raise DataError(
-                f"Expected a value in {table.where(int(np.argmax(gaps[p])), p)}. Received: ''. "
-                f"Fill or drop such rows first, or declare it: {mend}"
-            )
     if filling is None:
         return table
     columns = [
-        np.where(gaps[p], filling, column) if p in gaps and not isinstance(column, list) else column
+        np.where(gaps[p], filling, column)
+        if p in gaps and not isinstance(column, Words)
+        else column
         for p, column in enumerate(table.columns)
     ]
     return replace(table, columns=columns)
@@ -57,4 +54,18 @@ def _must_be_whole(column: Column, reading: Reading) -> bool:
     """Whether a gap in a column is refused: always, or where a number would fill up words."""
     if reading.missing == "keep":
         return False
-    return reading.missing == "refuse" or isinstance(column, list)
+    return reading.missing == "refuse" or isinstance(column, Words)
+
+
+def _refuse(table: Table, row: int, position: int, *, is_target: bool) -> DataError:
+    cell, name = table.cell(row, position), table.names[position]
+    mend = "Fill or drop such rows first"
+    if is_target:
+        mend += ", or declare it: --missing drop"
+        mend += f"; if it names a class, --encode '{name}=ordinal'" if cell else ""
+    elif table.to_train:
+        number = "" if isinstance(table.columns[position], Words) else " or a number"
+        mend += f", or declare it: --missing drop{',' if number else ' or'} keep{number}"
+    return DataError(
+        f"Expected a value in {table.where(row, position)}. Received: {cell[:40]!r}. {mend}"
+    )

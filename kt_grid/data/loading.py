@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,33 @@ from kt_grid.data.labels import label_places
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
-from kt_grid.data.table import Choose, Column, Table, Wanted, as_words, find_column
+from kt_grid.data.table import (
+    Choose,
+    Column,
+    Numbers,
+    Table,
+    Wanted,
+    Words,
+    find_columns,
+    is_missing,
+    number_of,
+    table_of,
+    to_numbers,
+    to_words,
+)
 from kt_grid.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NPZ = ".npz"
 _PARQUET = (".parquet", ".pq")
 _PLAIN = Reading()
+# What pandas calls a column without a name, which is the index that it wrote before.
+_UNNAMED = ("", "Unnamed: 0")
+# Single precision has all whole numbers up to here.
+_WHOLE_IN_SINGLE = 2**24
+_ASIDE = "--groups, --folds-from or --sample-weight"
 
 
 def read_data(
@@ -31,6 +52,8 @@ def read_data(
     aside: Sequence[str] = (),
 ) -> Dataset:
     """Read a file of rows: Parquet and .npz by the name's ending, everything else as CSV.
+
+    A CSV file may be gzipped, or alone in a zip archive.
 
     Args:
         path: The file.
@@ -59,30 +82,27 @@ def read_data(
         return _from_npz(path, target or TARGET)
 
     def choose(names: Sequence[str], named: bool) -> Wanted:  # noqa: ARG001 - features' choice needs it
-        others = _find_aside(path, names, aside)
-        position = frozenset({_find_target(path, names, target, others)})
-        declared = _declared(path, names, reading) | {*others}
-        dropped = {p for p in declared if reading.encode.get(names[p]) == "drop"} - position
-        dropped -= {*others}
-        words = declared - dropped
-        return Wanted(words, position - words, frozenset(dropped), detect="" in reading.encode)
+        others = find_columns(path, names, aside, _ASIDE)
+        position = _find_target(path, names, target, others)
+        dropped = _find_dropped(path, names, reading) - {*others}
+        if position in dropped and names[position] in reading.drop:
+            raise UsageError(
+                f"Expected --drop to leave the target in {path}. Received: {names[position]!r}. "
+                "Name another with --target"
+            )
+        declared = {p for p, name in enumerate(names) if reading.encode.get(name)}
+        words = (declared | {*others}) - dropped
+        return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
 
-    table = _read_table(path, reading, choose)
+    table, reading = _read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
             f"Received: {len(table.names)} column"
         )
-    others = _find_aside(path, table.names, aside)
+    others = find_columns(path, table.names, aside, _ASIDE)
     position = _find_target(path, table.names, target, others)
     return _from_table(table, position, reading, dict(zip(aside, others, strict=True)))
-
-
-def _find_aside(path: Path, names: Sequence[str], aside: Sequence[str]) -> list[int]:
-    return [
-        find_column(path, names, name, "--groups, --folds-from or --sample-weight")
-        for name in aside
-    ]
 
 
 def _find_target(
@@ -91,12 +111,25 @@ def _find_target(
     """The target's position; by default the last column that isn't set aside."""
     if target is None:
         return max((p for p in range(len(names)) if p not in others), default=len(names) - 1)
-    position = find_column(path, names, target, "--target")
+    (position,) = find_columns(path, names, [target], "--target")
     if position in others:
         raise UsageError(
             f"Expected --target to be no column that is set aside. Received: {names[position]!r}"
         )
     return position
+
+
+def _find_dropped(path: Path | str, names: Sequence[str], reading: Reading) -> set[int]:
+    """Positions of the columns that are left out by `--drop` or `--encode COLUMN=drop`."""
+    known = {*names}
+    unknown = [name for name in reading.encode if name and name not in known]
+    if unknown:
+        raise UsageError(
+            f"Expected --encode to name columns of {path}: {', '.join(names[:50])}. "
+            f"Received: {unknown[0]!r}"
+        )
+    encoded = {p for p, name in enumerate(names) if reading.encode.get(name) == "drop"}
+    return encoded | {*find_columns(path, names, reading.drop, "--drop")}
 
 
 def read_csv(
@@ -115,7 +148,7 @@ def read_csv(
         aside: Names or positions of columns that are no features; they may hold words.
 
     Returns:
-        The features and the target as float32.
+        The features and the target.
 
     Raises:
         DataError: If the file is missing, empty, ragged, not numeric, has missing or infinite
@@ -136,6 +169,7 @@ def read_features(
     target_column: int,
     encoders: Sequence[Encoder] = (),
     reading: Reading = _PLAIN,
+    unknown: str = "refuse",
 ) -> Any:
     """Read the rows of a file to predict on, with or without its target column.
 
@@ -145,6 +179,8 @@ def read_features(
         target_column: Position that the target had among the training file's columns.
         encoders: How columns became features in training.
         reading: How to read the file.
+        unknown: What is done with a category that was not there in training: "refuse" or
+            "ignore", as `Encoder.encode` has it.
 
     Returns:
         Features as `Dataset.x` has them, in the order of `features`.
@@ -155,57 +191,132 @@ def read_features(
     """
     path = Path(path)
     if path.suffix == _NPZ:
-        return read_npz(path, (FEATURES,))[0]
-    # A row that drops out of a prediction would shift the ones below it.
-    reading = replace(reading, missing="refuse") if reading.missing == "drop" else reading
-    encoded = {encoder.column: encoder for encoder in encoders}
+        return _npz_features(path, features)
+    if not features:
+        raise DataError(
+            f"Expected an .npz file with an array {FEATURES!r}, as the search was made from one. "
+            f"Received: {path}"
+        )
+    reading = _to_predict(reading)
+    encoded = {encoder.column for encoder in encoders}
 
     def choose(names: Sequence[str], named: bool) -> Wanted:
         places = _feature_places(path, names, named, features, target_column)
         words = {p for p, name in zip(places, features, strict=True) if name in encoded}
         return Wanted(frozenset(words), ignored=frozenset(range(len(names))) - {*places})
 
-    table = _read_table(path, reading, choose)
+    # Positions may stand in a first row of numbers by chance.
+    known = () if list(features) == _positions(features, target_column) else features
+    table, reading = _read_table(path, reading, choose, known)
     places = _feature_places(path, table.names, table.named, features, target_column)
-    table = fill_gaps(table, places, reading)
-    return _assemble(table, [(p, encoded.get(f)) for p, f in zip(places, features, strict=True)])
+    return _features(table, places, features, encoders, reading, unknown)
+
+
+def features_of(
+    frame: "pd.DataFrame",
+    features: Sequence[str],
+    encoders: Sequence[Encoder] = (),
+    reading: Reading = _PLAIN,
+    unknown: str = "refuse",
+) -> Any:
+    """Take the features out of a DataFrame, by the columns' names.
+
+    Args:
+        frame: The rows; further columns don't matter, nor does the order.
+        features: Names of the feature columns that the model was trained on.
+        encoders: How columns became features in training.
+        reading: How missing values are treated.
+        unknown: As in `read_features`.
+
+    Returns:
+        Features as `Dataset.x` has them, in the order of `features`.
+
+    Raises:
+        DataError: If a column is missing, or a value can't be one of the feature's.
+    """
+    names = [str(name) for name in frame.columns]
+    places = _named_places("the DataFrame", names, features)
+    table = table_of(frame.iloc[:, places], "the DataFrame")
+    return _features(table, range(len(places)), features, encoders, _to_predict(reading), unknown)
+
+
+def _to_predict(reading: Reading) -> Reading:
+    # A row that drops out of a prediction would shift the ones below it.
+    return replace(
+        reading,
+        missing="refuse" if reading.missing == "drop" else reading.missing,
+        drop=(),
+        encode={},
+    )
+
+
+def _features(
+    table: Table,
+    places: Sequence[int],
+    features: Sequence[str],
+    encoders: Sequence[Encoder],
+    reading: Reading,
+    unknown: str,
+) -> Any:
+    encoded = {encoder.column: encoder for encoder in encoders}
+    table = replace(table, to_train=False)
+    plan = [(p, encoded.get(name)) for p, name in zip(places, features, strict=True)]
+    marked = [name for name in reading.zero_is_missing if name in {*features}]
+    zeros = [p for p, name in zip(places, features, strict=True) if name in {*marked}]
+    table = _with_numbers(table, [p for p, encoder in plan if encoder is None], reading)
+    table = fill_gaps(_without_zeros(table, zeros), places, reading)
+    return _assemble(table, plan, features, unknown)
 
 
 def _feature_places(
     path: Path, names: Sequence[str], named: bool, features: Sequence[str], target_column: int
 ) -> list[int]:
     """Where the features stand: by name if there are names, else by position."""
-    unnamed = [str(i) for i in range(len(features) + 1) if i != target_column]
-    if named and list(features) != unnamed:
-        missing = [name for name in features if name not in names]
-        if missing:
-            raise DataError(
-                f"Expected {path} to have the columns {', '.join(features)}. "
-                f"Received: no column {missing[0]!r}"
-            )
-        return [names.index(name) for name in features]
+    unnamed = _positions(features, target_column)
+    if named and (list(features) != unnamed or {*features} <= {*names}):
+        return _named_places(path, names, features)
     width = len(names)
     if width not in (len(features), len(features) + 1):
         raise DataError(
             f"Expected {path} to have {len(features)} feature columns, or {len(features) + 1} "
             f"with the target. Received: {width} columns"
         )
+    if not named and list(features) != unnamed and target_column > len(features):
+        raise DataError(
+            f"Expected {path} to name its columns, as the file of the search did. "
+            "Received: no header"
+        )
     return [i for i in range(width) if width == len(features) or i != target_column]
 
 
-def _read_table(path: Path, reading: Reading, choose: Choose) -> Table:
-    read = read_parquet_table if path.suffix in _PARQUET else read_csv_table
-    return read(path, reading, choose)
+def _positions(features: Sequence[str], target_column: int) -> list[str]:
+    """What features are called where the file gives no names."""
+    return [str(i) for i in range(len(features) + 1) if i != target_column]
 
 
-def _declared(path: Path, names: Sequence[str], reading: Reading) -> frozenset[int]:
-    unknown = [name for name in reading.encode if name and name not in names]
-    if unknown:
-        raise UsageError(
-            f"Expected --encode to name columns of {path}: {', '.join(names)}. "
-            f"Received: {unknown[0]!r}"
+def _named_places(path: Path | str, names: Sequence[str], features: Sequence[str]) -> list[int]:
+    places = {name: position for position, name in enumerate(names)}
+    missing = [name for name in features if name not in places]
+    if missing:
+        listed = ", ".join(map(repr, missing[:20])) + (", …" if len(missing) > 20 else "")
+        known = ", ".join(features[:50]) + (", …" if len(features) > 50 else "")
+        raise DataError(
+            f"Expected {path} to have the columns {known}. Received: no column {listed}"
         )
-    return frozenset(names.index(name) for name in reading.encode if name)
+    return [places[name] for name in features]
+
+
+def _read_table(
+    path: Path, reading: Reading, choose: Choose, known: Sequence[str] = ()
+) -> tuple[Table, Reading]:
+    """The table, and how its words are to be read."""
+    if path.suffix in _PARQUET:
+        table = read_parquet_table(path)
+        wanted = choose(table.names, True)
+        columns = [to_words(c) if p in wanted.words else c for p, c in enumerate(table.columns)]
+        return replace(table, columns=columns), reading
+    table, decimal = read_csv_table(path, reading, choose, known)
+    return table, replace(reading, decimal=decimal)
 
 
 def _from_npz(path: Path, target: str) -> Dataset:
@@ -214,52 +325,199 @@ def _from_npz(path: Path, target: str) -> Dataset:
     return Dataset(x, y, (), target, -1, path.name, labels)
 
 
+def _npz_features(path: Path, features: Sequence[str]) -> npt.NDArray[Any]:
+    (x,) = read_npz(path, (FEATURES,))
+    if features and x.shape[1:] != (len(features),):
+        raise DataError(
+            f"Expected an array {FEATURES!r} of {len(features)} columns in {path}: "
+            f"{', '.join(features[:50])}. Received: the shape {x.shape}"
+        )
+    return x
+
+
 def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str, int]) -> Dataset:
-    no_features = {target, *aside.values()}
+    dropped = _find_dropped(table.path, table.names, reading)
+    no_features = {target, *aside.values(), *dropped}
+    notes = list(table.notes)
+    if 0 not in no_features and _is_index(table):
+        no_features.add(0)
+        notes.append(
+            f"{table.path}: the first column, which has no name, is an index and not used as a "
+            "feature; give it a name to use it"
+        )
     how = {p: _how(table, p, reading) for p in range(len(table.names)) if p not in no_features}
     features = [p for p in how if how[p] != "drop"]
     if not features:
         raise DataError(f"Expected {table.path} to have features. Received: all columns left out")
+    table = _with_numbers(table, [p for p in features if not how[p]], reading)
+    table = _with_target(table, target, reading)
+    zeros = find_columns(table.path, table.names, reading.zero_is_missing, "--zero-is-missing")
+    table = _without_zeros(table, zeros)
     table = fill_gaps(table, [*features, target], reading, target)
     plan = [(p, make_encoder(table, p, how[p]) if how[p] else None) for p in features]
+    notes += [_rounding(table, p) for p in features if not how[p] and _is_rounded(table, p)]
+    names = tuple(table.names[p] for p in features)
     y, labels = _as_target(table.columns[target])
     return Dataset(
-        x=_assemble(table, plan),
+        x=_assemble(table, plan, names),
         y=y,
-        features=tuple(table.names[p] for p in features),
+        features=names,
         target=table.names[target],
         target_column=target,
-        source=table.path.name,
+        source=Path(table.path).name,
         labels=labels,
         encoders=tuple(encoder for _, encoder in plan if encoder is not None),
-        aside={name: np.array(as_words(table.columns[p])) for name, p in aside.items()},
+        aside={name: np.array(to_words(table.columns[p]).to_list()) for name, p in aside.items()},
+        notes=tuple(notes),
     )
+
+
+def _is_index(table: Table) -> bool:
+    """Tell whether the first column is an index that pandas wrote: it has no name, all differ."""
+    if not table.named or table.names[0] not in _UNNAMED:
+        return False
+    column = table.columns[0]
+    words = to_words(column)
+    differ = len(np.unique(words.codes)) == table.rows
+    return differ and (isinstance(column, Words) or bool(np.all(column == np.round(column))))
 
 
 def _how(table: Table, position: int, reading: Reading) -> str:
     """How a column becomes features; "" for one of numbers."""
     declared = reading.encode.get(table.names[position], "")
-    holds_words = isinstance(table.columns[position], list)
-    return declared or (reading.encode.get("", "") if holds_words else "")
+    column, bare = table.columns[position], reading.encode.get("", "")
+    if declared or not bare or not isinstance(column, Words):
+        return declared
+    numbers = column.rows_with(lambda text: number_of(text, reading) is not None)
+    odd = ~(numbers | column.rows_with(lambda text: is_missing(text, reading)))
+    if not odd.any():
+        return ""
+    if numbers.sum() > odd.sum():
+        row, name = int(np.argmax(odd)), table.names[position]
+        error = table.refuse(row, position)
+        raise DataError(
+            f"{error}. If its numbers are categories, name it: --encode '{name}={bare}'"
+        )
+    return bare
+
+
+def _with_numbers(table: Table, positions: Sequence[int], reading: Reading) -> Table:
+    """The table with numbers in some columns, or the error for the first cell that isn't one."""
+    columns = [*table.columns]
+    for p in positions:
+        columns[p] = to_numbers(table, p, reading)
+    return replace(table, columns=columns)
+
+
+def _with_target(table: Table, target: int, reading: Reading) -> Table:
+    """The table with numbers as its target if all of it is, else with words."""
+    column, name = table.columns[target], table.names[target]
+    if reading.encode.get(name):
+        return table
+    if not isinstance(column, Words):
+        return _with_numbers(table, [target], reading)
+    numbers = column.rows_with(lambda text: number_of(text, reading) is not None)
+    missing = column.rows_with(lambda text: is_missing(text, reading))
+    odd = ~(numbers | missing)
+    if not odd.any():
+        return _with_numbers(table, [target], reading)
+    commas = column.rows_with(
+        lambda text: bool(text) and number_of(text.replace(",", "")) is not None
+    )
+    if (commas & odd).any():
+        raise table.refuse(int(np.argmax(commas & odd)), target)
+    if (numbers & ~missing).any():
+        row = int(np.argmax(odd))
+        raise DataError(
+            f"Expected a finite number in {table.where(row, target)}, like in other rows. "
+            f"Received: {table.cell(row, target)[:40]!r}. Mend it, or declare the column as names "
+            f"of classes with --encode '{name}=ordinal'"
+        )
+    columns = [*table.columns]
+    texts = tuple("" if is_missing(text, reading) else text for text in column.texts)
+    columns[target] = Words(texts, column.codes)
+    return replace(table, columns=columns)
+
+
+def _without_zeros(table: Table, positions: Sequence[int]) -> Table:
+    """The table with NaN in place of 0 in the columns where it stands for a missing value."""
+    columns = [*table.columns]
+    for p in positions:
+        column = columns[p]
+        if isinstance(column, Words):
+            texts = tuple("" if number_of(text) == 0 else text for text in column.texts)
+            columns[p] = Words(texts, column.codes)
+        else:
+            columns[p] = np.where(column == 0, np.nan, column)
+    return replace(table, columns=columns)
+
+
+def _is_rounded(table: Table, position: int) -> bool:
+    """Tell whether single precision changes whole numbers, or all that differs between rows."""
+    column = table.columns[position]
+    if isinstance(column, Words) or not np.nanmax(np.abs(column)) > _WHOLE_IN_SINGLE:
+        return False
+    values = column[~np.isnan(column)]
+    error = np.abs(values.astype(np.float32).astype(np.float64) - values)
+    whole = bool(np.all(values == np.round(values)))
+    return bool(error.any() if whole else error.max() > 0.01 * values.std())
+
+
+def _rounding(table: Table, position: int) -> str:
+    name = table.names[position]
+    return (
+        f"{table.path}: column {name!r} holds numbers that single precision rounds, so that some "
+        f"may become equal; --drop '{name}' leaves it out, --encode '{name}=ordinal' takes "
+        "them as categories"
+    )
 
 
 def _as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """Numbers as they are, words as their places in sorted order, with the words."""
-    return label_places(column) if isinstance(column, list) else (column.astype(np.float32), ())
+    if isinstance(column, Words):
+        labels = column.used()
+        places = {label: place for place, label in enumerate(labels)}
+        codes = np.array([places.get(text, 0) for text in column.texts], np.float32)
+        return codes[column.codes], tuple(labels)
+    single = column.astype(np.float32)
+    if np.abs(column).max() <= _WHOLE_IN_SINGLE or not _is_whole(column):
+        return single, ()
+    # Classes are told apart before anything is rounded.
+    return (single if _count(single) == _count(column) else column.astype(np.int64)), ()
 
 
-def _assemble(table: Table, plan: Sequence[tuple[int, Encoder | None]]) -> Any:
+def _is_whole(column: Numbers) -> bool:
+    return bool(np.all(column == np.round(column)) and np.abs(column).max() < 2**63)
+
+
+def _count(values: npt.NDArray[Any]) -> int:
+    return len(np.unique(values))
+
+
+def _assemble(
+    table: Table,
+    plan: Sequence[tuple[int, Encoder | None]],
+    names: Sequence[str],
+    unknown: str = "refuse",
+) -> Any:
     """Put the features' columns together as `Dataset.x` has them."""
-    parts = {table.names[p]: _part(table, p, encoder) for p, encoder in plan}
+    if not any(encoder for _, encoder in plan):
+        x = np.empty((table.rows, len(plan)), np.float32)
+        for place, (p, _) in enumerate(plan):
+            x[:, place] = np.asarray(table.columns[p])
+        return x
+    parts = {
+        name: _part(table, p, encoder, unknown)
+        for name, (p, encoder) in zip(names, plan, strict=True)
+    }
     texts = [name for name, part in parts.items() if part.dtype.hasobject]
     if not texts:
         return np.concatenate([*parts.values()], axis=1)
     return parts[texts[0]] if len(parts) == 1 else parts
 
 
-def _part(table: Table, position: int, encoder: Encoder | None) -> npt.NDArray[Any]:
-    column = table.columns[position]
+def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:
     if encoder is not None:
-        part = encoder.encode(table, position)
-        return part if part.dtype.hasobject else part.astype(np.float32)
-    return np.asarray(column, np.float64).reshape(-1, 1).astype(np.float32)
+        part = encoder.encode(table, position, unknown)
+        return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
+    return np.asarray(table.columns[position], np.float32).reshape(-1, 1)

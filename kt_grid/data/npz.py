@@ -1,6 +1,7 @@
 """A NumPy .npz file becomes features and a target."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.errors import DataError, UsageError
+
+# What numpy raises for a file that isn't one, or states a shape that no memory holds.
+_FAULTS = (
+    *(OSError, EOFError, ValueError, AttributeError, TypeError, OverflowError, MemoryError),
+    *(SyntaxError, zipfile.BadZipFile, zlib.error),
+)
 
 FEATURES = "x"
 TARGET = "y"
@@ -41,7 +48,7 @@ def _load(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
             arrays = [content[name] for name in names if name in held]
     except FileNotFoundError:
         raise DataError(f"Expected a data file at {path}. Received: no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except _FAULTS as error:
         raise DataError(f"Expected a readable .npz file at {path}. Received: {error}") from error
     for name in names:
         if name not in held:

@@ -2,213 +2,376 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from numbers import Number
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.reading import Reading
 from kt_grid.errors import DataError, UsageError
 
-Numbers: TypeAlias = npt.NDArray[np.float64]
-Words: TypeAlias = list[str]
-Column: TypeAlias = Numbers | Words
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGEST = float(np.finfo(np.float32).max)
-_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+MISSING_WORDS = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+_COMMA = re.compile(r"[+-]?\d*,\d+")
+_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+_PLAIN = Reading()
+
+
+@dataclass(frozen=True)
+class Words:
+    """A column of words, each of which is kept once.
+
+    Attributes:
+        texts: The words, in any order; "" is a missing one. Some may stand in no row.
+        codes: The place of each row's word among them, shape `(rows,)`.
+    """
+
+    texts: tuple[str, ...]
+    codes: npt.NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def used(self) -> list[str]:
+        """Return the words that stand in a row, sorted."""
+        return sorted(self.texts[code] for code in np.unique(self.codes))
+
+    def rows_with(self, chosen: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+        """Tell which rows hold a word that is chosen."""
+        return np.array([chosen(text) for text in self.texts], np.bool_)[self.codes]
+
+    def to_list(self) -> list[str]:
+        """Return the word of each row."""
+        return [self.texts[code] for code in self.codes.tolist()]
+
+
+# Whole numbers stay whole, because single and double precision can't tell all of them apart.
+Numbers: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.int64] | npt.NDArray[np.uint64]
+Column: TypeAlias = Numbers | Words
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file.
+    """The columns of a file or of a DataFrame.
 
     Attributes:
-        path: The file.
+        path: The file, or what else the rows come from, for messages.
         names: One name per column.
         named: Whether the file gave the names.
-        columns: Numbers as float64, NaN where one is missing; words as texts, "" where one is
-            missing; an empty list for one that is ignored.
+        columns: Numbers, NaN where one is missing, or words.
         rows: Number of rows.
-        place: Tells where in the file a row stands, from its position.
+        find: Tells where in the file a row stands, and its cells if they are text, from its
+            position.
+        notes: What was guessed, a line each.
+        to_train: Whether a mend may be declared, as when a search is run.
     """
 
-    path: Path
+    path: Path | str
     names: list[str]
     named: bool
     columns: Sequence[Column]
     rows: int
-    place: Callable[[int], str]
+    find: Callable[[int], tuple[str, Sequence[str] | None]]
+    notes: tuple[str, ...] = ()
+    to_train: bool = True
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Table":
         """Return the rows at some positions."""
-        columns = [_take(column, rows) for column in self.columns]
+        columns = [
+            Words(c.texts, c.codes[rows]) if isinstance(c, Words) else c[rows] for c in self.columns
+        ]
         return replace(
-            self, columns=columns, rows=len(rows), place=lambda row: self.place(int(rows[row]))
+            self, columns=columns, rows=len(rows), find=lambda row: self.find(int(rows[row]))
         )
 
     def where(self, row: int, column: int) -> str:
         """Name the place of a cell in messages."""
-        return cell_place(self.place(row), column, self.names if self.named else [])
+        name = f" ({self.names[column]!r})" if self.named else ""
+        return f"{self.find(row)[0]}, column {column + 1}{name}"
+
+    def cell(self, row: int, column: int) -> str:
+        """Return a cell as it stands in the file, for messages."""
+        cells = self.find(row)[1]
+        values = self.columns[column]
+        if cells is not None:
+            return cells[column].strip()
+        return values.texts[values.codes[row]] if isinstance(values, Words) else str(values[row])
+
+    def refuse(self, row: int, column: int) -> DataError:
+        """Make the error for a cell that should be a finite number."""
+        cell = self.cell(row, column)
+        mend = _mend(cell, self.names[column]) if self.to_train else "Mend or leave out such rows"
+        return DataError(
+            f"Expected a finite number in {self.where(row, column)}. "
+            f"Received: {cell[:40]!r}. {mend}"
+        )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which columns of a file hold words.
+    """What is wanted of the columns of a file.
 
     Attributes:
-        words: Positions of those that do.
-        either: Positions of those that hold numbers or words, as a target may.
+        words: Positions of those that are read as words, whatever they hold.
         ignored: Positions of those whose cells nobody wants.
-        detect: Whether all others hold words too if one cell isn't a number.
     """
 
     words: frozenset[int] = frozenset()
-    either: frozenset[int] = frozenset()
-    ignored: frozenset[int] = frozenset()
-    detect: bool = False
+    ignored: frozenset[int] = field(default_factory=frozenset)
 
 
 Choose: TypeAlias = Callable[[Sequence[str], bool], Wanted]
 
 
-def settle(table: Table, either: Collection[int]) -> Table:
-    """Turn columns of words into numbers where all their cells are.
+def words_of(values: Any) -> Words:
+    """Make a column of words.
+
+    Args:
+        values: Texts of shape `(rows,)`, None or NaN where one is missing.
+
+    Returns:
+        The words, without blanks around them.
+    """
+    import pandas as pd
+
+    codes, found = pd.factorize(np.asarray(values, object))
+    # The code of a missing value is -1, which is the last place.
+    known: dict[str, int] = {}
+    places = [known.setdefault(str(text).strip(), len(known)) for text in (*found, "")]
+    return Words(tuple(known), np.array(places, np.intp)[codes])
+
+
+def column_of(series: "pd.Series[Any]") -> Column:
+    """Make a column of a DataFrame's.
+
+    Args:
+        series: Numbers, booleans, texts, dates or categories.
+
+    Returns:
+        Numbers and booleans as numbers, everything else as words.
+    """
+    gaps = series.isna().to_numpy()
+    kind = getattr(series.dtype, "kind", "O")
+    if kind in "iu" and not gaps.any():
+        return series.to_numpy(np.uint64) if kind == "u" else series.to_numpy(np.int64)
+    values = series.astype(object).to_numpy(copy=True)
+    values[gaps] = None
+    if kind in "biuf" or all(isinstance(v, Number) for v in values[~gaps]):
+        values[gaps] = math.nan
+        return values.astype(np.float64)
+    return words_of([None if value is None else str(value) for value in values])
+
+
+def table_of(frame: "pd.DataFrame", source: Path | str, notes: tuple[str, ...] = ()) -> Table:
+    """Make a table of a DataFrame.
+
+    Args:
+        frame: The DataFrame.
+        source: Where it comes from, for messages.
+        notes: What is worth telling of it.
+
+    Returns:
+        The table, without the frame's index.
+
+    Raises:
+        DataError: If it has no rows, or two columns of one name.
+    """
+    names = check_names(f"{source}", [str(name) for name in frame.columns])
+    if not len(frame) or not names:
+        raise DataError(f"Expected {source} to have rows. Received: none")
+    columns = [column_of(frame.iloc[:, position]) for position in range(len(names))]
+    return Table(
+        source,
+        names,
+        named=True,
+        columns=columns,
+        rows=len(frame),
+        find=lambda row: (f"{source}, row {row}", None),
+        notes=notes,
+    )
+
+
+def to_words(column: Column) -> Words:
+    """Return a column as words; whole numbers without a point."""
+    if isinstance(column, Words):
+        return column
+    values, codes = np.unique(column, return_inverse=True)
+    return Words(tuple(map(_as_text, values.tolist())), codes.reshape(-1).astype(np.intp))
+
+
+def _as_text(number: float) -> str:
+    if isinstance(number, float) and math.isnan(number):
+        return ""
+    return str(int(number) if float(number).is_integer() else number)
+
+
+def to_numbers(table: Table, position: int, reading: Reading) -> Numbers:
+    """Return a column as numbers.
 
     Args:
         table: The table.
-        either: Positions of the columns.
+        position: The column's position in it.
+        reading: Says how numbers and missing values are written.
 
     Returns:
-        The table with numbers in such columns.
+        Numbers, NaN where one is missing.
 
     Raises:
-        DataError: If a column holds both numbers and words.
+        DataError: At the first cell that is neither a finite number nor missing.
     """
-    columns = [
-        _settled(table, i) if i in either else column for i, column in enumerate(table.columns)
-    ]
-    return replace(table, columns=columns)
-
-
-def _settled(table: Table, position: int) -> Column:
-    words = table.columns[position]
-    if not isinstance(words, list):
-        return words
-    numbers = [math.nan if is_missing(word) else number_of(word) for word in words]
-    if all(number is None or math.isnan(number) for number in numbers):
-        decimal = next((r for r, word in enumerate(words) if _DECIMAL_COMMA.fullmatch(word)), None)
-        if decimal is None:
-            return words
-        raise refuse_cell(table.where(decimal, position), words[decimal], table.names[position])
-    for row, number in enumerate(numbers):
-        if number is None or abs(number) > LARGEST:
-            name = table.names[position]
-            raise DataError(
-                f"Expected a finite number in {table.where(row, position)}, like in other rows. "
-                f"Received: {words[row][:40]!r}. Mend it, or declare the column as names of "
-                f"classes with --encode '{name}=ordinal'"
-            )
-    return np.array(numbers, np.float64)
-
-
-def _take(column: Column, rows: npt.NDArray[np.intp]) -> Column:
-    if isinstance(column, list):
-        return [column[row] for row in rows] if column else column
-    return column[rows]
-
-
-def as_words(column: Column) -> Words:
-    """Return a column as texts; whole numbers without a point."""
-    if isinstance(column, list):
-        return column
-    return ["" if np.isnan(n) else str(int(n) if n.is_integer() else n) for n in column.tolist()]
+    column = table.columns[position]
+    if isinstance(column, Words):
+        numbers = [number_of(text, reading) for text in column.texts]
+        odd = [n is None and not is_missing(t, reading) for n, t in zip(numbers, column.texts)]  # noqa: B905 - one is made of the other
+        if any(odd) and (rows := np.array(odd)[column.codes]).any():
+            raise table.refuse(int(np.argmax(rows)), position)
+        values = np.array([math.nan if n is None else n for n in numbers])
+        # Whole numbers beyond 64 bits are objects.
+        column = (values.astype(np.float64) if values.dtype.hasobject else values)[column.codes]
+    # One comparison settles the usual case: a NaN fails it too.
+    if not np.abs(column).max() <= LARGEST:
+        beyond = ~(np.abs(column) <= LARGEST) & ~np.isnan(column)
+        if beyond.any():
+            raise table.refuse(int(np.argmax(beyond)), position)
+    return column
 
 
 def missing_in(column: Column) -> npt.NDArray[np.bool_]:
     """Tell which cells of a column are missing."""
-    if isinstance(column, list):
-        return np.fromiter((not word for word in column), np.bool_, len(column))
+    if isinstance(column, Words):
+        return column.rows_with(lambda text: not text)
     return np.isnan(column)
 
 
-def cell_place(place: str, column: int, names: Sequence[str]) -> str:
-    """Name the place of a cell: its line, its column, and the column's name if it has one."""
-    name = f" ({names[column]!r})" if names else ""
-    return f"{place}, column {column + 1}{name}"
+def number_of(cell: str, reading: Reading = _PLAIN) -> float | int | None:
+    """The number that a cell holds, if it holds one; Python's `1_000` isn't one.
 
+    Args:
+        cell: The cell.
+        reading: Says how numbers are written.
 
-def number_of(cell: str) -> float | None:
-    """The number that a cell holds, if it holds one; Python's `1_000` isn't one."""
+    Returns:
+        The number, a whole one without a rounding; None if it isn't one.
+    """
+    cell = cell.strip()
+    if reading.thousands is not None and reading.thousands in cell:
+        cell = _without_thousands(cell, reading)
+    if reading.decimal == "," and cell:
+        cell = "?" if "." in cell else cell.replace(",", ".", 1)
     try:
-        return None if "_" in cell else float(cell)
+        if "_" in cell:
+            return None
+        number = float(cell)
+        return int(cell) if number.is_integer() and cell.isdecimal() else number
     except ValueError:
         return None
 
 
-def is_missing(cell: str) -> bool:
+def _without_thousands(cell: str, reading: Reading) -> str:
+    """Join groups of three digits; anything else stays, and is no number then."""
+    mark, decimal = re.escape(reading.thousands or ""), re.escape(reading.decimal or ".")
+    grouped = re.fullmatch(rf"[+-]?\d{{1,3}}({mark}\d{{3}})+({decimal}\d*)?", cell)
+    return cell.replace(reading.thousands or "", "") if grouped else "?"
+
+
+def is_missing(cell: str, reading: Reading = _PLAIN) -> bool:
     """Tell whether a cell stands for a missing value."""
-    return cell.strip().lower() in _MISSING
+    return cell.strip().lower() in MISSING_WORDS or is_marked(cell, reading)
 
 
-def mend_of(cell: str, column: str) -> str:
-    """Say what can be done with a cell that should be a number.
+def is_marked(cell: str, reading: Reading) -> bool:
+    """Tell whether a cell is one of the declared words for a missing value."""
+    if cell.strip() in reading.na_values:
+        return True
+    number = number_of(cell, reading) if reading.na_values else None
+    return number is not None and number in map(number_of, reading.na_values)
 
-    Args:
-        cell: The cell.
-        column: Its column's name.
 
-    Returns:
-        A sentence.
-    """
+def _mend(cell: str, column: str) -> str:
+    """Say what can be done with a cell that should be a number."""
     if is_missing(cell):
         return "Fill or drop such rows first, or declare it: --missing drop, keep or a number"
     if number_of(cell) is not None:
         return "Fill or drop such rows first"
-    if _DECIMAL_COMMA.fullmatch(cell.strip()):
-        return "Write decimals with a point"
-    if _DATE.match(cell.strip()):
-        return f"Declare a date with --encode '{column}=days' (ISO dates), or '{column}=drop'"
+    if _COMMA_GROUPS.fullmatch(cell):
+        only = "" if cell.count(",") > 1 or "." in cell else ", or decimals with --decimal ,"
+        return f"Declare groups of three digits with --thousands ,{only}"
+    if _COMMA.fullmatch(cell):
+        return "Declare decimal commas with --decimal , or write decimals with a point"
+    if _DATE.match(cell):
+        return (
+            f"Declare a date with --encode '{column}=days' (ISO dates; "
+            f"'{column}=days:%d.%m.%Y' for other ones), or leave it out with '{column}=drop'"
+        )
     return (
         f"Declare words with --encode '{column}=one-hot', '{column}=text' for the model's own "
-        f"layers, or '{column}=drop'"
+        f"layers, or '{column}=drop'; what stands for a missing value with --na-values"
     )
 
 
-def refuse_cell(place: str, cell: str, column: str) -> DataError:
-    """Make the error for a cell that should be a finite number."""
-    return DataError(
-        f"Expected a finite number in {place}. Received: {cell[:40]!r}. {mend_of(cell, column)}"
-    )
+def check_names(place: str, names: list[str]) -> list[str]:
+    """Refuse column names that come twice.
+
+    Args:
+        place: Where they stand, for the message.
+        names: The names.
+
+    Returns:
+        The names.
+
+    Raises:
+        DataError: If one comes twice.
+    """
+    name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise DataError(
+            f"Expected different column names in {place}. Received: {name!r} twice. "
+            "If that line names no columns, say --no-header"
+        )
+    return names
 
 
-def find_column(path: Path, names: Sequence[str], word: str, option: str) -> int:
-    """Find a column among all.
+def find_columns(
+    path: Path | str, names: Sequence[str], words: Iterable[str], option: str
+) -> list[int]:
+    """Find columns among all.
 
     Args:
         path: The file, for the message.
         names: The columns' names.
-        word: A name, or a position (negative counts from the end).
-        option: What asked for it, for the message.
+        words: Names, or positions (negative ones count from the end).
+        option: What asked for them, for the message.
 
     Returns:
-        Its position.
+        Their positions.
 
     Raises:
-        UsageError: If it names no column.
+        UsageError: If a word names no column.
     """
-    if word in names:
-        return names.index(word)
+    places = {name: position for position, name in enumerate(names)}
+    return [_find(path, places, word, option) for word in words]
+
+
+def _find(path: Path | str, places: Mapping[str, int], word: str, option: str) -> int:
+    if word in places:
+        return places[word]
     try:
         position = int(word)
     except ValueError:
-        position = len(names)
-    if not -len(names) <= position < len(names):
-        known = ", ".join(names)
+        position = len(places)
+    if not -len(places) <= position < len(places):
+        listed = [*places]
+        known = ", ".join(listed[:50]) + (", …" if len(listed) > 50 else "")
         raise UsageError(
             f"Expected {option} to be one of the columns of {path}: {known}. Received: {word!r}"
         )
-    return position % len(names)
+    return position % len(places)

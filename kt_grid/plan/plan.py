@@ -140,6 +140,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         known=None if options.overwrite else store.peek_record(),
         is_network=experiment.binary,
     )
+    setup = replace(setup, notes=(*dataset.notes, *setup.notes))
     dataset = replace(dataset, y=setup.arrays.y, labels=setup.arrays.labels)
     check_target(dataset, binary=experiment.binary)
     planned = Plan(experiment, options, grid, dataset, setup, store)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kt_grid.analysis.comparison import Analysis
 from kt_grid.analysis.effects import AxisEffect
+from kt_grid.errors import printable
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.columns import Row, rows, trial_columns
 from kt_grid.report.overview import is_comparable, summary
@@ -16,16 +17,20 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def table_as_csv(table: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows as they are, with a header.
+    """Write rows, such that no text in them does anything in a spreadsheet or a terminal.
 
     Args:
         table: Values by column, the same columns in each row.
 
     Returns:
-        CSV; nothing without a row.
+        CSV with a header; nothing without a row.
     """
-    first, *rest = [*table] or [{}]
-    return _csv(list(first), [first, *rest]) if first else ""
+    shown = [{printable(name): _shown(value) for name, value in row.items()} for row in table]
+    return _csv(list(shown[0]), shown) if shown else ""
+
+
+def _shown(value: object) -> object:
+    return safe(printable(value) if isinstance(value, str) else value)
 
 
 def _csv(head: Sequence[str], table: Iterable[Mapping[str, Any]]) -> str:

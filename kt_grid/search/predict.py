@@ -2,18 +2,24 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.data import Encoder, Reading, read_features
-from kt_grid.data.arrays import as_feed
+from kt_grid.data import Encoder, Reading, features_of, read_features
+from kt_grid.data.arrays import as_feed, as_inputs
+from kt_grid.data.encoding import UNKNOWN
 from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, loss_of
 from kt_grid.errors import DamageError, PredictionError, StoreError, UsageError
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import Origin
+from kt_grid.store.records import Origin, SearchRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, int | float | str]
 
@@ -39,51 +45,234 @@ def load_best_model(directory: str | os.PathLike[str]) -> Any:
     return _load(SearchStore(path.parent, path.name))
 
 
-def predict_file(store: SearchStore, path: str | Path, *, ensemble: bool = False) -> Iterator[Row]:
+def load_predictor(directory: str | os.PathLike[str], *, ensemble: bool = False) -> "Predictor":
+    """Load the best model of a search, with what the search knows of its rows.
+
+    Args:
+        directory: The search's folder, such as `runs/neurons`.
+        ensemble: Whether the best trial's fold models are averaged; the refit by default.
+
+    Returns:
+        What predicts on DataFrames and arrays.
+
+    Raises:
+        StoreError: If there is no search.
+        PredictionError: If there is no refitted model.
+        DamageError: If a model or its weights aren't whole.
+
+    Example:
+        ```python
+        table = kt_grid.load_predictor("runs/mine").predict(frame)
+        ```
+    """
+    path = Path(directory)
+    return Predictor.load(SearchStore(path.parent, path.name), ensemble=ensemble)
+
+
+def predict_file(
+    store: SearchStore, path: str | Path, *, ensemble: bool = False, unknown: str = "refuse"
+) -> Iterator[Row]:
     """Predict on the rows of a data file.
 
     Args:
         store: A finished search.
         path: The file, with or without the target column.
         ensemble: Whether the best trial's fold models are averaged; the refit by default.
+        unknown: What is done with a category that was not there in training, as
+            `Predictor.predict` has it.
 
     Yields:
-        One dict per row: `row` from 0, and `probability` and `class` for a classifier, by the
-        class's own name, or `prediction` for anything else.
+        One dict per row, as `Predictor.predict` has them.
 
     Raises:
         PredictionError: If there is no model, or the search wasn't made from a file.
         DamageError: If a model or its weights aren't whole.
         DataError: If the file can't be read, or has other columns.
     """
-    record = store.read_record()
-    if record is None:
-        raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
-    origin = record.origin
-    if origin is None or origin.features is None or origin.target_column is None:
+    yield from Predictor.load(store, ensemble=ensemble).file_rows(path, unknown)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predicts with the best model of a search, on columns as the search had them.
+
+    Attributes:
+        directory: The search's folder.
+        about: What search.json says, of the rows too, as far as the search had files.
+        loss: What the model was trained with.
+        model: The refit.
+        folds: Files of the fold models' weights, if their mean is predicted.
+    """
+
+    directory: Path
+    about: SearchRecord
+    loss: Loss
+    model: Any = field(repr=False)
+    folds: tuple[Path, ...] = ()
+
+    @classmethod
+    def load(cls, store: SearchStore, *, ensemble: bool = False) -> "Predictor":
+        """Load the models of a search's directory; errors as `load_predictor` has them."""
+        about = store.read_record()
+        if about is None:
+            raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
+        model = _load(store)
+        folds = _fold_weights(store) if ensemble else ()
+        return cls(store.root, about, loss_of(model), model, folds)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the feature columns in their order; none where the search had arrays."""
+        return self._origin.features or ()
+
+    @property
+    def _origin(self) -> Origin:
+        return self.about.origin or Origin()
+
+    def predict(self, rows: Any, unknown: str = "refuse") -> "pd.DataFrame":
+        """Predict on rows.
+
+        Args:
+            rows: A DataFrame, whose columns are found by name, with encodings as in the search;
+                or an array of shape `(rows, features)`, or whatever the model takes.
+            unknown: What is done with a category that was not there in training: "refuse", or
+                "ignore", which takes zeros for it in one-hot columns.
+
+        Returns:
+            A row per row: `row` from 0; for a classifier a column `p_<class>` per class and
+            `class`, by the classes' own names; `prediction`, or `prediction_0` and so on, for
+            anything else. The index is the DataFrame's.
+
+        Raises:
+            DataError: If a column is missing, or a value can't be one of the feature's.
+            PredictionError: If an array has another number of columns.
+        """
+        import pandas as pd
+
+        table = pd.DataFrame([*self._rows(self._outputs(self._inputs(rows, unknown)))])
+        if hasattr(rows, "columns") and len(table):
+            table.index = rows.index
+        return table
+
+    def file_rows(self, path: str | Path, unknown: str = "refuse") -> Iterator[Row]:
+        """Predict on the rows of a file; arguments and errors as `predict_file` has them."""
+        _check_unknown(unknown)
+        target = self._origin.target_column
+        if target is None:
+            raise PredictionError(
+                f"Expected {self.directory} to be a search on a data file. Received: one made in "
+                "Python. Use kt_grid.load_predictor there"
+            )
+        x = read_features(path, self.features, target, self._encoders, self._reading, unknown)
+        yield from self._rows(self._outputs(as_feed(x)))
+
+    @property
+    def _encoders(self) -> list[Encoder]:
+        with self._checked("encoders"):
+            return [Encoder.from_json(record) for record in self._origin.encoders]
+
+    @property
+    def _reading(self) -> Reading:
+        with self._checked("reading"):
+            return Reading(**self._origin.reading)
+
+    @contextmanager
+    def _checked(self, entry: str) -> Iterator[None]:
+        """Name the entry of search.json that can't be."""
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError, UsageError) as error:
+            raise DamageError(
+                f"Expected {self.directory} to say how its columns became features. Received: "
+                f"{error!r} in {entry} of search.json. Run the command that began the search"
+            ) from error
+
+    def _inputs(self, rows: Any, unknown: str) -> Any:
+        """What the model takes, of a DataFrame or arrays."""
+        _check_unknown(unknown)
+        if hasattr(rows, "columns") and self.features:
+            if self._origin.target_column is None:
+                return as_inputs(select_columns(rows, self.features))
+            x = features_of(rows, self.features, self._encoders, self._reading, unknown)
+            return as_feed(x)
+        width = getattr(rows, "shape", (0, 0))[1:]
+        if self.features and not isinstance(rows, dict):
+            if self._encoders:
+                raise PredictionError(
+                    f"Expected a DataFrame with the columns {', '.join(self.features)}, as the "
+                    "search encoded some. Received: an array"
+                )
+            if isinstance(rows, np.ndarray) and width != (len(self.features),):
+                raise PredictionError(
+                    f"Expected {len(self.features)} columns: {', '.join(self.features[:50])}. "
+                    f"Received: an array of the shape {rows.shape}"
+                )
+        return as_inputs(rows)
+
+    def _outputs(self, x: Any) -> npt.NDArray[np.float64]:
+        outputs = [_probabilities(m.predict(x, verbose=0), self.loss) for m in self._members()]
+        return np.asarray(np.mean(outputs, axis=0))
+
+    def _members(self) -> Iterator[Any]:
+        """The refit, or the same model with each fold's weights in turn."""
+        if not self.folds:
+            yield self.model
+            return
+        from kt_grid.engines.weights import load_weights
+
+        for weights in self.folds:
+            load_weights(self.model, weights)
+            yield self.model
+
+    def _rows(self, outputs: npt.NDArray[np.float64]) -> Iterator[Row]:
+        """One dict per row of outputs."""
+        loss = self.loss
+        if loss.name in BINARY and outputs.shape[1:] == (1,):
+            yield from self._classes(np.hstack([1 - outputs, outputs]), outputs[:, 0] > 0.5)
+        elif loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
+            yield from self._classes(outputs, outputs.argmax(axis=1))
+        else:
+            for row, values in enumerate(outputs.reshape(len(outputs), -1)):
+                named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
+                only = {"prediction": float(values[0])} if len(values) == 1 else named
+                yield {"row": row, **only}
+
+    def _classes(
+        self, probabilities: npt.NDArray[np.float64], chosen: npt.NDArray[Any]
+    ) -> Iterator[Row]:
+        labels = self.about.labels
+        names = [labels[i] if i < len(labels) else i for i in range(probabilities.shape[1])]
+        for row, (values, place) in enumerate(zip(probabilities, chosen, strict=True)):
+            by_class = {f"p_{n}": float(v) for n, v in zip(names, values, strict=True)}
+            yield {"row": row, **by_class, "class": names[int(place)]}
+
+
+def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFrame":
+    """Take the columns of a search out of a DataFrame, in the search's order.
+
+    Args:
+        frame: The rows; further columns are left out.
+        features: Names of the columns, as texts.
+
+    Returns:
+        The columns.
+
+    Raises:
+        PredictionError: If some are missing, all of which are named.
+    """
+    places = {str(name): place for place, name in enumerate(frame.columns)}
+    missing = [name for name in features if name not in places]
+    if missing:
         raise PredictionError(
-            f"Expected {store.root} to be a search on a data file. Received: one made in Python. "
-            "Use kt_grid.load_best_model there"
+            f"Expected a DataFrame with the columns {', '.join(features[:50])}. "
+            f"Received: no column {', '.join(map(repr, missing[:20]))}"
         )
-    encoders, reading = _encoders(store, origin)
-    x = as_feed(read_features(path, origin.features, origin.target_column, encoders, reading))
-    model = _load(store)
-    loss = loss_of(model)
-    members = _members(store, model, ensemble=ensemble)
-    outputs = [_probabilities(m.predict(x, verbose=0), loss) for m in members]
-    yield from _rows(np.mean(outputs, axis=0), loss, record.labels)
+    return frame.iloc[:, [places[name] for name in features]]
 
 
-def _encoders(store: SearchStore, origin: Origin) -> tuple[list[Encoder], Reading]:
-    """How columns become features, as the search's record has it."""
-    try:
-        return [*map(Encoder.from_json, origin.encoders)], Reading(**origin.reading)
-    except (LookupError, TypeError, AttributeError, UsageError) as error:
-        raise DamageError(
-            f"Expected {store.root} to say how its columns became features. Received: {error!r} "
-            "among encoders and reading of search.json. The line that began the search may "
-            "restore it"
-        ) from error
+def _check_unknown(unknown: str) -> None:
+    if unknown not in UNKNOWN:
+        raise UsageError(f"Expected --unknown {' or '.join(UNKNOWN)}. Received: {unknown!r}")
 
 
 def _load(store: SearchStore) -> Any:
@@ -92,13 +281,8 @@ def _load(store: SearchStore) -> Any:
     return load_refit(store)
 
 
-def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]:
-    """The refit, or the same model with each fold's weights in turn."""
-    if not ensemble:
-        yield model
-        return
-    from kt_grid.engines.weights import load_weights
-
+def _fold_weights(store: SearchStore) -> tuple[Path, ...]:
+    """The files of the weights of all folds of the trial that was refitted."""
     refit, record = store.read_refit(), store.read_record()
     if refit is None or record is None:
         raise PredictionError(f"Expected a refitted model in {store.root}. Received: none")
@@ -110,9 +294,7 @@ def _members(store: SearchStore, model: Any, *, ensemble: bool) -> Iterator[Any]
             "with --overwrite"
         )
     # All are looked at before the first is used, because a mean of fewer would be another one.
-    for weights in [store.check_weights(trial_id, split) for split in range(folds)]:
-        load_weights(model, weights)
-        yield model
+    return tuple(store.check_weights(trial_id, split) for split in range(folds))
 
 
 def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.float64]:
@@ -124,26 +306,3 @@ def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.floa
         return 1 / (1 + np.exp(-values))
     raised = np.exp(values - values.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-def _rows(outputs: npt.NDArray[np.float64], loss: Loss, labels: Sequence[str]) -> Iterator[Row]:
-    if loss.name in BINARY and outputs.shape[1:] == (1,):
-        for row, probability in enumerate(outputs[:, 0]):
-            chosen = int(probability > 0.5)
-            yield {"row": row, "probability": float(probability), "class": _name(chosen, labels)}
-    elif loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
-        for row, probabilities in enumerate(outputs):
-            chosen = int(np.argmax(probabilities))
-            yield {
-                "row": row,
-                "probability": float(probabilities[chosen]),
-                "class": _name(chosen, labels),
-            }
-    else:
-        for row, values in enumerate(outputs.reshape(len(outputs), -1)):
-            named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
-            yield {"row": row, **({"prediction": float(values[0])} if len(values) == 1 else named)}
-
-
-def _name(place: int, labels: Sequence[str]) -> int | str:
-    return labels[place] if place < len(labels) else place

@@ -31,6 +31,7 @@ from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
+from kt_grid.search.predict import select_columns
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
 from kt_grid.search.resuming import check_models, reopen_pruned, take_up, write_down
 from kt_grid.search.runner import TrialRunner, longest_training
@@ -240,6 +241,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             SearchFailedError: If no trial could be completed.
         """
         fit_arguments.pop("verbose", None)
+        if hasattr(x, "columns"):
+            # By their names the columns are found again in other frames.
+            self.about = {**self.about, "features": [str(name) for name in x.columns]}
         with self.locked():
             self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
         if not self.oracle.get_best_trials(1):
@@ -539,6 +543,10 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             What the model's `predict` returns.
 
         Raises:
-            PredictionError: If there is no refitted model.
+            PredictionError: If there is no refitted model, or a DataFrame lacks a column.
         """
+        record = self.store.peek_record()
+        features = record and record.origin and record.origin.features
+        if features and hasattr(x, "columns"):
+            x = select_columns(x, features)
         return load_refit(self.store).predict(as_inputs(x), verbose=0)

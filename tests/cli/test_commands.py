@@ -534,9 +534,9 @@ def predicted(call, place):
 
 
 def check(rows, probabilities):
-    assert list(rows[0]) == ["row", "probability", "class"]
+    assert list(rows[0]) == ["row", "p_0", "p_1", "class"]
     assert [int(row["row"]) for row in rows] == list(range(24))
-    given = [float(row["probability"]) for row in rows]
+    given = [float(row["p_1"]) for row in rows]
     np.testing.assert_allclose(given, probabilities, rtol=1e-5)
     assert [int(row["class"]) for row in rows] == (probabilities > 0.5).astype(int).tolist()
     assert 0 < sum(probabilities > 0.5) < 24

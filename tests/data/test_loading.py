@@ -1,5 +1,8 @@
 """A file becomes a Dataset, and everything that's wrong with it is named by place."""
 
+import gzip
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,19 +81,13 @@ def test_read_csv(write, content, names):
         pytest.param("1,2,0\n3,1e39,1\n", ["line 2, column 2", "1e39"], id="beyond-float32"),
         pytest.param("1,2,0\n1_000,2,1\n", ["line 2, column 1", "1_000"], id="underscore"),
         pytest.param("1,2,0\n0x10,2,1\n", ["line 2, column 1", "'0x10'"], id="hexadecimal"),
-        pytest.param("1,5;2,5;0\n3;4;1\n", ["column 1", "'1,5'", "point"], id="decimal-commas"),
-        pytest.param("a\tb\n1,5\t1\n", ["column 1 ('a')", "'1,5'"], id="decimal-commas-and-tabs"),
         pytest.param("x;y,z\np;q,r\n", ["--separator", "','", "';'"], id="two-separators"),
         pytest.param("x,y\nx,n\nz,n\n", ["'x'", "--header", "--no-header"], id="header-or-not"),
         pytest.param("a,b,t\n1,2,0\n3,red,1\n", ["column 2 ('b')", "b=one-hot"], id="words"),
-        pytest.param(
-            "a;t\n1;2,5\n2;3,5\n", ["line 2", "'2,5'", "point"], id="decimal-comma-target"
-        ),
         pytest.param("a,d,t\n1,2024-01-31,0\n", ["line 2", "d=days"], id="dates"),
         pytest.param("a,t\n1,0\n2,1\n3,x\n", ["line 4", "'x'", "t=ordinal"], id="mixed-target"),
         pytest.param("a,t\n1,0\n2,\n", ["line 3, column 2", "--missing"], id="gap-in-target"),
         pytest.param("a,a,t\n1,2,0\n", ["line 1", "'a'"], id="two-columns-of-one-name"),
-        pytest.param("1,2\n".encode("utf-16"), ["rows.csv"], id="utf-16"),
         pytest.param(b"a,b\n" + b"1,2\n" * 5000 + b"\xff,2\n", ["rows.csv"], id="late-bad-byte"),
         pytest.param("a,t\n1,é\n".encode("latin-1"), ["--encoding latin-1"], id="latin-1"),
         pytest.param("a,b\n" + "x" * 140_000 + ",2\n", ["rows.csv"], id="huge-cell"),
@@ -408,3 +405,273 @@ def test_a_reading_says_what_is_not_the_default():
         "missing": "0",
         "encode": {"a": "drop"},
     }
+
+
+CODES = "a,code\n1,123456789\n2,123456788\n3,123456787\n"
+
+
+def zipped(folder, content):
+    path = folder / "rows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("rows.csv", content)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "reading"),
+    [
+        pytest.param("a b t\n1  2 0\n 3\t4 1\n", {}, id="white-space"),
+        pytest.param("1 2 0\n3 4 1\n", {"separator": "whitespace"}, id="stated-white-space"),
+        pytest.param("a;b;t\n1,0;2;0\n3;4,00;1\n", {}, id="decimal-commas"),
+        pytest.param("a\tb\tt\n1,0\t2\t0\n3\t4,0\t1\n", {}, id="decimal-commas-and-tabs"),
+        pytest.param('a,b,t\n"1,0",2,0\n3,4,1\n', {}, id="quoted-decimal-commas"),
+        pytest.param("sep=;\na;b;t\n1;2;0\n3;4;1\n", {}, id="excels-first-line"),
+        pytest.param("sep=|\r\n1|2|0\r\n3|4|1\r\n", {}, id="excels-first-line-no-header"),
+        pytest.param("a\tb\tt\n1\t2\t0\n3\t4\t1\n".encode("utf-16"), {}, id="utf-16"),
+        pytest.param(gzip.compress(b"a,b,t\n1,2,0\n3,4,1\n"), {}, id="gzip"),
+        pytest.param("# of\na,b,t\n1,2,0\n # x\n3,4,1\n", {"comment": "#"}, id="comments"),
+        pytest.param("a,z,b,t\n1,x,2,0\n3,,4,1\n", {"drop": ("z",)}, id="dropped"),
+        pytest.param("a,b,t\n1,2,0\n3,4,1\n,,\n \n", {}, id="blank-rows-at-the-end"),
+        pytest.param(",a,b,t\n0,1,2,0\n1,3,4,1\n", {}, id="pandas-index"),
+        pytest.param("Unnamed: 0,a,b,t\n7,1,2,0\n3,3,4,1\n", {}, id="filtered-index-read-again"),
+        pytest.param("0,1,2\n1,2,0\n3,4,1\n", {}, id="names-of-an-array"),
+        pytest.param(",0,1,2\n0,1.0,2.0,0\n1,3.0,4.0,1\n", {}, id="names-of-an-array-and-index"),
+        pytest.param("2019,2020,t\n1,2,0\n3,4,1\n", {}, id="years"),
+        pytest.param("2019,2020,2021\n1,2,0\n3,4,1\n", {}, id="years-alone"),
+    ],
+)
+def test_files_as_people_have_them(write, content, reading):
+    read = data.read_csv(write(content), reading=Reading(**reading))
+    assert read.x.tolist() == [[1, 2], [3, 4]]
+    assert read.y.tolist() == [0, 1]
+
+
+def test_a_file_alone_in_a_zip_archive(tmp_path, write, raises):
+    read = data.read_csv(write(zipped(tmp_path, "a,b,t\n1,2,0\n3,4,1\n")))
+    assert read.x.tolist() == [[1, 2], [3, 4]]
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "1,2")
+        archive.writestr("b.csv", "1,2")
+    with raises(DataError, "two.zip", "one file", "a.csv, b.csv"):
+        data.read_csv(tmp_path / "two.zip")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("a b\n1 2\n", ["white space", "--separator"], id="white-space"),
+        pytest.param("a;t\n1,5;2\n", ["decimal commas", "1,5", "--decimal"], id="decimal-commas"),
+        pytest.param(",a,t\n0,1,2\n1,2,3\n", ["first column", "index"], id="index"),
+        pytest.param("0,1,2\n1.5,2,0\n3,4,1\n", ["first row", "--no-header"], id="header"),
+        pytest.param("a,t\n16777217,1\n3,0\n", ["'a'", "single precision"], id="rounded"),
+        pytest.param("a,t\n1e9,1\n1000000001.5,0\n", ["'a'", "--drop 'a'"], id="offset"),
+    ],
+)
+def test_what_is_guessed_is_told(write, content, words):
+    (note,) = data.read_csv(write(content)).notes
+    for word in ("rows.csv", *words):
+        assert word in note
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("a,b,t\n1,2.5,0\n3,4,1\n", id="plain"),
+        pytest.param("a;b;t\n1;2;0\n3;4;1\n", id="semicolons"),
+        pytest.param("1,2,3\n4,5,6\n", id="a-first-row-that-counts"),
+        pytest.param("0,1\n1,0\n", id="two-columns-from-0"),
+        pytest.param("2019,2020\n2018,2021\n", id="years-as-data"),
+        pytest.param("a,t\n33554432,1\n3,0\n", id="large-but-exact"),
+    ],
+)
+def test_nothing_is_told_where_nothing_is_guessed(write, content):
+    read = data.read_csv(write(content))
+    assert (read.notes, read.rows) == ((), 2)
+
+
+def test_classes_are_told_apart_before_single_precision(write):
+    read = data.read_csv(write(CODES))
+    assert read.y.tolist() == [123456789, 123456788, 123456787]
+    assert data.read_csv(write(CODES.replace("12345678", "1"))).y.dtype == np.float32
+    kept = data.read_csv(write(CODES), "a", Reading(encode={"code": "one-hot"}))
+    assert kept.encoders[0].categories == ("123456787", "123456788", "123456789")
+
+
+@pytest.mark.parametrize(
+    ("content", "reading", "words"),
+    [
+        pytest.param(
+            "a,t\n1,0\n2,1\n-,0\n",
+            {"encode": {"": "one-hot"}},
+            ["line 4", "'-'", "--na-values", "a=one-hot"],
+            id="a-dash-among-numbers",
+        ),
+        pytest.param(
+            'a,t\n1,0\n2,1\n"1,234",0\n',
+            {"encode": {"": "one-hot"}},
+            ["line 4", "'1,234'", "--thousands", "--decimal"],
+            id="thousands-among-numbers",
+        ),
+        pytest.param(
+            'a,t\n"2,453",0\n7,1\n',
+            {},
+            ["line 2", "--thousands ,", "--decimal ,"],
+            id="thousands-or-decimals",
+        ),
+        pytest.param(
+            'a,t\n"1,2,3",0\n7,1\n',
+            {"thousands": ","},
+            ["line 2", "'1,2,3'"],
+            id="no-groups-of-three",
+        ),
+        pytest.param("a;t\n1.5;0\n2,5;1\n", {"decimal": ","}, ["line 2", "'1.5'"], id="a-point"),
+        pytest.param(
+            "a,t\n1,yes\n2,NA\n3,no\n",
+            {},
+            ["line 3", "'NA'", "--missing drop", "t=ordinal"],
+            id="a-gap-among-classes",
+        ),
+        pytest.param(
+            "a,t\n1,yes\n2,\n",
+            {"missing": "keep"},
+            ["line 3", "--missing drop"],
+            id="a-gap-among-classes-kept",
+        ),
+        pytest.param("a,t\n0,1\n2,0\n", {"zero_is_missing": ("a",)}, ["line 2", "'0'"], id="zero"),
+        pytest.param(
+            'w,a,t\n"x\ny",1,0\nz,?,1\n',
+            {"encode": {"w": "drop"}},
+            ["line 4", "('a')", "'?'"],
+            id="line-breaks-in-cells",
+        ),
+        pytest.param(
+            'w,a,t\n"x\ny",1,0\nz,1\n',
+            {"missing": "drop"},
+            ["3 columns", "line 4"],
+            id="a-row-without-its-last-cell",
+        ),
+        pytest.param("a,t\n1\x00,2\n3,4\n", {}, ["rows.csv"], id="null"),
+        pytest.param("x,1,t\n2,3,4\n", {}, ["--header", "--no-header"], id="a-word-in-a-first-row"),
+        pytest.param(
+            "a,d,t\n1,31.12.2024,0\n",
+            {"encode": {"d": "days"}},
+            ["line 2", "days:%d.%m.%Y"],
+            id="no-iso-date",
+        ),
+    ],
+)
+def test_what_is_not_sure_is_refused(write, raises, content, reading, words):
+    with raises(DataError, "rows.csv", *words):
+        data.read_csv(write(content), reading=Reading(**reading))
+
+
+@pytest.mark.parametrize(
+    ("content", "reading", "expected"),
+    [
+        pytest.param(
+            "a,t\n-,0\n-999,1\n5,0\n",
+            {"na_values": ("-", "-999")},
+            [[np.nan], [np.nan], [5]],
+            id="markers",
+        ),
+        pytest.param("a,t\n0,0\n7,1\n", {"zero_is_missing": ("a",)}, [[np.nan], [7]], id="zeros"),
+        pytest.param(
+            'a,t\n"1,234",0\n"1,234,567.5",1\n',
+            {"thousands": ","},
+            [[1234], [1234567.5]],
+            id="thousands",
+        ),
+        pytest.param(
+            "a;t\n1.234,5;0\n7;1\n",
+            {"thousands": ".", "decimal": ","},
+            [[1234.5], [7]],
+            id="thousands-by-points",
+        ),
+        pytest.param(
+            "d,t\n02/01/1970,0\n11/01/1970,1\n",
+            {"encode": {"d": "days:%d/%m/%Y"}},
+            [[1], [10]],
+            id="dates-by-a-format",
+        ),
+    ],
+)
+def test_declared_spellings(write, content, reading, expected):
+    read = data.read_csv(write(content), reading=Reading(missing="keep", **reading))
+    np.testing.assert_array_equal(read.x, np.array(expected, np.float32))
+
+
+def test_rows_that_lack_a_class_drop_out_as_declared(write):
+    read = data.read_csv(write("a,t\n1,yes\n2,NA\n3,no\n"), reading=Reading(missing="drop"))
+    assert (read.labels, read.y.tolist()) == (("no", "yes"), [1, 0])
+
+
+def test_numbers_are_rounded_once(write):
+    # Between two numbers of single precision, a hair above the middle.
+    middle = 1 + 2.0**-24
+    cells = [f"{middle:.30f}", f"{np.nextafter(middle, 2):.30f}", f"{np.nextafter(middle, 0):.30f}"]
+    read = data.read_csv(
+        write("w,a,t\n" + "".join(f"x,{c},0\n" for c in cells)),
+        reading=Reading(encode={"w": "drop"}),
+    )
+    assert read.x[:, 0].tolist() == [np.float32(float(cell)) for cell in cells]
+
+
+def test_a_parquet_index_is_neither_target_nor_feature(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3, 4], "t": [0, 1, 0, 1]})
+    frame[frame.a > 1].to_parquet(tmp_path / "filtered.parquet")
+    read = data.read_data(tmp_path / "filtered.parquet")
+    assert (read.features, read.target, read.notes) == (("a",), "t", ())
+    frame.set_index(pd.Index([9, 8, 7, 6], name="id")).to_parquet(tmp_path / "named.parquet")
+    read = data.read_data(tmp_path / "named.parquet")
+    assert (read.features, read.target) == (("a",), "t")
+    assert "'id'" in read.notes[0]
+
+
+def test_features_are_found_by_name_beside_an_index(write):
+    path = write(",0,1\n0,1.0,2.0\n1,3.0,4.0\n")
+    assert data.read_features(path, ("0", "1"), 2).tolist() == [[1, 2], [3, 4]]
+    path = write("700,t,500\n2,0,1\n4,0,3\n")
+    assert data.read_features(path, ("500", "700"), 2).tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_header_of_any_length(write):
+    names = [f"column_{i:06}" for i in range(20_000)]
+    rows = ",".join("12" * 10_000)
+    read = data.read_csv(write(f"{','.join(names)}\n{rows}\n{rows}\n"))
+    assert read.features == tuple(names[:-1])
+
+
+@pytest.mark.parametrize(
+    ("reading", "words"),
+    [
+        pytest.param({"decimal": ";"}, ["--decimal", "';'"], id="decimal"),
+        pytest.param({"thousands": "."}, ["--thousands", "decimal mark"], id="same-marks"),
+        pytest.param({"comment": " "}, ["--comment"], id="comment"),
+    ],
+)
+def test_marks_without_a_meaning_are_refused(raises, reading, words):
+    with raises(UsageError, *words):
+        Reading(**reading)
+
+
+@pytest.mark.parametrize("name", ["drop", "zero_is_missing"])
+def test_declared_columns_must_be_there(write, raises, name):
+    with raises(UsageError, f"--{name.replace('_', '-')}", "'z'"):
+        data.read_csv(write("a,t\n1,0\n2,1\n"), reading=Reading(**{name: ("z",)}))
+
+
+def test_an_npz_of_an_impossible_shape_is_refused(tmp_path, raises):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d,), }" % 10**30
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(tmp_path / "rows.npz", "w") as archive:
+        archive.writestr("x.npy", array)
+        archive.writestr("y.npy", array)
+    with raises(DataError, "rows.npz", "readable"):
+        data.read_data(tmp_path / "rows.npz")
+
+
+def test_a_reading_comes_back_from_json():
+    reading = Reading(na_values=("-",), drop=("a",), decimal=",")
+    record = reading.to_json()
+    assert record == {"na_values": ["-"], "drop": ["a"], "decimal": ","}
+    assert Reading(**record) == reading

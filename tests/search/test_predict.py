@@ -2,10 +2,12 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
-from kt_grid.errors import DamageError, DataError, PredictionError, StoreError
-from kt_grid.search.predict import load_best_model, predict_file
+from kt_grid.data.encoding import Encoder
+from kt_grid.errors import DamageError, DataError, PredictionError, StoreError, UsageError
+from kt_grid.search.predict import load_best_model, load_predictor, predict_file
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import FoldRecord, Identity, RefitRecord, SearchRecord
 
@@ -30,7 +32,9 @@ def rows_csv(tmp_path):
 def make(store, units, activation, loss, folds=2, **about):
     """A search whose refit and fold models have random weights; those weights, the refit's last."""
     store.prepare()
-    store.write_record(record_of(folds, features=FEATURES, target_column=1, **about))
+    known = {"features": FEATURES, "target_column": 1} | about
+    given = {name: value for name, value in known.items() if value is not None}
+    store.write_record(record_of(folds, **given))
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, activation=activation)])
     model.compile(loss=loss)
     model.optimizer.build(model.trainable_variables)
@@ -83,9 +87,10 @@ def test_a_binary_classifier_gives_probability_and_class(store, rows_csv, loss, 
     members = drawn[:-1] if ensemble else drawn[-1:]
     expected = np.mean([sigmoid(linear(weights))[:, 0] for weights in members], axis=0)
     given = columns(list(predict_file(store, rows_csv, ensemble=ensemble)))
-    assert list(given) == ["row", "probability", "class"]
+    assert list(given) == ["row", "p_0", "p_1", "class"]
     assert given["row"] == [0, 1, 2, 3]
-    np.testing.assert_allclose(given["probability"], expected, rtol=1e-5)
+    np.testing.assert_allclose(given["p_1"], expected, rtol=1e-5)
+    np.testing.assert_allclose(given["p_0"], 1 - expected, rtol=1e-5, atol=1e-7)
     assert given["class"] == (expected > 0.5).astype(int).tolist()
 
 
@@ -97,7 +102,8 @@ def test_a_classifier_of_many_gives_the_likeliest(store, rows_csv, loss, ensembl
     expected = np.mean([softmax(linear(weights)) for weights in members], axis=0)
     given = columns(list(predict_file(store, rows_csv, ensemble=ensemble)))
     assert given["class"] == expected.argmax(axis=1).tolist()
-    np.testing.assert_allclose(given["probability"], expected.max(axis=1), rtol=1e-5)
+    shown = np.transpose([given[f"p_{place}"] for place in range(3)])
+    np.testing.assert_allclose(shown, expected, rtol=1e-5)
 
 
 def test_a_regression_gives_its_prediction(store, rows_csv):
@@ -198,9 +204,9 @@ def test_an_ensemble_of_weights_that_were_dropped_is_refused(store, rows_csv, ra
 
 
 def test_a_search_made_in_python_has_no_columns_to_read(store, rows_csv):
-    store.prepare()
+    make(store, 1, "linear", "mse")
     store.write_record(record_of(2))
-    with pytest.raises(PredictionError, match=r"Use kt_grid\.load_best_model"):
+    with pytest.raises(PredictionError, match=r"Use kt_grid\.load_predictor"):
         list(predict_file(store, rows_csv))
 
 
@@ -220,4 +226,83 @@ def test_logits_become_probabilities_and_classes_their_names(store, rows_csv, un
     given = columns(list(predict_file(store, rows_csv)))
     places = (expected[:, 0] > 0.5).astype(int) if units == 1 else expected.argmax(axis=1)
     assert given["class"] == [labels[place] for place in places]
-    np.testing.assert_allclose(given["probability"], expected.max(axis=1), rtol=1e-5)
+    likelier = [given[f"p_{name}"][row] for row, name in enumerate(given["class"])]
+    if units == 1:
+        np.testing.assert_allclose(given["p_good"], expected[:, 0], rtol=1e-5)
+    else:
+        np.testing.assert_allclose(likelier, expected.max(axis=1), rtol=1e-5)
+
+
+FRAME = pd.DataFrame(X, columns=[*FEATURES])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(FRAME, id="as-trained"),
+        pytest.param(FRAME[["right", "left"]], id="another-order"),
+        pytest.param(FRAME.assign(other="word", zero=0), id="further-columns"),
+        pytest.param(FRAME.set_index(pd.Index(list("abcd"))), id="another-index"),
+    ],
+)
+@pytest.mark.parametrize("ensemble", [False, True], ids=["refit", "ensemble"])
+@pytest.mark.parametrize("column", [1, None], ids=["file", "python"])
+def test_a_predictor_gives_what_the_command_line_gives(store, rows_csv, frame, ensemble, column):
+    about = {"labels": ["no", "yes"], "target_column": column}
+    drawn = make(store, 1, "sigmoid", "binary_crossentropy", **about)
+    members = drawn[:-1] if ensemble else drawn[-1:]
+    expected = np.mean([sigmoid(linear(weights))[:, 0] for weights in members], axis=0)
+    predictor = load_predictor(store.root, ensemble=ensemble)
+    given = predictor.predict(frame)
+    assert list(given) == ["row", "p_no", "p_yes", "class"]
+    np.testing.assert_allclose(given["p_yes"], expected, rtol=1e-5, atol=1e-7)
+    assert given.index.equals(frame.index)
+    alike = [predictor.predict(X)]
+    if column is not None:
+        alike.append(pd.DataFrame(list(predict_file(store, rows_csv, ensemble=ensemble))))
+    for other in alike:
+        pd.testing.assert_frame_equal(given.reset_index(drop=True), other)
+
+
+@pytest.mark.parametrize("column", [1, None], ids=["file", "python"])
+def test_a_predictor_names_the_columns_that_are_missing(store, raises, column):
+    make(store, 1, "linear", "mse", target_column=column)
+    with raises((DataError, PredictionError), "'left', 'right'"):
+        load_predictor(store.root).predict(FRAME.rename(columns=str.upper))
+    with raises(PredictionError, "2 columns: left, right", "(4, 1)"):
+        load_predictor(store.root).predict(X[:, :1])
+
+
+@pytest.mark.parametrize("how", ["one-hot", "ordinal"])
+def test_unseen_categories_are_refused_or_ignored(store, tmp_path, raises, how):
+    encoder = Encoder("city", how, ("Bern", "Rome"))
+    column = {"one-hot": ["city"], "ordinal": ["city", "n"]}[how]
+    about = {"features": column, "encoders": [encoder.to_json()], "target_column": 2}
+    (kernel, bias) = make(store, 1, "linear", "mse", **about)[-1]
+    frame = pd.DataFrame({"city": ["Rome", "Oslo", "Oslo"], "n": [1, 2, 3]})
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    predictor = load_predictor(store.root)
+    for place, predict in [
+        ("line 3", lambda **words: [*predictor.file_rows(tmp_path / "new.csv", **words)]),
+        ("row 1", lambda **words: predictor.predict(frame, **words)),
+    ]:
+        with raises(DataError, place, "('city')", "'Oslo'", "Bern, Rome", "1 more rows"):
+            predict()
+        if how == "ordinal":
+            with raises(DataError, place, "'Oslo'"):
+                predict(unknown="ignore")
+        else:
+            given = pd.DataFrame(predict(unknown="ignore"))["prediction"]
+            expected = np.array([[0, 1], [0, 0], [0, 0]]) @ kernel + bias
+            np.testing.assert_allclose(given, expected[:, 0], rtol=1e-5)
+        with raises(UsageError, "--unknown refuse or ignore", "'zero'"):
+            predict(unknown="zero")
+
+
+def test_what_a_prediction_lacks_is_told_without_options_that_it_has_not(store, tmp_path, raises):
+    make(store, 1, "linear", "mse")
+    path = tmp_path / "gap.csv"
+    path.write_text("left,right\n1,2\n,3\n", encoding="utf-8")
+    with raises(DataError, "line 3, column 1 ('left')") as told:
+        list(predict_file(store, path))
+    assert "--missing" not in str(told.value)
