@@ -280,7 +280,11 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
-            keys, values = value.export()
+            try:
+                keys, values = value.export()
+            except tf.errors.OpError:
+                # A layer that hasn't been adapted yet.
+                return ["table"]
             order = np.argsort(keys.numpy())
             return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
         if not _is(value, (tf.distribute.Strategy, tf.Tensor)):

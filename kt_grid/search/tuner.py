@@ -292,10 +292,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 racing=self.racing,
                 identity=setup.identity,
             ).with_entries(self.about)
-            changed = check_models(self.store, setup, self.hypermodel, self.observer.note)
-            take_up(
-                self.oracle, self.store, replace(record, builds=setup.built()), self.observer.note
-            )
+            tell, asking = self.observer.note, self._searched().asking
+            changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
+            take_up(self.oracle, self.store, replace(record, builds=built), tell)
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.settle()
             reopen_pruned(self.oracle, failed=changed)
@@ -317,7 +316,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 raise
             finally:
                 # Builds may have asked for more axes meanwhile.
-                write_down(self.oracle, self.store, replace(record, builds=setup.built()))
+                built = {**setup.built(), **{n: v for n, v in built.items() if n == "code"}}
+                write_down(self.oracle, self.store, replace(record, builds=built))
                 self.observer.end()
 
     def _take(self, setup: Setup) -> None:

@@ -99,7 +99,7 @@ def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[st
 
 def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int) -> Any:
     """One fold: batch after batch, in the order that the seed gives."""
-    y = Y.astype(np.float32)
+    y = np.asarray(getattr(module, "y", Y), np.float32)
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     hyperparameters = keras_tuner.HyperParameters()

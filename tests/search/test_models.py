@@ -12,6 +12,7 @@ from kt_grid import CrossValidationTuner
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.models import WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.oracle import GridOracle
+from kt_grid.splitters import KFold
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Identity, SearchRecord
 
@@ -31,7 +32,7 @@ def build(hp):
 @pytest.fixture(scope="module")
 def tuner(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    searched = CrossValidationTuner(build, "val_accuracy", cv=3, directory=folder)
+    searched = CrossValidationTuner(build, "val_accuracy", cv=KFold(3), directory=folder)
     searched.search(X, Y, epochs=3, batch_size=4)
     return searched
 
@@ -98,7 +99,11 @@ def test_no_refit_is_missed_with_the_mend(tmp_path, raises):
 
 def test_unbuilt_models_need_rows_to_be_loaded(tuner, raises):
     again = CrossValidationTuner(
-        build, "val_accuracy", cv=3, directory=tuner.directory, project_name=tuner.project_name
+        build,
+        "val_accuracy",
+        cv=KFold(3),
+        directory=tuner.directory,
+        project_name=tuner.project_name,
     )
     assert isinstance(again.hypermodel, keras_tuner.HyperModel)
     with raises(PredictionError, "keras.Input"):
