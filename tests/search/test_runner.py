@@ -8,6 +8,7 @@ import pytest
 from keras_tuner.engine.trial import Trial
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.targets import Loss, Targets
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Trained
 from kt_grid.errors import EngineError, StoreError, UsageError
@@ -15,6 +16,7 @@ from kt_grid.search.observer import Silent
 from kt_grid.search.racing import GivenUp
 from kt_grid.search.runner import TrialRunner
 from kt_grid.search.setup import Setup
+from kt_grid.space import DecisionTree
 from kt_grid.space.objective import Extras, Objective
 from kt_grid.space.seeds import derive_seed
 from kt_grid.splitters.folds import KFold, make_splits
@@ -81,8 +83,10 @@ def trial():
 def make_runner(tmp_path):
     def make(engine, **changes):
         rows = np.arange(8, dtype=np.float32)
+        targets = Targets(Arrays(rows[:, None], rows % 2))
         setup = Setup(
-            arrays=Arrays(rows[:, None], rows % 2),
+            targets=targets,
+            arrays=targets.given,
             cv=KFold(3),
             splits=make_splits(KFold(3), 8),
             fit=FitArguments(epochs=2, batch_size=32),
@@ -94,14 +98,16 @@ def make_runner(tmp_path):
             engine="fake",
             identity=Identity("val_accuracy", folds=3, seed=7),
             described=SplitFacts(),
+            tree=DecisionTree(),
         )
-        own = {n: changes.pop(n) for n in ("longest", "observer") if n in changes}
+        own = {n: changes.pop(n) for n in ("longest", "observer", "kept") if n in changes}
         runner = TrialRunner(
             setup=dataclasses.replace(setup, **changes),
             hypermodel=None,
             engine=engine,
             store=SearchStore(tmp_path, "search"),
             longest=5,
+            kept=frozenset(),
             observer=Told(),
         )
         return dataclasses.replace(runner, **own)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import kt_grid
 from kt_grid.cli.commands import app
-from kt_grid.report.text import render
+from kt_grid.report.formats import render
 from kt_grid.search.runner import TrialRunner
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import read_sealed

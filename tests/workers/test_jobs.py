@@ -15,14 +15,19 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.targets import Loss, Targets
 from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.base import build_model
+from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.errors import UsageError
+from kt_grid.space.asking import AskingHyperParameters
 from kt_grid.splitters.folds import KFold, make_splits
 from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job
 from kt_grid.workers.packing import unpack
 
 X = np.random.RandomState(3).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
+MSE = Loss("mean_squared_error", 3)
 
 
 class Scored(keras_tuner.HyperModel):
@@ -54,24 +59,68 @@ def hp():
 
 
 def context(hypermodel):
-    return Context(hypermodel, Arrays(X, Y), make_splits(KFold(5), 12), "keras")
+    return Context(hypermodel, Targets(Arrays(X, Y)), make_splits(KFold(5), 12), "keras")
 
 
 def test_a_job_gives_scores_and_weights_for_every_split(hp):
     trainer = open_context(context(Scored()).pack().packed)
-    result = run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13})))
+    result = run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13}, MSE)))
     assert [trained.split for trained in result.trained] == [1, 3]
     assert result.failure == ""
     assert all(trained.model is None and trained.weights for trained in result.trained)
-    assert result.hyperparameters.values == {"units": 3, "found": 1}
-    again = run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13})))
+    assert result.unforeseen is None
+    again = run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13}, MSE)))
     assert again.trained[0].scores == result.trained[1].scores != result.trained[0].scores
     cloudpickle.loads(cloudpickle.dumps(result))
 
 
+def test_an_axis_that_the_trial_has_not_is_told(hp):
+    trainer = open_context(context(Scored()).pack().packed)
+    job = Job(AskingHyperParameters({"units": 3}, closed=True), FitArguments(), {1: 11}, MSE)
+    result = run_job(trainer, pack_job(job))
+    met = cloudpickle.loads(cloudpickle.dumps(result)).unforeseen
+    assert (met.name, met.values, met.default) == ("found", (1, 2), 1)
+    assert (result.trained, result.failure) == ((), "")
+
+
+class Compared(keras_tuner.HyperModel):
+    """Scores by the target that its fit is given, without training."""
+
+    def build(self, hp):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, x, y, **kwargs):
+        return {"val_least": float(y.min()), "val_most": float(y.max())}
+
+
+@pytest.mark.parametrize(
+    ("loss", "least", "most"),
+    [
+        pytest.param(Loss("mean_squared_error", 1), 1.0, 2.0, id="numbers"),
+        pytest.param(Loss("binary_crossentropy", 1), 0.0, 1.0, id="classes"),
+    ],
+)
+def test_a_job_brings_the_target_into_the_form_of_its_loss(hp, loss, least, most):
+    shared = Context(Compared(), Targets(Arrays(X, Y + 1)), make_splits(KFold(3), 12), "keras")
+    trainer = open_context(shared.pack().packed)
+    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, loss))).trained
+    assert trained.scores == {"val_least": least, "val_most": most}
+
+
+@pytest.mark.parametrize("identify", [True, False], ids=["asked for", "not asked for"])
+def test_the_first_model_is_identified_where_that_is_asked_for(hp, identify):
+    trainer = open_context(context(Scored()).pack().packed)
+    job = Job(hp, FitArguments(), {1: 11, 3: 13}, MSE, identify)
+    found = [trained.fingerprint for trained in run_job(trainer, pack_job(job)).trained]
+    model = build_model(Scored(), hp, Arrays(X, Y), 11, compiled=False)
+    assert found == [fingerprint(model) if identify else "", ""]
+
+
 def test_weights_are_those_of_keras(hp, tmp_path):
     trainer = open_context(context(Scored()).pack().packed)
-    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}))).trained
+    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, MSE))).trained
     trained.save_weights(tmp_path / "fold.weights.h5")
     model = Scored().build(hp)
     model.load_weights(tmp_path / "fold.weights.h5")
@@ -83,7 +132,7 @@ def test_what_was_trained_before_a_failure_is_kept(hp):
     trainer = Trainer(
         context(Scored(trouble=10)), open_context(context(Scored()).pack().packed).engine
     )
-    result = trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}))
+    result = trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}, MSE))
     assert [trained.split for trained in result.trained] == [0, 1]
     assert re.fullmatch(r"in test_jobs.py, line \d+, in fit: ValueError: unlucky", result.failure)
     assert "Traceback" in result.details
@@ -175,7 +224,7 @@ def test_a_callback_of_ones_own_reaches_workers_that_lack_its_module(tmp_path, m
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "nothing_to_import", None)
     mine = importlib.import_module("my_callbacks").Mine()
-    packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}))
+    packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}, MSE))
     monkeypatch.delitem(sys.modules, "my_callbacks")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
     (callback,) = unpack(packed).fit.callbacks
