@@ -219,13 +219,10 @@ def stub_search(monkeypatch, stub_engine):
 
     monkeypatch.setattr(kt_grid.workers.placement, "LocalWorkers", StubWorkers)
 
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(loss="mse")
-    # Only a model whose optimizer is built can be sent to workers.
-    model.optimizer.build(model.trainable_variables)
-
     def build(hp):
         hp.Choice("units", [2, 3, 4, 5])
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
         return model
 
     def make(directory, *, search=True, **options):

@@ -280,16 +280,21 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
-            try:
-                keys, values = value.export()
-            except tf.errors.OpError:
-                # A layer that hasn't been adapted yet.
-                return ["table"]
-            order = np.argsort(keys.numpy())
-            return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
+            return self._table(value)
         if not _is(value, (tf.distribute.Strategy, tf.Tensor)):
             self._found.doubt(f"a {type(value).__name__} of TensorFlow's")
         return ["tensorflow", type(value).__name__]
+
+    def _table(self, value: Any) -> Any:
+        """A lookup table of TensorFlow's by its entries; that of a layer yet to adapt has none."""
+        import tensorflow as tf
+
+        try:
+            keys, values = value.export()
+        except tf.errors.OpError:
+            return ["table"]
+        order = np.argsort(keys.numpy())
+        return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
 
     def _array(self, value: Any) -> Any:
         array = np.asarray(value)

@@ -13,7 +13,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 
 import kt_grid
-from kt_grid.errors import MismatchError, ObjectiveError, PredictionError, UsageError
+from kt_grid.errors import (
+    MismatchError,
+    ObjectiveError,
+    PredictionError,
+    SearchFailedError,
+    UsageError,
+)
 from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
@@ -252,7 +258,9 @@ def test_a_failed_trial_is_never_among_the_best(tmp_path, capsys):
 
 
 def test_a_search_in_which_all_fail_has_no_best(tmp_path):
-    tuner = searched(tmp_path, grid={"units": [10, 20]})
+    tuner = make(tmp_path, objective="val_accuracy", grid={"units": [10, 20]})
+    with pytest.raises(SearchFailedError, match=r"2 that failed: .*unlucky"):
+        tuner.search(X, Y)
     for ask in (lambda: tuner.best_score, lambda: tuner.best_params, tuner.refit):
         with pytest.raises(PredictionError, match="Expected a completed trial"):
             ask()
@@ -333,7 +341,7 @@ def test_a_class_is_weighed_by_its_own_name_in_the_search_and_in_every_refit(tmp
 
 def test_predictions_are_the_refits_here_and_later(tmp_path):
     tuner = searched(tmp_path)
-    with pytest.raises(PredictionError, match="or call refit"):
+    with pytest.raises(PredictionError, match=r"Call the tuner's refit"):
         tuner.predict(X)
     (kernel, bias, out, out_bias) = tuner.refit().get_weights()
     expected = (X @ kernel + bias) @ out + out_bias
