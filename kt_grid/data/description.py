@@ -280,6 +280,9 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
+            if not int(value.size()):
+                # A vocabulary that is still to be learned can't be exported.
+                return ["table"]
             keys, values = value.export()
             order = np.argsort(keys.numpy())
             return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
