@@ -165,7 +165,7 @@ def search(tmp_path):
             finish(oracle, trial, score)
             keeper.take(trial)
             kept.append(_kept(tmp_path))
-        keeper.settle()
+        keeper.refresh()
         return kept, _kept(tmp_path), keeper
 
     return run
@@ -216,7 +216,7 @@ def test_a_trial_run_again_is_not_compared_with_itself(search, tmp_path, monkeyp
     finish(keeper.oracle, trial, again)
     keeper.take(trial)
     assert _kept(tmp_path) == [1]
-    keeper.settle()
+    keeper.refresh()
     assert _kept(tmp_path) == [1]
     assert keeper.best_score == again
     assert len(notes) == 1
