@@ -13,6 +13,7 @@ from typing import Any
 
 from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.data.reading import ENCODINGS
+from kt_grid.engines import ENGINES
 from kt_grid.plan.experiments import Experiment
 from kt_grid.space import Grids, Value, check_grid
 from kt_grid.splitters import CV
@@ -202,8 +203,8 @@ class Options:
         "auto",
         "What trains: compiled code (fused), model.fit (keras), or the faster one that serves.",
         "Training",
-        metavar="auto|keras|fused",
-        choices=("auto", "keras", "fused"),
+        metavar="|".join(ENGINES),
+        choices=tuple(ENGINES),
     )
     seed: int = _option(7, "Seed of every random draw.", "Training", metavar="N")
     racing: str | None = _option(
