@@ -99,8 +99,8 @@ class Options:
     )
     cv: str | None = _option(
         None,
-        f"How rows are split: {', '.join(CV)}. Default: kfold, or what --groups and --folds-from "
-        "call for.",
+        f"How rows are split: {', '.join(CV)}. Default: what --groups or --folds-from call for, "
+        "else stratified-kfold where the target is classes, else kfold.",
         "Folds",
         metavar="NAME",
         choices=tuple(CV),
