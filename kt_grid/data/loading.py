@@ -1,6 +1,6 @@
 """A data file becomes a `Dataset`, or features to predict on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NPZ = ".npz"
-_PARQUET = (".parquet", ".pq")
+# What reads a table, by the ending of its file's name; everything else is CSV.
+TABLES: Mapping[str, Callable[[Path], Table]] = {
+    ".parquet": read_parquet_table,
+    ".pq": read_parquet_table,
+}
 _PLAIN = Reading()
 # What pandas calls a column without a name, which is the index that it wrote before.
 _UNNAMED = ("", "Unnamed: 0")
@@ -51,7 +55,7 @@ def read_data(
     reading: Reading = _PLAIN,
     aside: Sequence[str] = (),
 ) -> Dataset:
-    """Read a file of rows: Parquet and .npz by the name's ending, everything else as CSV.
+    """Read a file of rows: .npz and those of `TABLES` by the name's ending, all else as CSV.
 
     A CSV file may be gzipped, or alone in a zip archive.
 
@@ -310,8 +314,8 @@ def _read_table(
     path: Path, reading: Reading, choose: Choose, known: Sequence[str] = ()
 ) -> tuple[Table, Reading]:
     """The table, and how its words are to be read."""
-    if path.suffix in _PARQUET:
-        table = read_parquet_table(path)
+    if path.suffix in TABLES:
+        table = TABLES[path.suffix](path)
         wanted = choose(table.names, True)
         columns = [to_words(c) if p in wanted.words else c for p, c in enumerate(table.columns)]
         return replace(table, columns=columns), reading

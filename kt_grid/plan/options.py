@@ -13,6 +13,7 @@ from typing import Any
 
 from kt_grid.data import Reading, parse_encode, parse_separator
 from kt_grid.data.reading import ENCODINGS
+from kt_grid.engines import ENGINES
 from kt_grid.plan.experiments import Experiment
 from kt_grid.space import Grids, Value, check_grid
 from kt_grid.splitters import CV
@@ -98,8 +99,8 @@ class Options:
     )
     cv: str | None = _option(
         None,
-        f"How rows are split: {', '.join(CV)}. Default: kfold, or what --groups and --folds-from "
-        "call for.",
+        f"How rows are split: {', '.join(CV)}. Default: what --groups or --folds-from call for, "
+        "else stratified-kfold where the target is classes, else kfold.",
         "Folds",
         metavar="NAME",
         choices=tuple(CV),
@@ -202,8 +203,8 @@ class Options:
         "auto",
         "What trains: compiled code (fused), model.fit (keras), or the faster one that serves.",
         "Training",
-        metavar="auto|keras|fused",
-        choices=("auto", "keras", "fused"),
+        metavar="|".join(ENGINES),
+        choices=tuple(ENGINES),
     )
     seed: int = _option(7, "Seed of every random draw.", "Training", metavar="N")
     racing: str | None = _option(

@@ -136,8 +136,8 @@ def take_up(
     write_down(oracle, store, record, note)
     oracle.reload()
     if folds > before:
-        _settle_weights(store)
-    settle_splits(oracle, folds, before)
+        _note_dropped_weights(store)
+    apply_splits(oracle, folds, before)
     oracle.mend(note)
 
 
@@ -169,7 +169,7 @@ def write_down(
     store.claim(record, note)
 
 
-def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
+def apply_splits(oracle: GridOracle, splits: int, before: int) -> None:
     """Let the finished trials be what they are by the splits that now count.
 
     A completed trial that lacks a split is handed out again, for that split only; the score of
@@ -207,7 +207,7 @@ def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
             oracle.reopen(trial_id)
 
 
-def _settle_weights(store: SearchStore) -> None:
+def _note_dropped_weights(store: SearchStore) -> None:
     """Note of trials whose weights were dropped that they keep none, before they get new folds."""
     for trial_id in store.trial_ids():
         if not store.keeps_weights(trial_id):

@@ -12,7 +12,7 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.code_digest import CodeDigest, code_digest
 from kt_grid.data.digests import source_digest
 from kt_grid.data.targets import Loss, Targets
-from kt_grid.data.weighting import check_weighted, settle_class_weight
+from kt_grid.data.weighting import check_weighted, resolve_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
@@ -144,16 +144,16 @@ def make_setup(
         DataError: If the target can't be one for the models' only loss.
         UsageError: If an argument has no meaning here, or all weights of a split's side are 0.
     """
-    settled = _settle(given, fit)
+    resolved = _resolve_fit(given, fit)
     builds, code = None, None
     passed: tuple[str, ...] = ()
     if is_network:
-        arguments = FitArguments(**settled)
+        arguments = FitArguments(**resolved)
         tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
 
-        arguments = fit_arguments(hypermodel, settled)
+        arguments = fit_arguments(hypermodel, resolved)
         code = _digest(hypermodel, arguments, extras)
         builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
         arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
@@ -211,16 +211,16 @@ def make_setup(
     )
 
 
-def _settle(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
+def _resolve_fit(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the training, with the weights of classes by the data's own names."""
-    settled = check_fit_arguments(fit)
-    if settled.get("class_weight"):
+    resolved = check_fit_arguments(fit)
+    if resolved.get("class_weight"):
         if given.sample_weight is not None:
             raise UsageError(
                 "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
             )
-        settled["class_weight"] = settle_class_weight(settled["class_weight"], given)
-    return settled
+        resolved["class_weight"] = resolve_class_weight(resolved["class_weight"], given)
+    return resolved
 
 
 def _digest(hypermodel: Any, fit: FitArguments, extras: Extras) -> CodeDigest:

@@ -36,7 +36,6 @@ class Habit:
         meant: The same with everything made anew for every model.
         trials: The combinations that are to be trained, in grid order.
         metric: What is compared beside the loss.
-        refused: Words of the refusal, where it can't be meant; nothing is compared then.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Habit:
     meant: str = ""
     trials: tuple[dict[str, Any], ...] = UNITS
     metric: str = "val_accuracy"
-    refused: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
     def source(self, text: str) -> str:
