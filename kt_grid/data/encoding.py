@@ -1,6 +1,6 @@
 """Columns that hold no numbers become features, in the way that was declared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -124,6 +124,45 @@ def make_encoder(table: Table, position: int, how: str) -> Encoder:
     needed = how in ("one-hot", "ordinal")
     categories = to_words(table.columns[position]).used() if needed else ()
     return Encoder(table.names[position], how, tuple(categories))
+
+
+def assemble(
+    table: Table,
+    plan: Sequence[tuple[int, Encoder | None]],
+    names: Sequence[str],
+    unknown: str = "refuse",
+) -> Any:
+    """Put the features' columns together.
+
+    Args:
+        table: The table.
+        plan: Position and encoder of each feature; columns of numbers have none.
+        names: The features' names.
+        unknown: As `Encoder.encode` has it.
+
+    Returns:
+        Features as `Dataset.x` has them.
+    """
+    if not any(encoder for _, encoder in plan):
+        x = np.empty((table.rows, len(plan)), np.float32)
+        for place, (p, _) in enumerate(plan):
+            x[:, place] = np.asarray(table.columns[p])
+        return x
+    parts = {
+        name: _part(table, p, encoder, unknown)
+        for name, (p, encoder) in zip(names, plan, strict=True)
+    }
+    texts = [name for name, part in parts.items() if part.dtype.hasobject]
+    if not texts:
+        return np.concatenate([*parts.values()], axis=1)
+    return parts[texts[0]] if len(parts) == 1 else parts
+
+
+def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:
+    if encoder is not None:
+        part = encoder.encode(table, position, unknown)
+        return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
+    return np.asarray(table.columns[position], np.float32).reshape(-1, 1)
 
 
 def _date_parser(written: str) -> Callable[[str], datetime]:
