@@ -100,7 +100,7 @@ def test_many_classes_are_all_in_the_matrix(store, write, kind, labels):
         metric: sklearn.metrics.accuracy_score(PLACES, predicted),
     }
     assert found.figures == pytest.approx(expected, rel=1e-4)
-    assert [*found.figures][0] == "loss"
+    assert next(iter(found.figures)) == "loss"
     assert found.classes == tuple(words)
     by_hand = sklearn.metrics.confusion_matrix(PLACES, predicted, labels=[0, 1, 2])
     assert np.array_equal(found.confusion, by_hand)
