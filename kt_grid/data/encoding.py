@@ -81,11 +81,13 @@ class Encoder:
     def _refuse(self, table: Table, position: int, rows: npt.NDArray[np.intp]) -> DataError:
         listed = ", ".join(self.categories[:10]) + (", …" if len(self.categories) > 10 else "")
         more = f" (and in {len(rows) - 1} more rows)" if len(rows) > 1 else ""
-        mend = "--unknown ignore takes zeros for it" if self.how == "one-hot" else "Recode it"
+        ignored = self.how == "one-hot"
         return DataError(
             f"Expected a category of column {self.column!r} ({listed}) in "
             f"{table.where(int(rows[0]), position)}{more}. "
-            f"Received: {table.cell(int(rows[0]), position)[:40]!r}. {mend}"
+            f"Received: {table.cell(int(rows[0]), position)[:40]!r}.",
+            mend="unknown='ignore' takes zeros for it" if ignored else "Recode it",
+            option="--unknown ignore takes zeros for it" if ignored else "",
         )
 
     def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
@@ -105,8 +107,9 @@ class Encoder:
         expected = f"a date written as {written}" if written else "an ISO date such as 2024-12-31"
         return DataError(
             f"Expected {expected} in {table.where(row, position)}. "
-            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in "
-            f"--encode '{self.column}=days:%d.%m.%Y'"
+            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in",
+            mend=f"Reading(encode={{{self.column!r}: 'days:%d.%m.%Y'}})",
+            option=f"--encode '{self.column}=days:%d.%m.%Y'",
         )
 
 
