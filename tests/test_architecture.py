@@ -76,7 +76,7 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param(
             {"pandas"},
-            {"store.results", "search.tuner", "search.predict", "data.loading", "data.table"}
+            {"store.results", "search.tuner", "search.predict", "data.features", "data.table"}
             | {"data.csv_file", "data.parquet"},
             id="pandas",
         ),
