@@ -3,7 +3,8 @@
 Each habit of `tests/foreign_code/habits.py` is searched on both engines, with one worker and with
 two, interrupted or not; every fold's scores must be those of plain Keras where all of the model is
 made anew. A line is printed for each case, with what deviates below it, and a sum at the end. The
-exit status is 1 if anything deviates. The whole table takes about three quarters of an hour on two cores.
+exit status is 1 if anything deviates. The whole table takes about three quarters of an hour on two
+cores.
 
     python scripts/foreign_code.py
     python scripts/foreign_code.py metric --engine keras --workers 1
