@@ -24,7 +24,6 @@ import kt_grid.cli.process
 from kt_grid.data import bundled
 from kt_grid.search.tuner import CrossValidationTuner
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.files import write_sealed
 
 # Scores a model by its initial weights, which is quick; the environment says what goes wrong.
 OWN = """
@@ -735,17 +734,9 @@ def test_zoom_refines_reuses_and_goes_on(call, place):
 
 
 def test_an_interrupted_zoom_goes_on(call, place):
-    call(*RUN_OWN, "--grid", "units=2,9", "--quiet")
-    store = SearchStore("runs", "own")
-    asked = {"units": [2, 6, 9]}
-    grid = [{"name": "units", "values": asked["units"], "conditions": []}]
-    call(*RUN_OWN, "--grid", "units=2,6,9", "--max-trials", "2", "--quiet")
-    write_sealed(
-        store.root / "search.json",
-        {**store.read_record().to_json(), "grid": grid, "asked": asked, "max_trials": None},
-    )
+    start(*RUN_OWN, "--grid", "units=2,9,6", cwd=place, OWN_ENDS="SIGINT:5")
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr
-    assert "zoom to units=2,6,9\n" in told
+    assert "zoom to units=2,9,6\n" in told
     assert "2 of these trials are finished already" in told
 
 
