@@ -16,10 +16,6 @@ from kt_grid.space.metrics import Metric, find_metric
 from kt_grid.space.objective import Objective
 from kt_grid.splitters import is_one_hot
 
-# One that can't be built fails as a trial, and says nothing of the others.
-_TRIED = 8
-_MOST_VARIANTS = 24
-
 
 @dataclass(frozen=True)
 class CompiledMetric:

@@ -40,7 +40,9 @@ def declare_fit(
     try:
         hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
-        return space, (asked.names | written) - _parameters(hypermodel).keys()
+        # What it was given it may pass on, which is no word of its own.
+        own = (asked.names - fit.own.keys()) | written
+        return space, own - _parameters(hypermodel).keys()
     except Exception:  # whatever is wrong with it, the first trial will say
         return space, written
     return space, written

@@ -9,7 +9,7 @@ from kt_grid.engines.arguments import FitArguments, overrides_fit
 from kt_grid.engines.base import build_model
 from kt_grid.engines.first_model import Compiled, describe_compile
 from kt_grid.engines.own_fit import declare_fit
-from kt_grid.engines.session import settings_kept
+from kt_grid.engines.session import generators_kept, settings_kept
 from kt_grid.space import Asked, Parameters, Value
 from kt_grid.space.asking import AskingHyperParameters
 
@@ -57,7 +57,7 @@ def probe(
     """
     hyperparameters = AskingHyperParameters(values, kept=kept)
     shown: dict[str, Any] = {}
-    with settings_kept():
+    with settings_kept(), generators_kept():
         own_fit = overrides_fit(hypermodel)
         try:
             model = build_model(hypermodel, hyperparameters, arrays, _SEED, compiled=not own_fit)

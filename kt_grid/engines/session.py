@@ -7,6 +7,7 @@ else, which takes several times as long to find out again as a small model takes
 private here holds them back; where that has another name, they do all that they do.
 """
 
+import random
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kt_grid.engines.backend import keras_settings, set_keras
@@ -103,6 +105,20 @@ def settings_kept() -> Iterator[Settings]:
         yield settings
     finally:
         settings.restore()
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leave Python's and NumPy's generators as they were found.
+
+    Whoever draws by them after a look at a model draws as without it.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _find_reset() -> Callable[[], None]:

@@ -1,12 +1,17 @@
 """What a model compiles settles what isn't stated."""
 
 import keras
-import keras_tuner
 import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.engines.first_model import choose_objective, compiled_metrics, suit_arrays
+from kt_grid.data.targets import Loss
+from kt_grid.engines.first_model import (
+    Compiled,
+    choose_objective,
+    compiled_metrics,
+    describe_compile,
+)
 
 X = np.zeros((3, 2), np.float32)
 BCE, SPARSE, ONE_HOT = (
@@ -29,17 +34,17 @@ class OwnAccuracy(keras.metrics.BinaryAccuracy):
     """A subclass."""
 
 
-def bare(hp):
-    return keras.Sequential()
+def compiled_model(loss, units=1, **compiled):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, name="dense")])
+    model.compile(loss=loss, **compiled)
+    return model
 
 
-def building(loss, units=1, **compiled):
-    def build(hp):
-        model = keras.Sequential([keras.layers.Dense(units, name="dense")])
-        model.compile(loss=loss, **compiled)
-        return model
+def compiling(loss, units=1, **compiled):
+    return describe_compile(compiled_model(loss, units, **compiled))
 
-    return build
+
+ROWS = Arrays(X, np.array([0, 1, 1]))
 
 
 FORMS = [
@@ -68,11 +73,9 @@ FORMS = [
 
 @pytest.mark.parametrize(("metrics", "expected"), FORMS)
 def test_an_accuracy_is_found_in_every_form(metrics, expected):
-    rows = Arrays(X, np.array([0, 1, 1]))
-    objective, notes = choose_objective(building(BCE, metrics=metrics), {}, rows)
+    objective, notes = choose_objective([compiling(BCE, metrics=metrics)], ROWS)
     assert (str(objective), objective.stated) == (expected, False)
     assert expected in notes[0]
-    assert str(choose_objective(building(BCE, metrics=metrics), {})[0]) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_an_accuracy_is_found_in_every_form(metrics, expected):
 def test_names_are_those_that_keras_reports(eagerly, compiled):
     """Keras keeps what is compiled in private attributes: this fails where it no longer does."""
     keras.utils.clear_session()
-    model = building(BCE, **compiled)(None)
+    model = compiled_model(BCE, **compiled)
     names = [metric.name for metric in compiled_metrics(model)]
     reported = model.evaluate(X, np.array([0, 1, 1], np.float32), verbose=0, return_dict=True)
     assert sorted([*names, "loss"]) == sorted(reported)
@@ -121,13 +124,13 @@ def test_names_are_those_that_keras_reports(eagerly, compiled):
 )
 def test_an_accuracy_needs_a_meaning_for_target_and_loss_together(loss, units, metric, y, has):
     rows = Arrays(X, np.array(y, np.float32))
-    objective, notes = choose_objective(building(loss, units, metrics=[metric]), {}, rows)
+    objective, notes = choose_objective([compiling(loss, units, metrics=[metric])], rows)
     assert str(objective) == (f"max:val_{metric}" if has else "min:val_loss")
     assert has or "no meaning" in notes[0]
 
 
 def logits(metrics):
-    return building(keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+    return compiling(keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
 
 
 @pytest.mark.parametrize(
@@ -139,50 +142,96 @@ def logits(metrics):
     ],
 )
 def test_a_boundary_other_than_predicts_is_told(metrics, told):
-    _, notes = choose_objective(logits(metrics), {}, Arrays(X, np.array([0, 1, 1])))
+    _, notes = choose_objective([logits(metrics)], ROWS)
     assert any("threshold=0" in note for note in notes) is told
 
 
 def test_a_model_of_several_outputs_is_searched_by_its_loss():
-    def build(hp):
-        inputs = keras.Input((2,))
-        outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("a", "b")}
-        model = keras.Model(inputs, outputs)
-        model.compile(loss={"a": BCE, "b": "mse"}, metrics={"a": ["accuracy"]})
-        return model
-
-    objective, notes = choose_objective(build, {})
+    inputs = keras.Input((2,))
+    outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("a", "b")}
+    model = keras.Model(inputs, outputs)
+    model.compile(loss={"a": BCE, "b": "mse"}, metrics={"a": ["accuracy"]})
+    several = describe_compile(model)
+    assert several == Compiled(Loss(""), (), outputs=2)
+    objective, notes = choose_objective([several], ROWS)
     assert str(objective) == "min:val_loss"
     assert "several outputs" in notes[0]
 
 
 def test_a_model_that_is_not_compiled_has_its_loss():
-    assert str(choose_objective(bare, {"units": (1, 2)})[0]) == "min:val_loss"
+    bare = describe_compile(keras.Sequential())
+    assert bare == Compiled(Loss(""))
+    assert str(choose_objective([bare], ROWS)[0]) == "min:val_loss"
 
 
-def test_a_combination_that_cannot_be_built_says_nothing_of_the_others():
-    def build(hp):
-        if hp.get("units") == 1:
-            raise ValueError("broken")
-        return building(BCE)(hp)
+@pytest.mark.parametrize(
+    ("loss", "units", "described"),
+    [
+        pytest.param(BCE, 1, Loss(BCE, 1), id="word"),
+        pytest.param("mse", 3, Loss("mean_squared_error", 3), id="short word"),
+        pytest.param(
+            keras.losses.BinaryCrossentropy(from_logits=True), 1, Loss(BCE, 1, True), id="logits"
+        ),
+        pytest.param(mine, 2, Loss("", 2), id="of one's own"),
+    ],
+)
+def test_a_models_loss_and_metrics_are_described(loss, units, described):
+    found = compiling(loss, units, metrics=["mae"], weighted_metrics=["accuracy"])
+    assert (found.loss, found.outputs) == (described, 1)
+    # Keras reports those that heed weights after the others.
+    assert [(one.name, one.weighted) for one in found.metrics] == [
+        ("mae", False),
+        ("accuracy", True),
+    ]
 
-    assert str(choose_objective(build, {"units": (1, 2)})[0]) == "min:val_loss"
-    assert str(choose_objective(build, {"units": (1,)})[0]) == "max:val_accuracy"
+
+def test_without_any_model_an_accuracy_is_hoped_for():
+    objective, notes = choose_objective([], ROWS)
+    assert (str(objective), objective.stated, notes) == ("max:val_accuracy", False, ())
 
 
-def test_suit_arrays_follows_the_loss_and_the_output():
-    y = np.array([1, 2, 3], np.float32)
-    space = keras_tuner.HyperParameters()
-    suited = suit_arrays(building("categorical_crossentropy", 3), space, Arrays(X, y))
-    assert suited.y.tolist() == np.eye(3).tolist()
-    assert suited.labels == ("1", "2", "3")
-    same = Arrays(X, y)
-    assert suit_arrays(building("mse"), space, same) is same
+WITH, WITHOUT = (compiling(BCE, metrics=metrics) for metrics in (["accuracy"], ["mae"]))
+BY_MARGIN = compiling("hinge", metrics=["accuracy"])
+BY_NUMBERS = compiling("mse", metrics=["accuracy"])
+BOTH = compiling(BCE, metrics=["accuracy", keras.metrics.BinaryAccuracy()])
+OTHER = compiling(BCE, metrics=[keras.metrics.BinaryAccuracy()])
+WEIGHTED = compiling(BCE, weighted_metrics=["accuracy"], metrics=[keras.metrics.BinaryAccuracy()])
 
 
-def test_suit_arrays_leaves_a_broken_model_to_its_trial():
-    def build(hp):
-        raise ValueError("broken")
+@pytest.mark.parametrize(
+    ("compiled", "y", "expected", "why"),
+    [
+        pytest.param([WITH, WITH], [0, 1, 1], "max:val_accuracy", "compiles it", id="all alike"),
+        pytest.param([WITH, WITHOUT], [0, 1, 1], "min:val_loss", "no accuracy", id="one without"),
+        pytest.param([WITHOUT, WITH], [0, 1, 1], "min:val_loss", "no accuracy", id="other order"),
+        pytest.param(
+            [WITH, BY_NUMBERS], [0, 1, 1], "max:val_accuracy", "compiles it", id="two losses"
+        ),
+        pytest.param(
+            [WITH, BY_NUMBERS], [1, 2, 2], "min:val_loss", "no meaning", id="no meaning for one"
+        ),
+        pytest.param([WITH, BOTH], [0, 1, 1], "max:val_accuracy", "compiles it", id="in common"),
+        pytest.param(
+            [BOTH, OTHER], [0, 1, 1], "max:val_binary_accuracy", "compiles it", id="less common"
+        ),
+        pytest.param([WITH, OTHER], [0, 1, 1], "min:val_loss", "in common", id="none in common"),
+        pytest.param(
+            [WEIGHTED], [0, 1, 1], "max:val_binary_accuracy", "compiles it", id="not by weights"
+        ),
+        pytest.param(
+            [BY_MARGIN, BY_MARGIN], [-1, 1, 1], "min:val_loss", "no meaning", id="margins"
+        ),
+    ],
+)
+def test_the_objective_is_an_accuracy_that_has_a_meaning_for_every_model(
+    compiled, y, expected, why
+):
+    objective, notes = choose_objective(compiled, Arrays(X, np.array(y, np.float32)))
+    assert str(objective) == expected
+    assert why in notes[0]
 
-    arrays = Arrays(X, np.array([1.0, 2.0, 3.0]))
-    assert suit_arrays(build, keras_tuner.HyperParameters(), arrays) is arrays
+
+def test_a_target_that_is_none_for_a_loss_is_left_to_its_trial():
+    """Three classes can't be one for a binary loss, so its accuracy has no meaning."""
+    objective, _ = choose_objective([WITH], Arrays(X, np.array([1.0, 2.0, 3.0])))
+    assert str(objective) == "min:val_loss"

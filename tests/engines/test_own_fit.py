@@ -1,5 +1,7 @@
 """A HyperModel's own `fit` is honoured, and what it declares is known before the search."""
 
+from contextlib import nullcontext
+
 import keras
 import keras_tuner
 import numpy as np
@@ -9,10 +11,12 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.engines.arguments import FitArguments, fit_arguments, overrides_fit
 from kt_grid.engines.base import Task, Trainings
 from kt_grid.engines.keras_fit import KerasFit
-from kt_grid.engines.own_fit import declare_fit, fit_own
-from kt_grid.errors import UsageError
+from kt_grid.engines.own_fit import declare_fit, fit_own, written_arguments
+from kt_grid.errors import SearchFailedError, UsageError
 from kt_grid.search.observer import Silent
+from kt_grid.search.setup import make_setup
 from kt_grid.search.tuner import CrossValidationTuner
+from kt_grid.space.objective import Extras, Objective
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -163,6 +167,13 @@ def test_the_grid_is_passed_on_where_fit_supplies_nothing(tmp_path):
     assert hypermodel.trained == [(4, 3)] * 2 + [(4, 1)] * 2
 
 
+def test_the_grid_counts_beside_arguments_of_the_search(tmp_path):
+    hypermodel = Plain()
+    tuner = make_tuner(tmp_path, hypermodel, grid={"batch_size": [2], "epochs": [3, 1]})
+    tuner.search(X, Y, epochs=2, batch_size=8)
+    assert hypermodel.trained == [(4, 3)] * 2 + [(4, 1)] * 2
+
+
 def test_the_grid_stands_before_what_fit_declares(tmp_path):
     hypermodel = Guide()
     tuner = make_tuner(tmp_path, hypermodel, grid={"batch_size": [2], "epochs": [1]})
@@ -194,7 +205,8 @@ def test_after_a_history_the_model_is_scored_as_fit_left_it():
 )
 def test_a_trial_takes_what_fit_returns(tmp_path, result, status, reason):
     tuner = make_tuner(tmp_path, Returns(result), objective="val_accuracy")
-    tuner.search(X, Y)
+    with nullcontext() if reason is None else pytest.raises(SearchFailedError, match=reason):
+        tuner.search(X, Y)
     (trial,) = tuner.search_results().trials
     assert trial.status == status
     assert (trial.reason or "").startswith(reason or "")
@@ -219,7 +231,8 @@ def test_an_argument_that_fit_supplies_is_not_passed_twice(tmp_path):
 
 def test_a_bare_number_has_no_direction_of_its_own(tmp_path):
     tuner = make_tuner(tmp_path, Returns(0.5))
-    tuner.search(X, Y)
+    with pytest.raises(SearchFailedError, match="a stated objective for the bare number"):
+        tuner.search(X, Y)
     (trial,) = tuner.search_results().trials
     assert trial.reason.startswith("Expected a stated objective for the bare number")
 
@@ -250,6 +263,52 @@ class Named(Plain):
         history = model.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0)
         self.trained.append((history.params["steps"], history.params["epochs"]))
         return history
+
+
+class Sourceless(Logistic):
+    exec("def fit(self, hp, model, x, y, **kwargs):\n    return model.fit(x, y, epochs=2)")  # noqa: S102 - our own text
+
+
+@pytest.mark.parametrize(
+    ("hypermodel", "written"),
+    [
+        pytest.param(Guide(), {"batch_size", "verbose"}, id="guide"),
+        pytest.param(Plain(), {"verbose"}, id="plain"),
+        pytest.param(Written(), {"batch_size", "epochs", "verbose"}, id="its own"),
+        pytest.param(Careful(), {"batch_size", "verbose"}, id="its base's"),
+        pytest.param(Evaluating(), {"verbose"}, id="evaluates"),
+        pytest.param(Named(), {"verbose"}, id="what it is given by name"),
+        pytest.param(Conditional(), set(), id="trains nothing"),
+        pytest.param(Sourceless(), set(), id="no source"),
+        pytest.param(Logistic(), set(), id="keras-tuner's"),
+    ],
+)
+def test_what_fit_writes_itself_is_read_from_its_source(hypermodel, written):
+    assert written_arguments(hypermodel) == written
+
+
+@pytest.mark.parametrize(
+    ("hypermodel", "own", "passed"),
+    [
+        pytest.param(Plain(), {"epochs": 3, "batch_size": 4}, ("batch_size", "epochs"), id="plain"),
+        pytest.param(Guide(), {"epochs": 3}, ("epochs",), id="guide"),
+        pytest.param(Written(), {}, (), id="its own arguments win"),
+        pytest.param(Named(), {"epochs": 3, "batch_size": 4}, ("batch_size", "epochs"), id="named"),
+        pytest.param(Logistic(), {}, (), id="no fit of its own"),
+    ],
+)
+def test_a_search_gives_fit_what_it_does_not_supply_itself(hypermodel, own, passed):
+    setup = make_setup(
+        hypermodel,
+        ARRAYS,
+        cv=2,
+        grid={"batch_size": [2], "epochs": [1]},
+        fit={"epochs": 3, "batch_size": 4},
+        objective=Objective("val_loss", "min"),
+        extras=Extras(),
+        engine="keras",
+    )
+    assert (dict(setup.fit.own), set(setup.passed_axes)) == (own, set(passed))
 
 
 @pytest.mark.parametrize(
