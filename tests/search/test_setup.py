@@ -362,7 +362,7 @@ def test_a_tuner_and_whoever_plans_derive_the_same(tmp_path):
         pytest.param(WithFit(), type("Other", (WithFit,), {"fit": WithFit.fit})(), True, id="fit"),
         pytest.param(
             WithFit(),
-            type("Other", (WithFit,), {"fit": lambda *given, **named: 0.5})(),
+            type("Other", (WithFit,), {"fit": lambda *_, **__: 0.5})(),
             False,
             id="another fit",
         ),
