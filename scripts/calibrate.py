@@ -1,7 +1,7 @@
 """How often the verdict is wrong, and how much it sees, on searches whose truth is known.
 
-False claims: searches among whose trials some are equally good in truth. A search counts as wrong if
-one of these is called significantly worse. That has to be so in 5 % of searches at most, but for
+False claims: searches among whose trials some are equally good in truth. A search counts as wrong
+if one of these is called significantly worse. That has to be so in 5 % of searches at most, but for
 the scenarios whose name says what is known to exceed it.
 
 Power: the share of trials called significantly worse that are worse by so much in truth, where
@@ -81,9 +81,7 @@ def half_constant(trials: int, folds: int, random: np.random.Generator) -> Float
     return scores + random.normal(size=(1, 1, folds))
 
 
-def collapsed(
-    trials: int, passes: int, folds: int, random: np.random.Generator
-) -> Floats:
+def collapsed(trials: int, passes: int, folds: int, random: np.random.Generator) -> Floats:
     """The last trial, which is worse in truth, is 15 deviations low on one fold."""
     scores = normal(trials, passes, folds, random)
     scores[-1, 0, 0] -= 15
@@ -147,9 +145,7 @@ def overlapping(trials: int, folds: int, theta: float, random: np.random.Generat
 def prefixes(trials: int, folds: int, random: np.random.Generator) -> Floats:
     """Trials in groups of three that correlate by .8, as the same training after more epochs."""
     common = np.repeat(random.normal(size=(-(-trials // 3), 1, folds)), 3, axis=0)[:trials]
-    return np.asarray(
-        np.sqrt(0.8) * common + np.sqrt(0.2) * random.normal(size=(trials, 1, folds))
-    )
+    return np.asarray(np.sqrt(0.8) * common + np.sqrt(0.2) * random.normal(size=(trials, 1, folds)))
 
 
 def scenarios() -> Iterator[Scenario]:
@@ -259,9 +255,7 @@ def trained(seeds: int, folds: int) -> Floats:
 
 
 def _resampled(pool: Floats, trials: int, random: np.random.Generator) -> Floats:
-    chosen = np.stack(
-        [random.choice(column, trials, replace=False) for column in pool.T], axis=1
-    )
+    chosen = np.stack([random.choice(column, trials, replace=False) for column in pool.T], axis=1)
     return np.asarray(chosen)[:, None]
 
 

@@ -97,7 +97,9 @@ def smoothed(means: Floats, levels: Sequence[Levels], variance: float) -> Floats
     Returns:
         Smoothed means; None if there are too few trials to tell interactions from axes.
     """
-    design = np.hstack([np.ones((len(means), 1)), *(np.eye(axis.max() + 1)[axis] for axis in levels)])
+    design = np.hstack(
+        [np.ones((len(means), 1)), *(np.eye(axis.max() + 1)[axis] for axis in levels)]
+    )
     fitted, _, rank, _ = np.linalg.lstsq(design, means, rcond=None)
     freedom = len(means) - rank
     if freedom < _LEAST_FREEDOM:

@@ -9,7 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.analysis.choice import expected_cost, selection_bias, smoothed
-from kt_grid.analysis.confidence_set import ConfidenceSet, confidence_set, estimate_noise
+from kt_grid.analysis.confidence_set import (
+    ConfidenceSet,
+    Outlook,
+    confidence_set,
+    estimate_noise,
+    look_ahead,
+)
 from kt_grid.analysis.effects import AxisEffect, find_levels, main_effects
 from kt_grid.analysis.measurement import Measurement, measure
 from kt_grid.analysis.statistics import VarianceParts, noise_share, standard_error, variance_parts
@@ -21,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 Standing: TypeAlias = Literal["best", "tied", "worse"]
 
 LEVEL = 0.05
+MORE_FOLDS = 10
 _NORMAL = 1.96
 _MOST_SMOOTHED = 2000
 
@@ -113,6 +120,7 @@ class Analysis:
         effects: Main effect of each axis.
         told_apart: How far behind the best a combination of typical noise must be for a significant
             difference; None if it can't be told.
+        outlook: What more folds or repeats would tell apart; None where nothing may be as good.
     """
 
     results: SearchResults
@@ -129,6 +137,7 @@ class Analysis:
     noise: float | None
     effects: tuple[AxisEffect, ...]
     told_apart: float | None
+    outlook: Outlook | None
 
     @property
     def units(self) -> int:
@@ -214,6 +223,9 @@ def analyse(results: SearchResults) -> Analysis:
         noise=None if variance is None else noise_share(means, variance),
         effects=tuple(_as_scored(effect, results.objective.sign) for effect in effects),
         told_apart=comparison.needed if comparison is not None and told else None,
+        outlook=look_ahead(shaped[kept], measurement.design, MORE_FOLDS, LEVEL)
+        if told and kept.sum() > 1 and measurement.kind == "folds"
+        else None,
     )
 
 

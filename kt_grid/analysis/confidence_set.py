@@ -14,15 +14,15 @@ pool by a prior worth four degrees of freedom at the most (after Smyth 2004, "Li
 empirical Bayes methods"). The draws that say how far luck carries redo all of that, so that what is
 estimated from few folds is allowed for.
 
-Folds of one pass hold different rows out, but train on the same: how much that correlates the scores
-depends on the model and the number of rows. Nadeau and Bengio (2003, "Inference for the
+Folds of one pass hold different rows out, but train on the same: how much that correlates the
+scores depends on the model and the number of rows. Nadeau and Bengio (2003, "Inference for the
 generalization error") take it to be all of 1 / (k - 1); Bayle et al. (2020, "Cross-validation
-confidence intervals") show that for stable models it vanishes. It is taken whole up to 200 rows, and
-a quarter of it from 800 on.
+confidence intervals") show that for stable models it vanishes. It is taken whole up to 200 rows,
+and a quarter of it from 800 on.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +72,7 @@ class ConfidenceSet:
             it isn't known.
         luck: The part of it that isn't the overlap's: what a choice among these means is misled by.
         seed: The part that more passes would lower; 0 for a single pass.
-        needed: How far behind the best a trial of typical noise must be; None if nothing can be said.
+        needed: How far behind the best a trial of typical noise must be; None if that isn't known.
         unsteady: Whether a trial varies far more than the others: a fold collapsed or diverged.
     """
 
@@ -208,9 +208,7 @@ def estimate_noise(scores: Floats, design: Design) -> Noise | None:
         return None
     within = squares + step**2 / 12
     within[~unsteady] = _shrunk(squares[~unsteady], (folds - 1) * passes, step)
-    return Noise(
-        within, _seed_part(scores), folds, passes, design.overlap, unsteady
-    )
+    return Noise(within, _seed_part(scores), folds, passes, design.overlap, unsteady)
 
 
 def _seed_part(scores: Floats) -> Floats:
@@ -301,7 +299,7 @@ def _paired(t: Floats, freedom: int, level: float) -> tuple[Floats, float]:
 
 
 def draw_ranges(noise: Noise, draws: int, random: np.random.Generator) -> Floats:
-    """Draw by how much the best of equal trials is ahead, in standard errors as they'd be estimated.
+    """Draw by how much the best of equal trials is ahead, in estimated standard errors.
 
     Args:
         noise: Of at least two trials.
@@ -313,9 +311,7 @@ def draw_ranges(noise: Noise, draws: int, random: np.random.Generator) -> Floats
     """
     trials = len(noise.within)
     chunk = max(1, _CELLS // trials)
-    parts = [
-        _ranges(noise, min(chunk, draws - begun), random) for begun in range(0, draws, chunk)
-    ]
+    parts = [_ranges(noise, min(chunk, draws - begun), random) for begun in range(0, draws, chunk)]
     return np.sort(np.concatenate(parts))
 
 
@@ -360,3 +356,68 @@ def _drawn_again(
     weight, known = _weights(int(steady.sum()), freedom)
     shrunk = (weight * pool + known * squares) / (weight + known)
     return np.where(steady, shrunk, squares)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Which difference would be significant if the same trials were measured otherwise.
+
+    Attributes:
+        more_folds: With one pass of more folds.
+        more_repeats: With twice as many passes; None for a single one, which doesn't tell seeds
+            from rows.
+        limit: With any number of passes over these rows; None likewise.
+    """
+
+    more_folds: float
+    more_repeats: float | None
+    limit: float | None
+
+
+def look_ahead(
+    scores: Floats, design: Design, folds: int, level: float = 0.05, seed: int = 0
+) -> Outlook | None:
+    """Estimate what more folds or more passes would show, for trials of typical noise.
+
+    Args:
+        scores: Of at least two trials, shape `(trials, passes, folds)`.
+        design: How the splits measure, which are folds of passes.
+        folds: How many there could be.
+        level: Of the comparison.
+        seed: Of the draws.
+
+    Returns:
+        The differences; None without noise.
+    """
+    noise = estimate_noise(scores, design)
+    if noise is None:
+        return None
+    even = replace(
+        noise,
+        within=np.full_like(noise.within, np.median(noise.within)),
+        seed=np.full_like(noise.seed, np.median(noise.seed)),
+        unsteady=np.zeros_like(noise.unsteady),
+    )
+    # Noise is taken to be that of rows: the fewer a fold has, the more its score varies.
+    finer = folds / noise.folds
+    overlap = noise.overlap * (noise.folds - 1) / (folds - 1)
+    more = replace(even, within=even.within * finer, folds=folds, overlap=overlap)
+    if noise.passes < 2:
+        return Outlook(_needed(more, level, seed), None, None)
+    more = replace(more, seed=even.seed * finer)
+    twice = replace(even, passes=2 * noise.passes)
+    rows = float(np.median(np.maximum(even.within - even.seed, 0.0))) / noise.folds
+    lasting = math.sqrt(2 * (rows + noise.overlap * float(np.median(even.within))))
+    now = _needed(even, level, seed)
+    limit = now * lasting / math.sqrt(2 * float(even.variance[0]))
+    return Outlook(_needed(more, level, seed), _needed(twice, level, seed), limit)
+
+
+def _needed(noise: Noise, level: float, seed: int) -> float:
+    """The difference that the level needs, for trials of even noise."""
+    if len(noise.within) == 2 and noise.passes == 1:
+        _, quantile = _paired(np.zeros(2), noise.folds - 1, level)
+    else:
+        drawn = draw_ranges(noise, math.ceil(100 / level), np.random.default_rng(seed))
+        quantile = float(drawn[math.ceil((1 - level) * len(drawn)) - 1])
+    return quantile * math.sqrt(2 * float(noise.variance[0]))

@@ -99,7 +99,7 @@ class _Tables:
 
 
 def find_levels(axis: Axis, parameters: Sequence[Parameters]) -> tuple[tuple[object, ...], Levels]:
-    """Find the values that occur, a mark where a conditional axis doesn't count, and each trial's."""
+    """Find the values that occur, _ABSENT where the axis doesn't count, and each trial's."""
     given = [chosen.get(axis.name, _ABSENT) for chosen in parameters]
     there = {*given}
     values = tuple(value for value in (*axis.values, _ABSENT) if value in there)
