@@ -206,6 +206,8 @@ def analyse(results: SearchResults) -> Analysis:
     # What one that collapsed varies by is nobody's luck.
     steady = kept & ~np.array([t.is_unsteady for t in trials], dtype=np.bool_)
     optimism = selection_bias(shaped[steady], measurement.design) if told else None
+    if possible and len(completed) == 1:
+        optimism = 0.0
     means = shaped.mean(axis=(1, 2))
     variance = None if comparison is None or not told else comparison.variance
     return Analysis(
@@ -351,7 +353,7 @@ def _expected(
     optimism: float | None,
 ) -> Expected | None:
     best = next((t for t in trials if t.trial.rank == 1), None)
-    if best is None or best.trial.mean is None or not best.error or optimism is None:
+    if best is None or best.trial.mean is None or best.error is None or optimism is None:
         return None
     from scipy.special import stdtrit
 
@@ -364,6 +366,8 @@ def _expected(
         rows = (measurement.rows or 0) + 4
         right = (score * (rows - 4) + 2) / rows
         margin = _NORMAL * float(np.sqrt(right * (1 - right) / rows))
+    if margin == 0:
+        return None
     low, high = score - margin, score + margin
     return Expected(score, max(low, 0.0), min(high, 1.0)) if share else Expected(score, low, high)
 
