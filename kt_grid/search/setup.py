@@ -27,7 +27,7 @@ from kt_grid.space import (
     check_fit_arguments,
     make_axes,
 )
-from kt_grid.space.objective import Extras, Objective
+from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
@@ -158,7 +158,7 @@ def make_setup(
         builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
         arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
         tree, losses = builds.tree, builds.losses
-    objective, notes = _choose_objective(objective, builds, given)
+    objective, notes = _choose_objective(objective, builds, given, known)
     check_racing(racing, objective, extras.scores)
     targets = Targets(given)
     arrays = targets.for_loss(losses[0]) if len(losses) == 1 else given
@@ -279,7 +279,7 @@ def _own_fit(
 
 
 def _choose_objective(
-    stated: Objective | None, builds: "Discovery | None", given: Arrays
+    stated: Objective | None, builds: "Discovery | None", given: Arrays, known: SearchRecord | None
 ) -> tuple[Objective, tuple[str, ...]]:
     """The objective that is stated, or what the models compile for such a target."""
     if stated is not None:
@@ -288,8 +288,9 @@ def _choose_objective(
         return Objective("val_accuracy", "max"), ()
     from kt_grid.engines.first_model import choose_objective
 
-    if not builds.probes:
-        builds.explore({})
+    if known is not None and not builds.probes:
+        # Nothing was built, because the code is the same; so the choice is.
+        return replace(parse_objective(known.identity.objective), stated=False), ()
     return choose_objective([p.compiled for p in builds.probes if p.compiled], given)
 
 
@@ -307,7 +308,12 @@ def _training_code(hypermodel: Any) -> str:
         own["adapt"] = kind.adapt
     if not own:
         return BY_TRIAL
-    attributes = {name: value for name, value in vars(hypermodel).items() if name != "build"}
+    # Its own methods among them are what keras-tuner wraps `build` with.
+    attributes = {
+        name: value
+        for name, value in vars(hypermodel).items()
+        if getattr(value, "__self__", None) is not hypermodel
+    }
     return f"{BY_TRIAL} {code_digest({**own, 'attributes': attributes}).digest}"
 
 

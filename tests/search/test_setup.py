@@ -302,7 +302,6 @@ SORTED = np.repeat([0, 1], 6)
         pytest.param(_model, 3, None, True, id="a number of classes"),
         pytest.param(_losses, 3, None, False, id="one of the losses is for numbers"),
         pytest.param(_model, KFold(3), None, False, id="a splitter"),
-        pytest.param(_model, 3, np.arange(12) // 2, False, id="groups"),
     ],
 )
 def test_a_number_of_folds_is_stratified_for_classes_and_told(model, cv, groups, stratified):
