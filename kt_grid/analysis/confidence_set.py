@@ -33,10 +33,11 @@ Booleans = npt.NDArray[np.bool_]
 
 _PRIOR = 4.0
 _SAME = 1e-9
+_LEAST = 1e-20
 _CELLS = 30_000
 _COLLAPSED = 0.01
 _FEW = 4
-_OUTLOOK = 20
+_OUTLOOK, _ENOUGH = 20, 50_000
 _MOST_COLLAPSED = 0.2
 
 
@@ -312,6 +313,9 @@ def draw_ranges(noise: Noise, draws: int, random: np.random.Generator) -> Drawn:
         Of each draw the largest distance to the best, in rising order.
     """
     trials = len(noise.within)
+    # The ranges don't depend on units, and few bits suffice for numbers about 1.
+    unit = float(noise.variance.max()) or 1.0
+    noise = replace(noise, within=noise.within / unit, seed=noise.seed / unit)
     chunk = max(1, _CELLS // trials)
     parts = [_ranges(noise, min(chunk, draws - begun), random) for begun in range(0, draws, chunk)]
     return np.sort(np.concatenate(parts))
@@ -353,8 +357,9 @@ def _ranges(noise: Noise, draws: int, random: np.random.Generator) -> Drawn:
 
 
 def _chi_squares(freedom: float, shape: tuple[int, int], random: np.random.Generator) -> Drawn:
-    # Half as many bits in half the time.
-    return 2 * random.standard_gamma(freedom / 2, shape, np.float32)
+    # Half as many bits in half the time; what is so small that they make it 0 would divide by 0.
+    drawn = 2 * random.standard_gamma(freedom / 2, shape, np.float32)
+    return np.maximum(drawn, np.float32(_LEAST))
 
 
 def _drawn_again(
@@ -429,10 +434,11 @@ def look_ahead(
         finer = replace(even, within=within, folds=folds, overlap=overlap)
         return Outlook(_needed(finer, level, seed), None, None)
     twice = replace(even, passes=2 * noise.passes)
+    needed = _needed(twice, level, seed)
     rows = np.maximum(even.within - even.seed, 0.0) / noise.folds
     lasting = float(rows[0] + noise.overlap * even.within[0])
-    limit = _needed(even, level, seed) * math.sqrt(lasting / float(even.variance[0]))
-    return Outlook(None, _needed(twice, level, seed), limit)
+    limit = needed * math.sqrt(lasting / float(twice.variance[0]))
+    return Outlook(None, needed, limit)
 
 
 def _needed(noise: Noise, level: float, seed: int) -> float:
@@ -440,6 +446,8 @@ def _needed(noise: Noise, level: float, seed: int) -> float:
     if len(noise.within) == 2 and noise.passes == 1:
         _, quantile = _paired(np.zeros(2), noise.folds - 1, level)
     else:
-        drawn = draw_ranges(noise, math.ceil(_OUTLOOK / level), np.random.default_rng(seed))
+        # An outlook on many trials may be rough.
+        draws = min(100, max(_OUTLOOK, _ENOUGH // len(noise.within)))
+        drawn = draw_ranges(noise, math.ceil(draws / level), np.random.default_rng(seed))
         quantile = float(drawn[math.ceil((1 - level) * len(drawn)) - 1])
     return quantile * math.sqrt(2 * float(noise.variance[0]))

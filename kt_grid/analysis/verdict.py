@@ -19,6 +19,7 @@ _LISTED = 5
 _FEWEST = 2
 _REPEATS = 5
 _FEW_ROWS = 400
+_NOISIER = 9
 _ALL = 0.995  # is written as 100 %
 _WORTHWHILE = 0.9
 _ROUNDING = 1e-6  # of single precision
@@ -292,11 +293,21 @@ def _cautions(analysis: Analysis) -> Iterator[str]:
             "With 2 folds, equal combinations whose noise differs are called significantly worse "
             "in up to 18 % of searches instead of 5 %."
         )
+    elif folds == _FEWEST + 1 and _one_is_noisier(analysis):
+        yield (
+            "With 3 folds, and one combination much noisier than the others, equal ones are called "
+            "significantly worse in up to 9 % of searches instead of 5 %."
+        )
     if rows is not None and rows < _FEW_ROWS:
         yield (
             f"This holds for these {rows} rows; for others like them, up to 15 % of searches with "
             "so few rows would say otherwise."
         )
+
+
+def _one_is_noisier(analysis: Analysis) -> bool:
+    errors = [] if analysis.comparison is None else analysis.comparison.variance.tolist()
+    return bool(errors) and max(errors) > _NOISIER * median(errors)
 
 
 def _racing(results: SearchResults) -> Iterator[str]:

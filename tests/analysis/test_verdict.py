@@ -360,6 +360,23 @@ def _names(pattern, lines):
     return [] if found is None else [n for n in found[0].split("; ") if "=" in n]
 
 
+def _check_axis(line, alike, best, sign):
+    """What is said of an axis's values agrees with their means and with the best combination."""
+    told = re.match(
+        r"Averaged over the other axes, (\w+)=(.+?) (?:is|are) significantly worse than "
+        r"\1=(\w+) \((.+) against (.+)\)(.*)\.$",
+        line,
+    )
+    if told is None:
+        return
+    axis, values, top, behind, against, all_the_same = told.groups()
+    assert axis not in alike
+    assert top not in values.split(", ")
+    assert all(sign * float(mean) <= sign * float(against) for mean in behind.split(", "))
+    chosen = dict(pair.split("=") for pair in best.split(", "))[axis]
+    assert (chosen in values.split(", ")) == bool(all_the_same)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_no_two_sentences_contradict_each_other(make_search, seed):
     """Searches of all kinds; what one sentence says, no other denies."""
@@ -419,19 +436,7 @@ def test_no_two_sentences_contradict_each_other(make_search, seed):
     alike = _parsed(r"on average, of (.+)\.$", lines)
     alike = re.split(r", | and ", alike[0]) if alike else []
     for line in lines:
-        told = re.match(
-            r"Averaged over the other axes, (\w+)=(.+?) (?:is|are) significantly worse than "
-            r"\1=(\w+) \((.+) against (.+)\)(.*)\.$",
-            line,
-        )
-        if told is None:
-            continue
-        axis, values, top, behind, against, all_the_same = told.groups()
-        assert axis not in alike
-        assert top not in values.split(", ")
-        assert all(sign * float(mean) <= sign * float(against) for mean in behind.split(", "))
-        chosen = dict(pair.split("=") for pair in best.split(", "))[axis]
-        assert (chosen in values.split(", ")) == bool(all_the_same)
+        _check_axis(line, alike, best, sign)
     for axis, value in re.findall(r"at the end of (\w+); try values (?:above|below) (\w+)", text):
         assert axis not in alike
         assert f"{axis}={value}" in best.split(", ")

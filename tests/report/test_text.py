@@ -131,8 +131,8 @@ def test_markdown(read):
     ]
     headline, *rest = verdict.splitlines()
     assert headline == (
-        "**Take batch_size=10, kind=a: it has the best mean val_accuracy, 0.5000, but the other one "
-        "may be as good.**"
+        "**Take batch_size=10, kind=a: it has the best mean val_accuracy, 0.5000, but the other "
+        "one may be as good.**"
     )
     assert rest[0] == ""
     assert all(line.startswith("- ") for line in rest[1:])
