@@ -18,7 +18,14 @@ from kt_grid.analysis.confidence_set import (
 )
 from kt_grid.analysis.effects import AxisEffect, find_levels, main_effects
 from kt_grid.analysis.measurement import Measurement, measure
-from kt_grid.analysis.statistics import VarianceParts, noise_share, standard_error, variance_parts
+from kt_grid.analysis.statistics import (
+    VarianceParts,
+    binomial_margin,
+    noise_share,
+    standard_error,
+    student_margin,
+    variance_parts,
+)
 from kt_grid.space.objective import is_accuracy
 from kt_grid.store.results import SearchResults, TrialResult
 
@@ -28,7 +35,6 @@ Standing: TypeAlias = Literal["best", "tied", "worse"]
 
 LEVEL = 0.05
 MORE_FOLDS = 10
-_NORMAL = 1.96
 _MOST_SMOOTHED = 2000
 
 
@@ -355,17 +361,12 @@ def _expected(
     best = next((t for t in trials if t.trial.rank == 1), None)
     if best is None or best.trial.mean is None or best.error is None or optimism is None:
         return None
-    from scipy.special import stdtrit
-
     score = best.trial.mean - results.objective.sign * optimism
-    margin = float(stdtrit(measurement.folds - 1, 0.975)) * best.error
+    margin = student_margin(best.error, measurement.folds)
     share = is_accuracy(results.objective)
     if share and measurement.rows_are_held_out_once:
-        # Rows that are right or wrong say more of the error than a few folds do. Two more of each
-        # kind keep it from 0 where all are right (Agresti and Coull 1998).
-        rows = (measurement.rows or 0) + 4
-        right = (score * (rows - 4) + 2) / rows
-        margin = _NORMAL * float(np.sqrt(right * (1 - right) / rows))
+        # Rows that are right or wrong say more of the error than a few folds do.
+        margin = binomial_margin(score, measurement.rows or 0)
     if margin == 0:
         return None
     low, high = score - margin, score + margin

@@ -8,6 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _SAME = 1e-6
+_NORMAL = 1.96
 
 
 @dataclass(frozen=True)
@@ -140,3 +141,20 @@ def noise_share(means: Floats, variance: Floats) -> float | None:
     if total <= (_SAME * np.abs(means).max()) ** 2:
         return None
     return float(min(np.nanmean(variance) / total, 1.0))
+
+
+def student_margin(error: float, folds: int) -> float:
+    """Return half the width of Student's 95 % interval for a mean over folds."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(folds - 1, 0.975)) * error
+
+
+def binomial_margin(share: float, rows: int) -> float:
+    """Return half the width of a 95 % interval for a share of rows.
+
+    Two more rows of each kind keep it from 0 where all are right (Agresti and Coull 1998,
+    "Approximate is better than exact for interval estimation of binomial proportions").
+    """
+    right = (share * rows + 2) / (rows + 4)
+    return _NORMAL * float(np.sqrt(right * (1 - right) / (rows + 4)))
