@@ -633,8 +633,9 @@ def test_json_keeps_its_contract(call):
     document = json.loads(call("report", "own", "--format", "json").stdout)
     assert list(document) == [
         *("experiment", "objective", "direction", "folds", "repeats", "seed", "complete"),
-        *("total_trials", "best", "trials", "verdict", "simplest", "baseline", "optimism"),
-        *("noise_share", "told_apart_from", "effects", "search"),
+        *("total_trials", "best", "trials", "verdict", "simplest", "simplest_cost", "smoothed"),
+        *("expected", "baseline", "optimism", "noise_share", "told_apart_from", "effects"),
+        "search",
     ]
     entry = ["trial_id", "parameters", "status", "scores", "mean", "std", "rank", "fit_seconds"]
     entry += ["weights", "steps", "epochs", "standard_error", "behind_best", "p_value", "standing"]
