@@ -169,7 +169,7 @@ def test_an_axis_that_a_worker_meets_extends_the_trial():
     met = UnforeseenAxisError("found", (1, 2), 1)
     workers = FakeWorkers({3: [Result((), unforeseen=met)]})
     # A build knows nothing of what its training asks for.
-    search = dispatch(workers, explore=lambda values: [Asked("units", (1, 2, 3))])
+    search = dispatch(workers, explore=lambda _: [Asked("units", (1, 2, 3))])
     search.run()
     of_three = [(values, dict(seeds)) for (values, *_), (_, seeds) in _sent(workers, 3)]
     assert of_three == [

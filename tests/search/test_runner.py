@@ -8,7 +8,7 @@ import pytest
 from keras_tuner.engine.trial import Trial
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.targets import Loss, Targets
+from kt_grid.data.targets import Targets
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Trained
 from kt_grid.errors import EngineError, StoreError, UsageError
