@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from kt_grid import data, space
 from kt_grid.engines.backend import ENVIRONMENT
 from kt_grid.engines.base import Trained
+from kt_grid.splitters import KFold
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import FoldRecord, SearchRecord
 from kt_grid.workers.local import Workers
@@ -218,18 +219,15 @@ def stub_search(monkeypatch, stub_engine):
 
     monkeypatch.setattr(kt_grid.workers.placement, "LocalWorkers", StubWorkers)
 
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(loss="mse")
-    # Only a model whose optimizer is built can be sent to workers.
-    model.optimizer.build(model.trainable_variables)
-
     def build(hp):
         hp.Choice("units", [2, 3, 4, 5])
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
         return model
 
     def make(directory, *, search=True, **options):
         engine = stub_engine()
-        options = {"cv": 3, "project_name": "search", **options}
+        options = {"cv": KFold(3), "project_name": "search", "objective": "val_loss", **options}
         tuner = kt_grid.search.tuner.CrossValidationTuner(build, directory=directory, **options)
         if search:
             tuner.search(np.zeros((6, 1)), np.arange(6) % 2)

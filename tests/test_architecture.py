@@ -5,6 +5,7 @@ import doctest
 import graphlib
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import kt_grid
 
 PACKAGE = Path(kt_grid.__file__).parent
+CONTRIBUTING = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # What a package may import besides itself and `errors`.
 ALLOWED = {
     "space": set(),
@@ -74,7 +76,7 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param(
             {"pandas"},
-            {"store.results", "search.tuner", "search.predict", "data.loading", "data.table"}
+            {"store.results", "search.tuner", "search.predict", "data.features", "data.table"}
             | {"data.csv_file", "data.parquet"},
             id="pandas",
         ),
@@ -134,6 +136,48 @@ def test_importing_is_light(module):
 def test_a_small_file_of_numbers_is_read_without_pandas():
     read = "from kt_grid.data import bundled, read_csv; read_csv(bundled())"
     assert _run(f"import sys; {read}; print('pandas' in sys.modules)") == "False"
+
+
+def test_contributing_has_the_table_of_imports():
+    table = CONTRIBUTING.partition("| package | may import |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in table.splitlines()]
+    told = {package: {*filter(None, allowed.split(", "))} for package, allowed in rows}
+    assert told == {package: allowed - {package} for package, allowed in ALLOWED.items()}
+
+
+def test_contributing_names_every_module():
+    text = CONTRIBUTING.partition("## The modules\n")[2].partition("\n## ")[0]
+    _, *parts = re.split(r"\*\*([a-z/]+)/\*\*", text)
+    folders = dict(zip(parts[::2], parts[1::2], strict=True))
+    missing = [
+        name
+        for name, path in PATHS.items()
+        if path.name != "__init__.py"
+        and "." in name
+        and f"`{path.stem}`" not in folders.get(str(path.parent.relative_to(PACKAGE)), "")
+    ]
+    assert missing == []
+    named = {
+        f"{place}/{stem}" for place in folders for stem in re.findall(r"`(\w+)`", folders[place])
+    }
+    known = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PATHS.values()}
+    # Words of the program that aren't modules.
+    assert {Path(name).name for name in named - known} <= {"compile", "fit"}
+
+
+def test_contributing_tells_of_things_that_are_there():
+    road = CONTRIBUTING.partition("## The road of a search\n")[2].partition("\n## ")[0]
+    for dotted in re.findall(r"`((?:\w+\.)+\w+)", road):
+        first, *rest = dotted.split(".")
+        if first in ALLOWED:
+            homes = [n for n in range(len(rest), 0, -1) if ".".join([first, *rest[:n]]) in PATHS]
+            assert homes, dotted
+            part = importlib.import_module(".".join(["kt_grid", first, *rest[: homes[0]]]))
+            for name in rest[homes[0] :]:
+                part = getattr(part, name)
+    recipes = CONTRIBUTING.partition("## Recipes\n")[2]
+    for path in re.findall(r"`((?:tests|scripts)/\S*|\w+/[\w/]+\.py)`", recipes):
+        assert (PACKAGE / path).exists() or (PACKAGE.parent / path).exists(), path
 
 
 def test_public_names_resolve_and_have_docstrings():

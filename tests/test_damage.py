@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kt_grid.errors import DamageError
+from kt_grid.errors import DamageError, SearchFailedError
 from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.runner import TrialRunner
@@ -152,14 +152,16 @@ def test_a_failed_trial_that_is_damaged_fails_again(stub_search, tmp_path, monke
 
     tuner, engine = stub_search(tmp_path, search=False)
     monkeypatch.setattr(engine, "run", fail)
-    tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
+    with pytest.raises(SearchFailedError, match="4 that failed"):
+        tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
     before = text(tuner)
     tuner.store.trial_file("0002").write_text("{")
     assert read_results(tuner.store).damage == ("trial_0002/trial.json is damaged",)
     told = Told()
     again, engine = stub_search(tmp_path, search=False, observer=told)
     monkeypatch.setattr(engine, "run", fail)
-    again.search(np.zeros((6, 1)), np.arange(6) % 2)
+    with pytest.raises(SearchFailedError, match="4 that failed"):
+        again.search(np.zeros((6, 1)), np.arange(6) % 2)
     assert text(again) == before
     assert "trial_0002/trial.json is damaged; its trial is begun anew" in told.notes
 

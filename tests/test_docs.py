@@ -25,13 +25,15 @@ OPTIONS = {
         "--seed --data --target --objective --sample --engine "
         "--epochs --batch-size "
         "--sample-weight --class-weight --early-stopping --validation-split "
-        "--separator --header --no-header --encoding --encode --missing "
+        "--separator --header --no-header --encoding --encode --missing --na-values "
+        "--zero-is-missing --drop --decimal --thousands --comment "
         "--workers --scheduler --trial-timeout --directory --name --overwrite --keep --no-refit "
         "--zoom --train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
     "report": "--format --output --objective --pooled --published --directory",
-    "predict": "--data --output --ensemble --directory",
+    "predict": "--data --output --ensemble --unknown --directory",
+    "evaluate": "--data --output --unknown --directory",
     "list": "--directory",
     "remove": "--yes --directory",
     "new": "",

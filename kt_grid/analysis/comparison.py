@@ -1,24 +1,24 @@
 """How sure it is which trial of a search is the best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.analysis.effects import AxisEffect, main_effects
-from kt_grid.analysis.statistics import (
-    VarianceParts,
-    compare_with_best,
-    corrected_t_test,
-    estimate_optimism,
-    noise_share,
-    smallest_told_apart,
-    standard_error,
-    variance_parts,
+from kt_grid.analysis.choice import expected_cost, selection_bias, smoothed
+from kt_grid.analysis.confidence_set import (
+    ConfidenceSet,
+    Outlook,
+    confidence_set,
+    estimate_noise,
+    look_ahead,
 )
+from kt_grid.analysis.effects import AxisEffect, find_levels, main_effects
+from kt_grid.analysis.measurement import Measurement, measure
+from kt_grid.analysis.statistics import VarianceParts, noise_share, standard_error, variance_parts
 from kt_grid.space.objective import is_accuracy
 from kt_grid.store.results import SearchResults, TrialResult
 
@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 Standing: TypeAlias = Literal["best", "tied", "worse"]
 
 LEVEL = 0.05
+MORE_FOLDS = 10
+_NORMAL = 1.96
+_MOST_SMOOTHED = 2000
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,13 @@ class TrialAnalysis:
 
     Attributes:
         trial: The trial.
-        error: Standard error of its mean; None for a single fold.
+        error: Standard error of its mean; None for a single fold, or for splits in an order.
         behind: By how much its mean is worse than the best one.
-        p: P-value of the comparison with the best trial, corrected; None if it can't be made, and
-            for the best itself.
+        p: P-value of its being the best in truth, corrected for the number of trials; None if it
+            can't be told, and for the best mean itself.
         fold_variance: Part of its scores' variance due to the folds; None without repeats.
         seed_variance: The part due to the seeds.
+        is_unsteady: Whether it varies far more than the others: a fold collapsed or diverged.
     """
 
     trial: TrialResult
@@ -49,6 +53,7 @@ class TrialAnalysis:
     p: float | None
     fold_variance: float | None
     seed_variance: float | None
+    is_unsteady: bool = False
 
     @property
     def is_worse(self) -> bool:
@@ -63,8 +68,7 @@ class BaselineAnalysis:
     Attributes:
         mean: The baseline's mean over the splits.
         std: Its standard deviation, ddof=0.
-        p: One-sided p-value of the best trial being better, times the number of trials; None for
-            a single fold.
+        p: P-value of the baseline's being the best, as one more trial; None if it can't be told.
     """
 
     mean: float
@@ -78,35 +82,72 @@ class BaselineAnalysis:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the best trial is expected to score on new rows.
+
+    Attributes:
+        score: Its mean without the selection bias.
+        low: Lower end of an interval that holds it in 95 % of searches.
+        high: The upper end.
+    """
+
+    score: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What the statistics say of a search.
 
     Attributes:
         results: The search.
+        measurement: How its splits measure.
         trials: Its completed trials, in grid order.
-        units: Independent measurements of each trial: its splits, or the folds where all repeats
-            have the same ones.
-        simplest: The one-standard-error choice: of the trials whose mean is within one standard
+        comparison: Of the trials with the best; None if there is nothing to compare.
+        why_not: Why nothing is compared; None if it is, or if there are no two trials.
+        simplest: The one-standard-error choice: of the contenders whose mean is within one standard
             error of the best, the one with the fewest weights, then the fewest optimizer
             steps, then the best mean. None without a standard error.
+        cost: How much worse than the best that is expected to be.
+        smoothed: The contender that is best once the grid's interactions are smoothed; None on
+            grids of one axis, or of too few trials.
         baseline: None where there is none.
         optimism: Selection bias: by how much the best mean is likely to be too good because it was
-            chosen; None for a single fold.
+            chosen; None if it can't be told.
+        expected: The best trial's score on new rows; None if it can't be told.
         noise: Share of the variance between the trials' means that noise alone accounts for.
         effects: Main effect of each axis.
-        told_apart: How far behind the best a combination must be for a significant difference;
-            None for a single fold or trial.
+        told_apart: How far behind the best a combination of typical noise must be for a significant
+            difference; None if it can't be told.
+        outlook: What more folds or repeats would tell apart; None where nothing may be as good.
     """
 
     results: SearchResults
+    measurement: Measurement
     trials: tuple[TrialAnalysis, ...]
-    units: int
+    comparison: ConfidenceSet | None
+    why_not: str | None
     simplest: TrialAnalysis | None
+    cost: float | None
+    smoothed: TrialAnalysis | None
     baseline: BaselineAnalysis | None
     optimism: float | None
+    expected: Expected | None
     noise: float | None
     effects: tuple[AxisEffect, ...]
     told_apart: float | None
+    outlook: Outlook | None
+
+    @property
+    def units(self) -> int:
+        """Scores of a trial that count as measurements: splits, or folds if repeats share them."""
+        return self.measurement.passes * self.measurement.folds
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it can be told which trials are significantly worse."""
+        return self.comparison is not None and self.comparison.is_told
 
     @cached_property
     def best(self) -> TrialAnalysis | None:
@@ -118,8 +159,13 @@ class Analysis:
         """The best trial and all not significantly different from it, in grid order."""
         return [trial for trial in self.trials if not trial.is_worse]
 
+    @cached_property
+    def worse(self) -> list[TrialAnalysis]:
+        """The trials that are significantly worse than the best, in grid order."""
+        return [trial for trial in self.trials if trial.is_worse]
+
     def standing(self, trial: TrialAnalysis) -> Standing | None:
-        """Return how a trial stands to the best; None if a single fold can't say it."""
+        """Return how a trial stands to the best; None if that can't be told."""
         if trial is self.best:
             return "best"
         if trial.p is None:
@@ -133,89 +179,117 @@ class Analysis:
 
 
 def analyse(results: SearchResults) -> Analysis:
-    """Apply the statistics to a search, finished or not; what can't be known is None."""
-    completed = results.completed
+    """Apply the statistics to a search, finished or not; what can't be known is None.
+
+    Complete trials are compared: those that failed or were pruned are left out.
+    """
+    completed, measurement = results.completed, measure(results)
     scores = np.array([t.scores for t in completed], dtype=np.float64).reshape(-1, results.splits)
-    units = _units(results, scores)
-    trials = _trials(results, scores, units)
-    several = len(completed) > 0 and units.shape[1] > 1
+    shaped = results.objective.sign * measurement.shaped(scores)
+    possible = measurement.why_not is None
+    comparison = (
+        confidence_set(shaped, measurement.design, LEVEL)
+        if possible and len(completed) > 1
+        else None
+    )
+    told = comparison is not None and comparison.is_told
+    trials = _trials(results, measurement, scores, comparison if told else None)
+    effects = main_effects(
+        results.axes,
+        [t.parameters for t in completed],
+        shaped,
+        measurement.design if told else None,
+        LEVEL,
+    )
+    kept = np.array([not t.is_worse for t in trials], dtype=np.bool_)
+    simplest = _simplest(trials)
+    # What one that collapsed varies by is nobody's luck.
+    steady = kept & ~np.array([t.is_unsteady for t in trials], dtype=np.bool_)
+    optimism = selection_bias(shaped[steady], measurement.design) if told else None
+    if possible and len(completed) == 1:
+        optimism = 0.0
+    means = shaped.mean(axis=(1, 2))
+    variance = None if comparison is None or not told else comparison.variance
     return Analysis(
         results=results,
+        measurement=measurement,
         trials=trials,
-        units=units.shape[1],
-        simplest=_simplest(trials),
-        baseline=_baseline(results, units) if completed else None,
-        optimism=estimate_optimism(results.objective.sign * units) if several else None,
-        noise=noise_share(units),
-        effects=main_effects(results.axes, [t.parameters for t in completed], units),
-        told_apart=_told_apart(results, units) if several else None,
+        comparison=comparison,
+        why_not=_why_not(measurement, comparison),
+        simplest=simplest,
+        cost=_cost_of(simplest, trials, shaped, kept, measurement) if told else None,
+        smoothed=None if variance is None else _smoothed(results, trials, means, variance, kept),
+        baseline=_baseline(results, measurement, shaped) if completed else None,
+        optimism=optimism,
+        expected=_expected(results, measurement, trials, optimism),
+        noise=None if variance is None else noise_share(means, variance),
+        effects=tuple(_as_scored(effect, results.objective.sign) for effect in effects),
+        told_apart=comparison.needed if comparison is not None and told else None,
+        outlook=look_ahead(shaped[kept], measurement.design, MORE_FOLDS, LEVEL)
+        if told and kept.sum() > 1 and measurement.kind == "folds"
+        else None,
     )
 
 
-def _units(results: SearchResults, scores: Floats) -> Floats:
-    """One column per independent measurement."""
-    if results.fresh_folds:
-        return scores
-    folds: Floats = scores.reshape(len(scores), results.repeats, results.folds).mean(axis=1)
-    return folds
+def _why_not(measurement: Measurement, comparison: ConfidenceSet | None) -> str | None:
+    if measurement.why_not is None and comparison is not None and not comparison.is_told:
+        return "the scores show no noise at all, so that nothing says how large it is"
+    return measurement.why_not
 
 
-def _trials(results: SearchResults, scores: Floats, units: Floats) -> tuple[TrialAnalysis, ...]:
+def _trials(
+    results: SearchResults,
+    measurement: Measurement,
+    scores: Floats,
+    comparison: ConfidenceSet | None,
+) -> tuple[TrialAnalysis, ...]:
     completed = results.completed
     if not completed:
         return ()
-    signed = results.objective.sign * units
-    behind = signed.mean(axis=1).max() - signed.mean(axis=1)
+    shaped = measurement.shaped(scores)
+    means = results.objective.sign * shaped.mean(axis=(1, 2))
     errors: Sequence[float | None] = [None] * len(completed)
-    p: Sequence[float | None] = [None] * len(completed)
-    if units.shape[1] > 1:
-        errors = standard_error(units).tolist()
-        given_up = len(results.given_up)
-        p = compare_with_best(signed, results.test_ratio, _resolution(results), given_up).tolist()
-    parts = _parts(results, scores)
+    if measurement.why_not is None:
+        overlap = measurement.design.overlap if measurement.kind == "random" else 0.0
+        errors = standard_error(shaped, overlap).tolist()
+    parts = _parts(results, measurement, scores)
     best = results.best
     return tuple(
         TrialAnalysis(
             trial=trial,
             error=errors[i],
-            behind=float(behind[i]),
-            p=None if trial is best else p[i],
+            behind=float(means.max() - means[i]),
+            p=None if comparison is None or trial is best else _known(comparison.p[i]),
             fold_variance=float(parts.fold[i]) if parts else None,
             seed_variance=float(parts.seed[i]) if parts else None,
+            is_unsteady=comparison is not None and bool(comparison.unsteady[i]),
         )
         for i, trial in enumerate(completed)
     )
 
 
-def _told_apart(results: SearchResults, units: Floats) -> float | None:
-    signed = results.objective.sign * units
-    return smallest_told_apart(signed, results.test_ratio, LEVEL, len(results.given_up))
+def _known(p: float) -> float | None:
+    return None if np.isnan(p) else float(p)
 
 
-def _parts(results: SearchResults, scores: Floats) -> VarianceParts | None:
-    if not results.has_repeats or results.folds < 2:
+def _parts(
+    results: SearchResults, measurement: Measurement, scores: Floats
+) -> VarianceParts | None:
+    folds = results.folds
+    if not results.has_repeats or folds < 2 or measurement.kind != "folds":
         return None
-    shaped = scores.reshape(len(scores), results.repeats, results.folds)
-    return variance_parts(shaped, fresh_folds=results.fresh_folds)
-
-
-def _resolution(results: SearchResults) -> float:
-    """The step in which an accuracy comes; other scores have none that is known."""
-    rows = results.test_rows
-    if not is_accuracy(results.objective) or not rows:
-        return 0.0
-    repeats = 1 if results.fresh_folds else results.repeats
-    return 1 / (rows * repeats)
+    shaped = scores.reshape(len(scores), results.repeats, folds)
+    return variance_parts(shaped, fresh_folds=measurement.passes > 1)
 
 
 def _simplest(trials: Sequence[TrialAnalysis]) -> TrialAnalysis | None:
     error = next((t.error for t in trials if t.trial.rank == 1), None)
     if error is None:
         return None
-    return min((t for t in trials if t.behind <= error), key=_cost)
+    return min((t for t in trials if t.behind <= error and not t.is_worse), key=_size)
 
 
-def _cost(trial: TrialAnalysis) -> tuple[float, float, float]:
+def _size(trial: TrialAnalysis) -> tuple[float, float, float]:
     weights, steps = trial.trial.weights, trial.trial.steps
     unknown = float("inf")
     return (
@@ -225,16 +299,79 @@ def _cost(trial: TrialAnalysis) -> tuple[float, float, float]:
     )
 
 
-def _baseline(results: SearchResults, units: Floats) -> BaselineAnalysis | None:
+def _cost_of(
+    chosen: TrialAnalysis | None,
+    trials: Sequence[TrialAnalysis],
+    shaped: Floats,
+    kept: npt.NDArray[np.bool_],
+    measurement: Measurement,
+) -> float | None:
+    contenders = [trial for trial in trials if not trial.is_worse]
+    if chosen is None or len(contenders) < 2:
+        return None
+    noise = estimate_noise(shaped[kept], measurement.design)
+    if noise is None:
+        return chosen.behind
+    place = next(i for i, trial in enumerate(contenders) if trial is chosen)
+    return expected_cost(shaped[kept].mean(axis=(1, 2)), noise, place)
+
+
+def _smoothed(
+    results: SearchResults,
+    trials: Sequence[TrialAnalysis],
+    means: Floats,
+    variance: Floats,
+    kept: npt.NDArray[np.bool_],
+) -> TrialAnalysis | None:
+    chosen = [t.trial.parameters for t in trials]
+    found = [find_levels(axis, chosen) for axis in results.axes]
+    levels = [places for values, places in found if len(values) > 1]
+    if len(levels) < 2 or sum(len(values) for values, _ in found) > _MOST_SMOOTHED:
+        return None
+    drawn = smoothed(means, levels, float(np.nanmean(variance)))
+    return None if drawn is None else trials[int(np.argmax(np.where(kept, drawn, -np.inf)))]
+
+
+def _baseline(
+    results: SearchResults, measurement: Measurement, shaped: Floats
+) -> BaselineAnalysis | None:
     if results.baseline is None:
         return None
     scores = np.array([results.baseline], dtype=np.float64)
-    ours = units.mean(axis=1).argmax()
-    differences = units[[ours]] - _units(results, scores)
     mean, std = float(scores.mean()), float(scores.std())
-    if differences.shape[1] < 2:
+    if measurement.why_not is not None:
         return BaselineAnalysis(mean, std, None)
-    test = corrected_t_test(differences, results.test_ratio, _resolution(results))
-    one_sided = test.p[0] / 2 if test.t[0] > 0 else 1 - test.p[0] / 2
-    chances = len(units) + len(results.given_up)
-    return BaselineAnalysis(mean, std, float(min(one_sided * chances, 1.0)))
+    one_more = results.objective.sign * measurement.shaped(scores)
+    found = confidence_set(np.concatenate([shaped, one_more]), measurement.design, LEVEL)
+    return BaselineAnalysis(mean, std, _known(found.p[-1]))
+
+
+def _expected(
+    results: SearchResults,
+    measurement: Measurement,
+    trials: Sequence[TrialAnalysis],
+    optimism: float | None,
+) -> Expected | None:
+    best = next((t for t in trials if t.trial.rank == 1), None)
+    if best is None or best.trial.mean is None or best.error is None or optimism is None:
+        return None
+    from scipy.special import stdtrit
+
+    score = best.trial.mean - results.objective.sign * optimism
+    margin = float(stdtrit(measurement.folds - 1, 0.975)) * best.error
+    share = is_accuracy(results.objective)
+    if share and measurement.rows_are_held_out_once:
+        # Rows that are right or wrong say more of the error than a few folds do. Two more of each
+        # kind keep it from 0 where all are right (Agresti and Coull 1998).
+        rows = (measurement.rows or 0) + 4
+        right = (score * (rows - 4) + 2) / rows
+        margin = _NORMAL * float(np.sqrt(right * (1 - right) / rows))
+    if margin == 0:
+        return None
+    low, high = score - margin, score + margin
+    return Expected(score, max(low, 0.0), min(high, 1.0)) if share else Expected(score, low, high)
+
+
+def _as_scored(effect: AxisEffect, sign: int) -> AxisEffect:
+    """An effect with means as people know them."""
+    return effect if sign > 0 else replace(effect, means=tuple(-mean for mean in effect.means))

@@ -1,10 +1,11 @@
 """What an analysis means, in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal, TypeAlias
 
-from kt_grid.analysis.comparison import Analysis, TrialAnalysis
+from kt_grid.analysis.comparison import MORE_FOLDS, Analysis, TrialAnalysis
 from kt_grid.analysis.effects import AxisEffect
 from kt_grid.analysis.wording import are, count, direction, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
@@ -15,7 +16,11 @@ from kt_grid.store.results import SearchResults
 Kind: TypeAlias = Literal["winner", "tied", "unknown"]
 
 _LISTED = 5
-_ENOUGH = 10
+_FEWEST = 2
+_REPEATS = 5
+_FEW_ROWS = 400
+_ALL = 0.995  # is written as 100 %
+_WORTHWHILE = 0.9
 _ROUNDING = 1e-6  # of single precision
 
 
@@ -25,7 +30,7 @@ class Verdict:
 
     Attributes:
         kind: "winner" if every other combination is significantly worse, "tied" if some
-            aren't or were pruned, "unknown" if nothing can be said.
+            may be as good or were pruned, "unknown" if nothing can be said.
         headline: One sentence.
         findings: Further sentences.
         advice: What to do next.
@@ -42,7 +47,7 @@ class Verdict:
 
 
 def judge(analysis: Analysis) -> Verdict:
-    """Put an analysis into words; no winner is named that isn't significantly better."""
+    """Put an analysis into words; nothing is called worse that isn't significantly so."""
     best = analysis.best
     if best is None:
         return Verdict("unknown", _nothing(analysis.results), (), tuple(_advice(analysis)))
@@ -71,7 +76,7 @@ def _progress(results: SearchResults) -> str:
 
 
 def _kind(analysis: Analysis) -> Kind:
-    if len(analysis.trials) == 1 or analysis.units < 2:
+    if len(analysis.trials) == 1 or not analysis.is_compared:
         return "unknown"
     alone = len(analysis.contenders) == 1 and not analysis.results.given_up
     return "winner" if alone else "tied"
@@ -80,8 +85,7 @@ def _kind(analysis: Analysis) -> Kind:
 def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     called, mean = name(best.trial.parameters), short(best.trial.mean or 0.0)
     metric = analysis.results.objective.name
-    others = len(analysis.trials) - 1
-    tied = len(analysis.contenders) - 1
+    others, worse = len(analysis.trials) - 1, len(analysis.worse)
     if others == 0:
         return (
             f"Nothing to compare: {called} is the only {_complete(analysis)}result, with a mean "
@@ -89,91 +93,85 @@ def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
         )
     if kind == "unknown":
         return (
-            f"No winner can be named: {called} has the best {metric}, {mean}, but a single fold "
-            "doesn't show how large the noise is."
+            f"No winner can be named: {called} has the best mean {metric}, {mean}, but "
+            f"{analysis.why_not}."
         )
-    if kind == "winner":
-        rivals = "the other one" if others == 1 else f"all {others} others"
-        return (
-            f"The winner is {called} with a mean {metric} of {mean}: it is significantly better "
-            f"than {rivals}."
+    takes = f"Take {called}: it has" if analysis.results.complete else f"{called} has"
+    best_mean = f"{takes} the best mean {metric}, {mean}"
+    complete = _complete(analysis)
+    if worse == others:
+        rivals = f"the other {complete}one" if others == 1 else f"all {others} {complete}others"
+        return f"{best_mean}, and is significantly better than {rivals}."
+    if worse == 0:
+        rivals = (
+            f"the other {complete}one" if others == 1 else f"each of the {others} {complete}others"
         )
-    has_best = f"{called} has the best mean {metric}, {mean},"
-    if tied == 0:
-        rivals = "the other complete one" if others == 1 else f"all {others} complete others"
-        return (
-            f"No winner can be named: {has_best} and is significantly better than {rivals}, but "
-            f"{_pruned(analysis.results)} pruned."
-        )
-    if tied == others:
-        rivals = "the other {}one" if others == 1 else f"any of the {others} {{}}others"
-        rivals = rivals.format(_complete(analysis))
-        return f"No clear winner: {has_best} but is not significantly different from {rivals}."
+        return f"{best_mean}, but {rivals} may be as good."
     return (
-        f"No single winner: {has_best} but {tied} of the {others} {_complete(analysis)}others "
-        f"{are(tied)} not significantly different from it."
+        f"{best_mean}. {worse} of the {others} {complete}others {are(worse)} significantly worse; "
+        f"the other {others - worse if others - worse > 1 else 'one'} may be as good."
     )
 
 
 def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     objective = analysis.results.objective
     yield f"Objective: mean {objective.name} over the folds, {direction(objective)}."
-    yield from _certainty(analysis, best)
-    yield from _power(analysis)
-    yield from _ties(analysis, best)
+    yield from _expected(analysis, best)
+    yield from _standings(analysis, best)
     yield from _simplest(analysis, best)
+    yield from _smoothed(analysis, best)
     yield from _baseline(analysis)
-    yield from _axes(analysis)
+    yield from _axes(analysis, best)
     yield from _variance(analysis)
+    yield from _cautions(analysis)
     yield from _racing(analysis.results)
     failed = analysis.results.failed
     if failed:
         yield f"{count(len(failed), 'combination')} failed and {are(len(failed))} left out."
 
 
-def _racing(results: SearchResults) -> Iterator[str]:
-    if not results.given_up:
+def _expected(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    """What the best is worth on new rows, as far as the splits say it."""
+    expected, tried = analysis.expected, len(analysis.trials)
+    if expected is not None and analysis.optimism is not None:
+        low, high = short(expected.low), short(expected.high)
+        text = f"On new rows expect about {short(expected.score)} (95 % interval {low} to {high})"
+        if tried > 1:
+            which = f"best of {tried}{' complete ones' if analysis.results.given_up else ''}"
+            text += f"; selection bias ({which}): about {short(analysis.optimism)}"
+        yield f"{text}."
+    elif best.error is not None:
+        folds = count(analysis.units, "fold")
+        yield f"The standard error of this mean, over {folds}, is {short(best.error)}."
+
+
+def _standings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    if not analysis.is_compared:
         return
-    kind, objective = results.about.racing, results.about.identity.objective
-    how = f", by --racing {kind}" if kind else ""
-    how += f" on {objective}" if objective != str(results.objective) else ""
-    how += ", which may drop the best one" if kind == "test" else ""
-    verb = are(len(results.given_up))
-    yield f"{_pruned(results)} pruned early{how}, and {verb}n't compared."
-
-
-def _certainty(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
-    if best.error is None:
-        return
-    folds = count(analysis.units, "fold")
-    text = f"The standard error of this mean, over {folds}, is {short(best.error)}"
-    # Those that were pruned were candidates too, but no estimate can count them.
-    if analysis.optimism and len(analysis.trials) > 1 and not analysis.results.given_up:
-        text += (
-            f"; selection bias (best of {len(analysis.trials)}): about {short(analysis.optimism)}"
-        )
-    yield f"{text}."
-
-
-def _ties(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    if analysis.worse and len(analysis.worse) < len(analysis.trials) - 1:
+        yield f"Significantly worse: {_listed(analysis.worse)}."
     tied = [t for t in analysis.contenders if t is not best]
-    if analysis.units < 2 or not tied or len(tied) == len(analysis.trials) - 1:
+    if not tied:
         return
-    nearest = sorted(tied, key=lambda t: t.behind)
-    shown = "; ".join(name(t.trial.parameters) for t in nearest[:_LISTED])
-    more = f"; and {len(tied) - _LISTED} more" if len(tied) > _LISTED else ""
-    yield f"Not significantly different from it: {shown}{more}."
-
-
-def _power(analysis: Analysis) -> Iterator[str]:
-    if analysis.told_apart is None or _kind(analysis) != "tied":
+    needed = analysis.told_apart
+    setting = f"With {count(analysis.units, 'fold')}"
+    if analysis.worse:
+        yield f"May be as good: {_listed(tied)}."
+    if needed is None:
         return
-    tried = len(analysis.trials) + len(analysis.results.given_up)
-    setting = f"With {count(analysis.units, 'fold')} and {tried} combinations"
-    if is_accuracy(analysis.results.objective) and analysis.told_apart >= 1:
-        yield f"{setting}, no difference at all would be significant."
+    if is_accuracy(analysis.results.objective) and needed >= 1:
+        yield f"{setting}, no difference at all would be significant for typical noise."
     else:
-        yield f"{setting}, a difference of about {analysis.told_apart:.2g} would be significant."
+        yield (
+            f"{setting}, a difference of about {needed:.2g} would be significant for a "
+            "combination of typical noise."
+        )
+
+
+def _listed(trials: Sequence[TrialAnalysis]) -> str:
+    nearest = sorted(trials, key=lambda t: t.behind)
+    shown = "; ".join(name(t.trial.parameters) for t in nearest[:_LISTED])
+    return f"{shown}; and {len(trials) - _LISTED} more" if len(trials) > _LISTED else shown
 
 
 def _simplest(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
@@ -185,10 +183,26 @@ def _simplest(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
         return
     trial = simplest.trial
     steps = f", {trial.steps:,} training steps" if trial.steps else ""
+    cost = ""
+    if analysis.cost is not None and simplest.behind > 0:
+        cost = f", expected to cost about {short(analysis.cost)}"
     yield (
-        f"The simplest within one standard error of it is {name(trial.parameters)} "
-        f"({trial.weights:,} weights{steps}, {short(trial.mean or 0.0)})."
+        f"Simpler, and within one standard error of it: {name(trial.parameters)} "
+        f"({trial.weights:,} weights{steps}, {short(trial.mean or 0.0)}){cost}."
     )
+
+
+def _smoothed(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    smoothed = analysis.smoothed
+    if smoothed is None:
+        return
+    if smoothed is best:
+        yield "It is the best after smoothing over the grid, too."
+    else:
+        yield (
+            f"Smoothed over the grid, which noise misleads less, {name(smoothed.trial.parameters)} "
+            f"({short(smoothed.trial.mean or 0.0)}) comes first."
+        )
 
 
 def _baseline(analysis: Analysis) -> Iterator[str]:
@@ -204,15 +218,46 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
         yield f"It is no better than {rival}."
 
 
-def _axes(analysis: Analysis) -> Iterator[str]:
+def _axes(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     effects = [effect for effect in analysis.effects if len(effect.values) > 1]
     if len(effects) > 1:
+        for effect in effects:
+            yield from _worse_values(effect, analysis, best)
+        alike = [e.axis.name for e in effects if e.worse and not any(e.worse)]
+        if alike:
+            yield f"No significant difference between the values, on average, of {_all_of(alike)}."
         ordered = sorted(effects, key=lambda effect: -effect.share)
         shares = ", ".join(f"{e.axis.name} {percent(e.share)}" for e in ordered)
         yield f"Share of the variance between combinations that an axis explains: {shares}."
-    if analysis.noise is not None:
+    if analysis.noise is not None and not (analysis.worse and analysis.noise >= _ALL):
         share = percent(analysis.noise)
         yield f"Noise alone would explain about {share} of the variance between combinations."
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _worse_values(effect: AxisEffect, analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+    """Which values of an axis are significantly worse than its best, averaged over the others."""
+    worse = [i for i, is_worse in enumerate(effect.worse) if is_worse]
+    if not worse:
+        return
+    sign = analysis.results.objective.sign
+    top = max(range(len(effect.means)), key=lambda i: sign * effect.means[i])
+    shown = sorted(worse, key=lambda i: -sign * effect.means[i])[:_LISTED]
+    axis = effect.axis.name
+    values = ", ".join(str(effect.values[i]) for i in shown)
+    more = f" and {len(worse) - _LISTED} more" if len(worse) > _LISTED else ""
+    means = ", ".join(short(effect.means[i]) for i in shown)
+    text = (
+        f"Averaged over the other axes, {axis}={values}{more} {are(len(worse))} significantly "
+        f"worse than {axis}={effect.values[top]} ({means} against {short(effect.means[top])})"
+    )
+    chosen = best.trial.parameters.get(axis)
+    if chosen in [effect.values[i] for i in worse]:
+        text += f"; the best combination has {axis}={chosen} all the same"
+    yield f"{text}."
 
 
 def _variance(analysis: Analysis) -> Iterator[str]:
@@ -222,11 +267,47 @@ def _variance(analysis: Analysis) -> Iterator[str]:
         if t.fold_variance is not None and t.seed_variance is not None
     ]
     if parts:
-        fold, seed = (sum(column) / len(parts) for column in zip(*parts, strict=True))
+        fold, seed = (float(median(column)) for column in zip(*parts, strict=True))
         yield (
-            f"Scores of one combination vary with a standard deviation of {short(fold**0.5)} by "
-            f"the fold and {short(seed**0.5)} by the seed."
+            f"Scores of one combination typically vary with a standard deviation of "
+            f"{short(fold**0.5)} by the fold and {short(seed**0.5)} by the seed."
         )
+
+
+def _cautions(analysis: Analysis) -> Iterator[str]:
+    """Where more than 5 % of searches claim too much, or less can be said than usual."""
+    if analysis.why_not is not None and analysis.measurement.kind == "ordered":
+        yield "So there are neither standard errors nor tests for it."
+    unsteady = [t for t in analysis.trials if t.is_unsteady]
+    if unsteady:
+        yield (
+            f"Varies far more over the folds than the others, and is judged by that alone: "
+            f"{_listed(unsteady)}."
+        )
+    if not analysis.worse:
+        return
+    rows, folds = analysis.measurement.rows, analysis.measurement.folds
+    if folds == _FEWEST:
+        yield (
+            "With 2 folds, equal combinations whose noise differs are called significantly worse "
+            "in up to 18 % of searches instead of 5 %."
+        )
+    if rows is not None and rows < _FEW_ROWS:
+        yield (
+            f"This holds for these {rows} rows; for others like them, up to 15 % of searches with "
+            "so few rows would say otherwise."
+        )
+
+
+def _racing(results: SearchResults) -> Iterator[str]:
+    if not results.given_up:
+        return
+    kind, objective = results.about.racing, results.about.identity.objective
+    how = f", by --racing {kind}" if kind else ""
+    how += f" on {objective}" if objective != str(results.objective) else ""
+    how += ", which may drop the best one" if kind == "test" else ""
+    verb = are(len(results.given_up))
+    yield f"{_pruned(results)} pruned early{how}, and {verb}n't compared."
 
 
 def _advice(analysis: Analysis) -> Iterator[str]:
@@ -237,20 +318,56 @@ def _advice(analysis: Analysis) -> Iterator[str]:
         return
     if results.given_up and len(analysis.contenders) == 1:
         yield "to compare all combinations, run the same command without --racing."
-    elif _kind(analysis) == "tied" or analysis.units < 2:
-        yield _better_measurement(results)
+    elif len(analysis.contenders) > 1 or analysis.measurement.folds < _FEWEST:
+        yield from _better_measurement(analysis)
     yield from _closer_look(analysis)
     yield from _extensions(analysis)
 
 
-def _better_measurement(results: SearchResults) -> str:
-    if results.folds < _ENOUGH:
-        return f"measure better, with --folds {_ENOUGH} in another --directory."
-    repeats = 5 if results.repeats < 5 else 2 * results.repeats
-    return (
-        f"measure better, with --cv shuffled-kfold --repeats {repeats} in another --directory; "
-        "if that changes nothing, take the simplest."
-    )
+def _better_measurement(analysis: Analysis) -> Iterator[str]:
+    """What would tell more combinations apart, and by how much."""
+    measurement = analysis.measurement
+    if measurement.kind == "ordered":
+        return
+    outlook = analysis.outlook
+    if measurement.folds < MORE_FOLDS and measurement.passes == 1:
+        gain = _gain(analysis, None if outlook is None else outlook.more_folds)
+        yield f"measure better, with --folds {MORE_FOLDS} in another --directory{gain}."
+        return
+    if outlook is None or measurement.kind == "random":
+        yield "measure better, with more --folds in another --directory."
+        return
+    if analysis.results.repeats < 2:
+        yield (
+            f"measure better, with --cv {_shuffled(analysis.results)} --repeats {_REPEATS} in "
+            "another --directory; it also shows whether seeds or rows are the limit."
+        )
+        return
+    rows = "these rows" if measurement.rows is None else f"these {measurement.rows} rows"
+    if outlook.more_repeats is None or outlook.limit is None:
+        return
+    if outlook.more_repeats < _WORTHWHILE * (analysis.told_apart or 0.0):
+        repeats = 2 * analysis.results.repeats
+        yield f"measure better, with --repeats {repeats}{_gain(analysis, outlook.more_repeats)}."
+    else:
+        yield (
+            f"more repeats won't help: {rows} limit it to differences of about "
+            f"{outlook.limit:.2g}; more rows would."
+        )
+
+
+def _gain(analysis: Analysis, needed: float | None) -> str:
+    """Which difference would then be significant, where that is news."""
+    if needed is None or analysis.told_apart is None or needed >= analysis.told_apart:
+        return ""
+    return f": a difference of about {needed:.2g} would then be significant"
+
+
+def _shuffled(results: SearchResults) -> str:
+    """The word for shuffled folds of the kind that the search has."""
+    cv = results.about.identity.cv
+    kind = "".join(f"{word.lower()}-" for word in ("Stratified", "Group") if word in cv)
+    return f"shuffled-{kind}kfold"
 
 
 def _closer_look(analysis: Analysis) -> Iterator[str]:
@@ -263,26 +380,22 @@ def _closer_look(analysis: Analysis) -> Iterator[str]:
 
 
 def _extensions(analysis: Analysis) -> Iterator[str]:
-    """Axes whose best value, of the best trial and on average, is the outermost."""
+    """Axes an end of which is significantly better than all of their other values."""
     for effect in analysis.effects:
-        if analysis.best is None or analysis.noise is None or effect.share <= analysis.noise:
+        if analysis.best is None or sum(effect.worse) < max(1, len(effect.values) - 1):
             continue
-        chosen = analysis.best.trial.parameters.get(effect.axis.name)
+        chosen = effect.values[effect.worse.index(False)]
         lost = [t.parameters.get(effect.axis.name) for t in analysis.results.given_up]
         seen = [value for value in effect.axis.values if value in (*effect.values, *lost)]
         numbers = numbers_of(seen)
-        if len(numbers) < max(3, len(seen)) or chosen != _best_value(effect, analysis.results):
+        is_best = chosen == analysis.best.trial.parameters.get(effect.axis.name)
+        if len(numbers) < max(3, len(seen)) or not is_best:
             continue
         least = 1 if isinstance(chosen, int) else 0
         if chosen == max(numbers):
             yield f"the best is at the end of {effect.axis.name}; try values above {chosen}."
         elif chosen == min(numbers) > least:
             yield f"the best is at the end of {effect.axis.name}; try values below {chosen}."
-
-
-def _best_value(effect: AxisEffect, results: SearchResults) -> object:
-    means = [results.objective.sign * mean for mean in effect.means]
-    return effect.values[means.index(max(means))]
 
 
 def _complete(analysis: Analysis) -> str:

@@ -23,13 +23,15 @@ from kt_grid.plan.run import zoom as zoom_into
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.export import table_as_csv
 from kt_grid.report.formats import format_named, render
-from kt_grid.report.pooled import pool_best, render_pooled
+from kt_grid.report.pooled import pool_best, render_evaluation, render_pooled
 from kt_grid.report.published import Published, published_results
 from kt_grid.report.tables import aligned
 from kt_grid.report.text import render_verdict
+from kt_grid.search.evaluate import evaluate_file
 from kt_grid.search.observer import Silent
 from kt_grid.search.predict import predict_file
 from kt_grid.space import check_grid, make_axes, parse_grid
+from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
 
@@ -189,19 +191,42 @@ def predict(
     data: opt.NewRows,
     output: opt.Output = None,
     ensemble: opt.Ensemble = False,
+    unknown: opt.Unknown = "refuse",
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Predict with the best model of a search, refitted on all rows.
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
+    store = _store_of_models(directory, name)
+    rows = list(predict_file(store, data, ensemble=ensemble, unknown=unknown))
+    _write(table_as_csv(rows), output)
+
+
+@app.command()
+def evaluate(
+    name: opt.Name,
+    data: opt.LabelledRows,
+    output: opt.Output = None,
+    unknown: opt.Unknown = "refuse",
+    directory: opt.Directory = Path("runs"),
+) -> None:
+    """Score the best model of a search, refitted on all rows, on rows that it has not seen.
+
+    Example: kt-grid evaluate neurons --data new.csv
+    """
+    store = _store_of_models(directory, name)
+    _write(render_evaluation(data.name, evaluate_file(store, data, unknown=unknown)), output)
+
+
+def _store_of_models(directory: Path, name: str) -> SearchStore:
+    """Find a search whose models are to be loaded."""
     _load_backend()
     store = find_store(directory, name)
     if Path(name.partition(":")[0]).suffix == ".py":
         # The saved model may name layers that the file registers.
         load_experiment(name)
-    rows = list(predict_file(store, data, ensemble=ensemble))
-    _write(table_as_csv(rows), output)
+    return store
 
 
 def _experiments(names: list[str]) -> list[Experiment]:

@@ -8,6 +8,7 @@ import typer
 from kt_grid.cli.parameters import parameter
 from kt_grid.cli.searches import ALL as ALL
 from kt_grid.cli.searches import search_names
+from kt_grid.data.encoding import UNKNOWN
 from kt_grid.plan.experiments import REGISTRY
 from kt_grid.report.formats import describe_formats
 
@@ -78,6 +79,19 @@ ShowPublished = Annotated[
 
 NewRows = Annotated[
     Path, typer.Option("--data", metavar="FILE", help="Rows, with or without the target.")
+]
+LabelledRows = Annotated[
+    Path, typer.Option("--data", metavar="FILE", help="Rows with the target's column.")
+]
+Unknown = Annotated[
+    str,
+    typer.Option(
+        "--unknown",
+        metavar="|".join(UNKNOWN),
+        autocompletion=lambda incomplete: [w for w in UNKNOWN if w.startswith(incomplete)],
+        help="A category that was not there in training: refuse it, or ignore it (zeros in its "
+        "one-hot columns).",
+    ),
 ]
 Ensemble = Annotated[
     bool, typer.Option("--ensemble", help="Average the fold models of the best trial.")

@@ -2,7 +2,8 @@
 
 from kt_grid.data.dataset import PIMA, Dataset, bundled, check_target
 from kt_grid.data.encoding import Encoder
-from kt_grid.data.loading import features_of, read_csv, read_data, read_features
+from kt_grid.data.features import TargetColumn, features_of, read_features, read_labelled
+from kt_grid.data.loading import read_csv, read_data
 from kt_grid.data.reading import Reading, parse_encode, parse_list, parse_separator
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Dataset",
     "Encoder",
     "Reading",
+    "TargetColumn",
     "bundled",
     "check_target",
     "features_of",
@@ -19,4 +21,5 @@ __all__ = [
     "read_csv",
     "read_data",
     "read_features",
+    "read_labelled",
 ]

@@ -108,6 +108,11 @@ def explain(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     )
 
 
+def code_of_files(parts: Mapping[str, str]) -> dict[str, str]:
+    """Keep the parts of a digest that are code in files, not what objects hold."""
+    return {name: digest for name, digest in parts.items() if _is_of_file(name)}
+
+
 def _is_of_file(name: str) -> bool:
     return ": " in name or name.endswith(".py")
 

@@ -172,7 +172,9 @@ def _find_separator(path: Path, reading: Reading, notes: list[str]) -> str:
         raise DataError(
             f"Expected one separator in {path}. Received: first lines that "
             f"{' and '.join(map(repr, likely))} both cut into equally many cells. "
-            "Say which with --separator"
+            "Say which",
+            mend="with Reading(separator=…)",
+            option="with --separator",
         )
     return likely[0]
 
@@ -213,7 +215,9 @@ def _is_header(path: Path, first: list[str], below: list[list[str]], notes: list
     if above and not named:
         raise DataError(
             f"Expected the first row of {path} to name the columns or not. Received: "
-            f"{cells[above[0]][:40]!r} above numbers, beside numbers. Say --header or --no-header"
+            f"{cells[above[0]][:40]!r} above numbers, beside numbers.",
+            mend="Say Reading(header=True) or Reading(header=False)",
+            option="Say --header or --no-header",
         )
     if named:
         listed = ", ".join(cells[:4]) + (", …" if len(cells) > 4 else "")
@@ -261,7 +265,9 @@ def _check_header(path: Path, first: list[str], others: list[list[str]]) -> None
             if name == cell and not is_missing(cell):
                 raise DataError(
                     f"Expected the first row of {path} to name the columns or not. Received: "
-                    f"{name[:40]!r} there and below it. Say --header or --no-header"
+                    f"{name[:40]!r} there and below it.",
+                    mend="Say Reading(header=True) or Reading(header=False)",
+                    option="Say --header or --no-header",
                 )
 
 
@@ -362,8 +368,9 @@ def _read_frame(
             raise DataError(f"Expected a readable CSV file at {path}. Received: {error}") from error
     if text.has_null:
         raise DataError(
-            f"Expected {path} to be text. Received: a null character. If it is UTF-16, say "
-            "--encoding utf-16"
+            f"Expected {path} to be text. Received: a null character. If it is UTF-16, say",
+            mend="Reading(encoding='utf-16')",
+            option="--encoding utf-16",
         )
     width = len(layout.names)
     if only is None and frame.shape[1] != width:

@@ -218,7 +218,7 @@ class _Walk:
         described = [self._inside(value) if inside else self._value(value)]
         while self._ahead:
             described.append(self._object(self._ahead.popleft()))
-        return self._settle(described)
+        return self._resolve(described)
 
     def _inside(self, value: Any) -> Any:
         if _is(value, type):
@@ -280,9 +280,7 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
-            keys, values = value.export()
-            order = np.argsort(keys.numpy())
-            return ["table", *(self._array(part.numpy()[order]) for part in (keys, values))]
+            return ["table", *map(self._array, _entries(value))]
         if not _is(value, (tf.distribute.Strategy, tf.Tensor)):
             self._found.doubt(f"a {type(value).__name__} of TensorFlow's")
         return ["tensorflow", type(value).__name__]
@@ -518,12 +516,12 @@ class _Walk:
         if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
             self._names.setdefault(name, f"{found[1]}#{self._places[id(value)]}")
 
-    def _settle(self, value: Any) -> Any:
+    def _resolve(self, value: Any) -> Any:
         """Say of which object it is where its address or a counted name stands for it."""
         if _is(value, list):
-            return [self._settle(each) for each in value]
+            return [self._resolve(each) for each in value]
         if _is(value, dict):
-            return {"set": sorted((self._settle(each) for each in value["set"]), key=_text)}
+            return {"set": sorted((self._resolve(each) for each in value["set"]), key=_text)}
         if _is(value, str):
             if self._names:
                 words = [self._names.get(word, word) for word in value.split("/")]
@@ -579,3 +577,12 @@ def _snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _entries(table: Any) -> list[Any]:
+    """The keys and values of a lookup table, in order; none if they are still to be learned."""
+    if not int(table.size()):
+        return []
+    keys, values = (part.numpy() for part in table.export())
+    order = np.argsort(keys)
+    return [keys[order], values[order]]

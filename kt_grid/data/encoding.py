@@ -1,6 +1,6 @@
 """Columns that hold no numbers become features, in the way that was declared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -81,11 +81,13 @@ class Encoder:
     def _refuse(self, table: Table, position: int, rows: npt.NDArray[np.intp]) -> DataError:
         listed = ", ".join(self.categories[:10]) + (", …" if len(self.categories) > 10 else "")
         more = f" (and in {len(rows) - 1} more rows)" if len(rows) > 1 else ""
-        mend = "--unknown ignore takes zeros for it" if self.how == "one-hot" else "Recode it"
+        ignored = self.how == "one-hot"
         return DataError(
             f"Expected a category of column {self.column!r} ({listed}) in "
             f"{table.where(int(rows[0]), position)}{more}. "
-            f"Received: {table.cell(int(rows[0]), position)[:40]!r}. {mend}"
+            f"Received: {table.cell(int(rows[0]), position)[:40]!r}.",
+            mend="unknown='ignore' takes zeros for it" if ignored else "Recode it",
+            option="--unknown ignore takes zeros for it" if ignored else "",
         )
 
     def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
@@ -105,8 +107,9 @@ class Encoder:
         expected = f"a date written as {written}" if written else "an ISO date such as 2024-12-31"
         return DataError(
             f"Expected {expected} in {table.where(row, position)}. "
-            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in "
-            f"--encode '{self.column}=days:%d.%m.%Y'"
+            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in",
+            mend=f"Reading(encode={{{self.column!r}: 'days:%d.%m.%Y'}})",
+            option=f"--encode '{self.column}=days:%d.%m.%Y'",
         )
 
 
@@ -124,6 +127,45 @@ def make_encoder(table: Table, position: int, how: str) -> Encoder:
     needed = how in ("one-hot", "ordinal")
     categories = to_words(table.columns[position]).used() if needed else ()
     return Encoder(table.names[position], how, tuple(categories))
+
+
+def assemble(
+    table: Table,
+    plan: Sequence[tuple[int, Encoder | None]],
+    names: Sequence[str],
+    unknown: str = "refuse",
+) -> Any:
+    """Put the features' columns together.
+
+    Args:
+        table: The table.
+        plan: Position and encoder of each feature; columns of numbers have none.
+        names: The features' names.
+        unknown: As `Encoder.encode` has it.
+
+    Returns:
+        Features as `Dataset.x` has them.
+    """
+    if not any(encoder for _, encoder in plan):
+        x = np.empty((table.rows, len(plan)), np.float32)
+        for place, (p, _) in enumerate(plan):
+            x[:, place] = np.asarray(table.columns[p])
+        return x
+    parts = {
+        name: _part(table, p, encoder, unknown)
+        for name, (p, encoder) in zip(names, plan, strict=True)
+    }
+    texts = [name for name, part in parts.items() if part.dtype.hasobject]
+    if not texts:
+        return np.concatenate([*parts.values()], axis=1)
+    return parts[texts[0]] if len(parts) == 1 else parts
+
+
+def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:
+    if encoder is not None:
+        part = encoder.encode(table, position, unknown)
+        return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
+    return np.asarray(table.columns[position], np.float32).reshape(-1, 1)
 
 
 def _date_parser(written: str) -> Callable[[str], datetime]:

@@ -60,7 +60,7 @@ def _must_be_whole(column: Column, reading: Reading) -> bool:
 def _refuse(table: Table, row: int, position: int, *, is_target: bool) -> DataError:
     cell, name = table.cell(row, position), table.names[position]
     mend = "Fill or drop such rows first"
-    if is_target:
+    if is_target and table.to_train:
         mend += ", or declare it: --missing drop"
         mend += f"; if it names a class, --encode '{name}=ordinal'" if cell else ""
     elif table.to_train:

@@ -1,16 +1,16 @@
-"""A data file becomes a `Dataset`, or features to predict on."""
+"""A data file becomes a `Dataset`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data.csv_file import read_csv_table
 from kt_grid.data.dataset import Dataset
-from kt_grid.data.encoding import Encoder, make_encoder
+from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import label_places
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
@@ -26,17 +26,18 @@ from kt_grid.data.table import (
     find_columns,
     is_missing,
     number_of,
-    table_of,
-    to_numbers,
     to_words,
+    with_numbers,
+    without_zeros,
 )
 from kt_grid.errors import DataError, UsageError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_NPZ = ".npz"
-_PARQUET = (".parquet", ".pq")
+NPZ = ".npz"
+# What reads a table, by the ending of its file's name; everything else is CSV.
+TABLES: Mapping[str, Callable[[Path], Table]] = {
+    ".parquet": read_parquet_table,
+    ".pq": read_parquet_table,
+}
 _PLAIN = Reading()
 # What pandas calls a column without a name, which is the index that it wrote before.
 _UNNAMED = ("", "Unnamed: 0")
@@ -51,7 +52,7 @@ def read_data(
     reading: Reading = _PLAIN,
     aside: Sequence[str] = (),
 ) -> Dataset:
-    """Read a file of rows: Parquet and .npz by the name's ending, everything else as CSV.
+    """Read a file of rows: .npz and those of `TABLES` by the name's ending, all else as CSV.
 
     A CSV file may be gzipped, or alone in a zip archive.
 
@@ -74,7 +75,7 @@ def read_data(
             the same.
     """
     path = Path(path)
-    if path.suffix == _NPZ:
+    if path.suffix == NPZ:
         if aside:
             raise UsageError(
                 f"Expected columns to set aside in a table. Received: {path}, which holds arrays"
@@ -94,7 +95,7 @@ def read_data(
         words = (declared | {*others}) - dropped
         return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
 
-    table, reading = _read_table(path, reading, choose)
+    table, reading = read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
@@ -163,155 +164,22 @@ def read_csv(
     return read_data(path, target, reading, aside)
 
 
-def read_features(
-    path: str | Path,
-    features: Sequence[str],
-    target_column: int,
-    encoders: Sequence[Encoder] = (),
-    reading: Reading = _PLAIN,
-    unknown: str = "refuse",
-) -> Any:
-    """Read the rows of a file to predict on, with or without its target column.
+def read_table(
+    path: Path, reading: Reading, choose: Choose, known: Sequence[str] = ()
+) -> tuple[Table, Reading]:
+    """Read a file's table, and how its words are to be read.
 
     Args:
         path: The file.
-        features: Names of the feature columns that the model was trained on.
-        target_column: Position that the target had among the training file's columns.
-        encoders: How columns became features in training.
-        reading: How to read the file.
-        unknown: What is done with a category that was not there in training: "refuse" or
-            "ignore", as `Encoder.encode` has it.
+        reading: How to read it.
+        choose: Tells what is wanted, from the columns' names and whether the file gives them.
+        known: Names that the columns should have, if any are known.
 
     Returns:
-        Features as `Dataset.x` has them, in the order of `features`.
-
-    Raises:
-        DataError: As `read_data`; also if the columns are not the features, with or without
-            the target.
+        The table, and `reading` with what the file itself says.
     """
-    path = Path(path)
-    if path.suffix == _NPZ:
-        return _npz_features(path, features)
-    if not features:
-        raise DataError(
-            f"Expected an .npz file with an array {FEATURES!r}, as the search was made from one. "
-            f"Received: {path}"
-        )
-    reading = _to_predict(reading)
-    encoded = {encoder.column for encoder in encoders}
-
-    def choose(names: Sequence[str], named: bool) -> Wanted:
-        places = _feature_places(path, names, named, features, target_column)
-        words = {p for p, name in zip(places, features, strict=True) if name in encoded}
-        return Wanted(frozenset(words), ignored=frozenset(range(len(names))) - {*places})
-
-    # Positions may stand in a first row of numbers by chance.
-    known = () if list(features) == _positions(features, target_column) else features
-    table, reading = _read_table(path, reading, choose, known)
-    places = _feature_places(path, table.names, table.named, features, target_column)
-    return _features(table, places, features, encoders, reading, unknown)
-
-
-def features_of(
-    frame: "pd.DataFrame",
-    features: Sequence[str],
-    encoders: Sequence[Encoder] = (),
-    reading: Reading = _PLAIN,
-    unknown: str = "refuse",
-) -> Any:
-    """Take the features out of a DataFrame, by the columns' names.
-
-    Args:
-        frame: The rows; further columns don't matter, nor does the order.
-        features: Names of the feature columns that the model was trained on.
-        encoders: How columns became features in training.
-        reading: How missing values are treated.
-        unknown: As in `read_features`.
-
-    Returns:
-        Features as `Dataset.x` has them, in the order of `features`.
-
-    Raises:
-        DataError: If a column is missing, or a value can't be one of the feature's.
-    """
-    names = [str(name) for name in frame.columns]
-    places = _named_places("the DataFrame", names, features)
-    table = table_of(frame.iloc[:, places], "the DataFrame")
-    return _features(table, range(len(places)), features, encoders, _to_predict(reading), unknown)
-
-
-def _to_predict(reading: Reading) -> Reading:
-    # A row that drops out of a prediction would shift the ones below it.
-    return replace(
-        reading,
-        missing="refuse" if reading.missing == "drop" else reading.missing,
-        drop=(),
-        encode={},
-    )
-
-
-def _features(
-    table: Table,
-    places: Sequence[int],
-    features: Sequence[str],
-    encoders: Sequence[Encoder],
-    reading: Reading,
-    unknown: str,
-) -> Any:
-    encoded = {encoder.column: encoder for encoder in encoders}
-    table = replace(table, to_train=False)
-    plan = [(p, encoded.get(name)) for p, name in zip(places, features, strict=True)]
-    marked = [name for name in reading.zero_is_missing if name in {*features}]
-    zeros = [p for p, name in zip(places, features, strict=True) if name in {*marked}]
-    table = _with_numbers(table, [p for p, encoder in plan if encoder is None], reading)
-    table = fill_gaps(_without_zeros(table, zeros), places, reading)
-    return _assemble(table, plan, features, unknown)
-
-
-def _feature_places(
-    path: Path, names: Sequence[str], named: bool, features: Sequence[str], target_column: int
-) -> list[int]:
-    """Where the features stand: by name if there are names, else by position."""
-    unnamed = _positions(features, target_column)
-    if named and (list(features) != unnamed or {*features} <= {*names}):
-        return _named_places(path, names, features)
-    width = len(names)
-    if width not in (len(features), len(features) + 1):
-        raise DataError(
-            f"Expected {path} to have {len(features)} feature columns, or {len(features) + 1} "
-            f"with the target. Received: {width} columns"
-        )
-    if not named and list(features) != unnamed and target_column > len(features):
-        raise DataError(
-            f"Expected {path} to name its columns, as the file of the search did. "
-            "Received: no header"
-        )
-    return [i for i in range(width) if width == len(features) or i != target_column]
-
-
-def _positions(features: Sequence[str], target_column: int) -> list[str]:
-    """What features are called where the file gives no names."""
-    return [str(i) for i in range(len(features) + 1) if i != target_column]
-
-
-def _named_places(path: Path | str, names: Sequence[str], features: Sequence[str]) -> list[int]:
-    places = {name: position for position, name in enumerate(names)}
-    missing = [name for name in features if name not in places]
-    if missing:
-        listed = ", ".join(map(repr, missing[:20])) + (", …" if len(missing) > 20 else "")
-        known = ", ".join(features[:50]) + (", …" if len(features) > 50 else "")
-        raise DataError(
-            f"Expected {path} to have the columns {known}. Received: no column {listed}"
-        )
-    return [places[name] for name in features]
-
-
-def _read_table(
-    path: Path, reading: Reading, choose: Choose, known: Sequence[str] = ()
-) -> tuple[Table, Reading]:
-    """The table, and how its words are to be read."""
-    if path.suffix in _PARQUET:
-        table = read_parquet_table(path)
+    if path.suffix in TABLES:
+        table = TABLES[path.suffix](path)
         wanted = choose(table.names, True)
         columns = [to_words(c) if p in wanted.words else c for p, c in enumerate(table.columns)]
         return replace(table, columns=columns), reading
@@ -323,16 +191,6 @@ def _from_npz(path: Path, target: str) -> Dataset:
     x, y = read_npz(path, (FEATURES, target))
     y, labels = label_places(y) if y.dtype.hasobject else (y, ())
     return Dataset(x, y, (), target, -1, path.name, labels)
-
-
-def _npz_features(path: Path, features: Sequence[str]) -> npt.NDArray[Any]:
-    (x,) = read_npz(path, (FEATURES,))
-    if features and x.shape[1:] != (len(features),):
-        raise DataError(
-            f"Expected an array {FEATURES!r} of {len(features)} columns in {path}: "
-            f"{', '.join(features[:50])}. Received: the shape {x.shape}"
-        )
-    return x
 
 
 def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str, int]) -> Dataset:
@@ -349,17 +207,17 @@ def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str,
     features = [p for p in how if how[p] != "drop"]
     if not features:
         raise DataError(f"Expected {table.path} to have features. Received: all columns left out")
-    table = _with_numbers(table, [p for p in features if not how[p]], reading)
+    table = with_numbers(table, [p for p in features if not how[p]], reading)
     table = _with_target(table, target, reading)
     zeros = find_columns(table.path, table.names, reading.zero_is_missing, "--zero-is-missing")
-    table = _without_zeros(table, zeros)
+    table = without_zeros(table, zeros)
     table = fill_gaps(table, [*features, target], reading, target)
     plan = [(p, make_encoder(table, p, how[p]) if how[p] else None) for p in features]
     notes += [_rounding(table, p) for p in features if not how[p] and _is_rounded(table, p)]
     names = tuple(table.names[p] for p in features)
-    y, labels = _as_target(table.columns[target])
+    y, labels = as_target(table.columns[target])
     return Dataset(
-        x=_assemble(table, plan, names),
+        x=assemble(table, plan, names),
         y=y,
         features=names,
         target=table.names[target],
@@ -401,26 +259,18 @@ def _how(table: Table, position: int, reading: Reading) -> str:
     return bare
 
 
-def _with_numbers(table: Table, positions: Sequence[int], reading: Reading) -> Table:
-    """The table with numbers in some columns, or the error for the first cell that isn't one."""
-    columns = [*table.columns]
-    for p in positions:
-        columns[p] = to_numbers(table, p, reading)
-    return replace(table, columns=columns)
-
-
 def _with_target(table: Table, target: int, reading: Reading) -> Table:
     """The table with numbers as its target if all of it is, else with words."""
     column, name = table.columns[target], table.names[target]
     if reading.encode.get(name):
         return table
     if not isinstance(column, Words):
-        return _with_numbers(table, [target], reading)
+        return with_numbers(table, [target], reading)
     numbers = column.rows_with(lambda text: number_of(text, reading) is not None)
     missing = column.rows_with(lambda text: is_missing(text, reading))
     odd = ~(numbers | missing)
     if not odd.any():
-        return _with_numbers(table, [target], reading)
+        return with_numbers(table, [target], reading)
     commas = column.rows_with(
         lambda text: bool(text) and number_of(text.replace(",", "")) is not None
     )
@@ -436,19 +286,6 @@ def _with_target(table: Table, target: int, reading: Reading) -> Table:
     columns = [*table.columns]
     texts = tuple("" if is_missing(text, reading) else text for text in column.texts)
     columns[target] = Words(texts, column.codes)
-    return replace(table, columns=columns)
-
-
-def _without_zeros(table: Table, positions: Sequence[int]) -> Table:
-    """The table with NaN in place of 0 in the columns where it stands for a missing value."""
-    columns = [*table.columns]
-    for p in positions:
-        column = columns[p]
-        if isinstance(column, Words):
-            texts = tuple("" if number_of(text) == 0 else text for text in column.texts)
-            columns[p] = Words(texts, column.codes)
-        else:
-            columns[p] = np.where(column == 0, np.nan, column)
     return replace(table, columns=columns)
 
 
@@ -472,8 +309,15 @@ def _rounding(table: Table, position: int) -> str:
     )
 
 
-def _as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Numbers as they are, words as their places in sorted order, with the words."""
+def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """Make a target of a column: numbers as they are, words as their places in sorted order.
+
+    Args:
+        column: The column.
+
+    Returns:
+        Shape `(rows,)`, and the words.
+    """
     if isinstance(column, Words):
         labels = column.used()
         places = {label: place for place, label in enumerate(labels)}
@@ -492,32 +336,3 @@ def _is_whole(column: Numbers) -> bool:
 
 def _count(values: npt.NDArray[Any]) -> int:
     return len(np.unique(values))
-
-
-def _assemble(
-    table: Table,
-    plan: Sequence[tuple[int, Encoder | None]],
-    names: Sequence[str],
-    unknown: str = "refuse",
-) -> Any:
-    """Put the features' columns together as `Dataset.x` has them."""
-    if not any(encoder for _, encoder in plan):
-        x = np.empty((table.rows, len(plan)), np.float32)
-        for place, (p, _) in enumerate(plan):
-            x[:, place] = np.asarray(table.columns[p])
-        return x
-    parts = {
-        name: _part(table, p, encoder, unknown)
-        for name, (p, encoder) in zip(names, plan, strict=True)
-    }
-    texts = [name for name, part in parts.items() if part.dtype.hasobject]
-    if not texts:
-        return np.concatenate([*parts.values()], axis=1)
-    return parts[texts[0]] if len(parts) == 1 else parts
-
-
-def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:
-    if encoder is not None:
-        part = encoder.encode(table, position, unknown)
-        return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
-    return np.asarray(table.columns[position], np.float32).reshape(-1, 1)

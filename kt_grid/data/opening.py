@@ -68,7 +68,9 @@ def open_text(path: Path, reading: Reading) -> Iterator[Text]:
     except UnicodeError as error:
         raise DataError(
             f"Expected {path} to be {reading.encoding}. Received: {error}. Say which encoding it "
-            "has, such as --encoding latin-1"
+            "has, such as",
+            mend="Reading(encoding='latin-1')",
+            option="--encoding latin-1",
         ) from error
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error) as error:
         raise DataError(f"Expected a readable CSV file at {path}. Received: {error}") from error

@@ -54,33 +54,37 @@ class Reading:
     """
 
     separator: str | None = _told(
-        None, "comma, semicolon, tab, pipe or whitespace; default: auto-detected."
+        None, "Between cells: comma, semicolon, tab, pipe or whitespace; default: auto-detected."
     )
     header: bool | None = _told(
         None, "Whether the first line names the columns; default: auto-detected."
     )
-    encoding: str = _told("utf-8", "The file's character encoding, such as latin-1.")
+    encoding: str = _told("utf-8", "Character encoding of the file, such as latin-1.")
     encode: Mapping[str, str] = _told(
         dict,
-        "How a column without numbers becomes features: one-hot, ordinal, days (from ISO dates; "
+        "How a non-numeric column becomes features: one-hot, ordinal, days (from ISO dates; "
         "days:%d.%m.%Y for other ones), text (for the model's own layers) or drop; HOW alone for "
         "all of them. Repeatable.",
     )
     missing: str = _told(
         "refuse",
-        "What is done with missing values: refuse, drop (the row), keep (NaN, for the model's own "
-        "layers) or a number.",
+        "Missing values: refuse, drop (the row), keep (as NaN, for the model's own layers) or a "
+        "number to put in their place.",
     )
     na_values: tuple[str, ...] = _told(
-        (), 'Further words that stand for a missing value, such as "-,#N/A,-999".'
+        (), 'Further words for a missing value, such as "-,-999"; default: none.'
     )
     zero_is_missing: tuple[str, ...] = _told(
-        (), "Columns in which 0 stands for a missing value, such as glucose,bmi."
+        (), "Columns in which 0 is a missing value, such as glucose,bmi; default: none."
     )
-    drop: tuple[str, ...] = _told((), "A column to leave out; repeatable.")
-    decimal: str | None = _told(None, "The decimal mark: . or ,; default: auto-detected.")
-    thousands: str | None = _told(None, "What separates groups of three digits, such as a comma.")
-    comment: str | None = _told(None, "Lines that begin with this are skipped, such as #.")
+    drop: tuple[str, ...] = _told((), "A column to leave out. Repeatable.")
+    decimal: str | None = _told(
+        None, "The decimal mark, a point or a comma; default: auto-detected."
+    )
+    thousands: str | None = _told(
+        None, "What separates groups of three digits, such as a comma; default: nothing."
+    )
+    comment: str | None = _told(None, "Skip lines that begin with this, such as #; default: none.")
 
     def __post_init__(self) -> None:
         """Refuse words without a meaning."""

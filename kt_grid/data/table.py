@@ -86,9 +86,7 @@ class Table:
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Table":
         """Return the rows at some positions."""
-        columns = [
-            Words(c.texts, c.codes[rows]) if isinstance(c, Words) else c[rows] for c in self.columns
-        ]
+        columns = [_rows_of(c, rows) for c in self.columns]
         return replace(
             self, columns=columns, rows=len(rows), find=lambda row: self.find(int(rows[row]))
         )
@@ -114,6 +112,13 @@ class Table:
             f"Expected a finite number in {self.where(row, column)}. "
             f"Received: {cell[:40]!r}. {mend}"
         )
+
+
+def _rows_of(column: Column, rows: npt.NDArray[np.intp]) -> Column:
+    if isinstance(column, Words):
+        # A column that nobody wants has no codes.
+        return Words(column.texts, column.codes[rows]) if len(column) else column
+    return column[rows]
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,27 @@ def to_numbers(table: Table, position: int, reading: Reading) -> Numbers:
         if beyond.any():
             raise table.refuse(int(np.argmax(beyond)), position)
     return column
+
+
+def with_numbers(table: Table, positions: Sequence[int], reading: Reading) -> Table:
+    """Return the table with numbers in some columns; arguments and errors as `to_numbers`."""
+    columns = [*table.columns]
+    for p in positions:
+        columns[p] = to_numbers(table, p, reading)
+    return replace(table, columns=columns)
+
+
+def without_zeros(table: Table, positions: Sequence[int]) -> Table:
+    """Return the table with missing values in place of 0 in some columns."""
+    columns = [*table.columns]
+    for p in positions:
+        column = columns[p]
+        if isinstance(column, Words):
+            texts = tuple("" if number_of(text) == 0 else text for text in column.texts)
+            columns[p] = Words(texts, column.codes)
+        else:
+            columns[p] = np.where(column == 0, np.nan, column)
+    return replace(table, columns=columns)
 
 
 def missing_in(column: Column) -> npt.NDArray[np.bool_]:

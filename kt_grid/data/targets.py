@@ -1,5 +1,6 @@
 """The form that a target takes for a model's loss: 0 and 1, places of classes, one-hot, numbers."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,6 +172,34 @@ def _one_hot(places: npt.NDArray[Any], loss: Loss, labels: Labels) -> npt.NDArra
     flat = places.reshape(len(places)).astype(np.intp)
     width = loss.units or len(labels) or int(flat.max()) + 1
     return np.eye(width, dtype=np.float32)[flat]
+
+
+def known_target(y: Any, loss: Loss, labels: Labels) -> Any:
+    """Bring targets of new rows into the form that the search gave its own.
+
+    Args:
+        y: Targets as the data has them, or places of classes if there are names.
+        loss: The loss of the trained model.
+        labels: Names of the classes, if the search's targets were their places.
+
+    Returns:
+        The targets as the model takes them.
+
+    Raises:
+        DataError: If there is one that the model has no output for.
+    """
+    if not labels and loss.for_classes and y.size == len(y):
+        # Rows of other classes alone would be numbered anew.
+        low = -1 if loss.name in MARGIN else 0
+        high = 1 if loss.name in BINARY | MARGIN else (loss.units or math.inf) - 1
+        beyond = (y < low) | (y > high)
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            raise DataError(
+                f"Expected classes from {low} to {high}, as in training. "
+                f"Received: {class_word(y.reshape(-1)[row])} in row {row}"
+            )
+    return fit_target(y, loss, labels)[0]
 
 
 class Targets:

@@ -52,7 +52,7 @@ def class_weights(words: Sequence[str]) -> dict[str, float] | str:
         words: `LABEL=WEIGHT` each, the label as it is in the data; or the word `balanced` alone.
 
     Returns:
-        Weights by label, or "balanced", as `settle_class_weight` takes them.
+        Weights by label, or "balanced", as `resolve_class_weight` takes them.
 
     Raises:
         UsageError: If a word isn't of that form, or names a class twice.
@@ -86,7 +86,7 @@ def _weight(word: Any, place: str) -> float:
     return weight
 
 
-def settle_class_weight(given: Any, arrays: Arrays) -> dict[str, float]:
+def resolve_class_weight(given: Any, arrays: Arrays) -> dict[str, float]:
     """Check weights by class against the data, once for a search and its refit.
 
     Args:
@@ -96,13 +96,13 @@ def settle_class_weight(given: Any, arrays: Arrays) -> dict[str, float]:
         arrays: The rows, with the target as the data has it.
 
     Returns:
-        Weights by the classes' names, those of numbers in digits; settled again, they stay.
+        Weights by the classes' names, those of numbers in digits; resolved again, they stay.
 
     Raises:
         UsageError: If they aren't weights, a class isn't there, or all weights are 0.
 
     Example:
-        >>> settle_class_weight({2: 9}, Arrays(np.zeros(3), np.array([1.0, 2.0, 2.0])))
+        >>> resolve_class_weight({2: 9}, Arrays(np.zeros(3), np.array([1.0, 2.0, 2.0])))
         {'2': 9.0}
     """
     if given == BALANCED:
@@ -111,19 +111,19 @@ def settle_class_weight(given: Any, arrays: Arrays) -> dict[str, float]:
         raise UsageError(
             f"Expected class_weight to be a dict, or {BALANCED!r}. Received: {given!r}"
         )
-    settled: dict[str, float] = {}
+    resolved: dict[str, float] = {}
     for label, weight in given.items():
         name = label if label in arrays.labels else _class_name(label)
         if not _is_there(name, arrays):
             raise UsageError(
                 f"Expected class_weight for classes out of {_known(arrays)}. Received: {label!r}"
             )
-        if name in settled:
+        if name in resolved:
             raise UsageError(f"Expected one weight per class. Received: {name!r} twice")
-        settled[name] = _weight(weight, f"class_weight[{label!r}]")
-    if settled and not any(settled.values()):
+        resolved[name] = _weight(weight, f"class_weight[{label!r}]")
+    if resolved and not any(resolved.values()):
         raise UsageError(f"Expected a class_weight above 0. Received: {dict(given)}")
-    return settled
+    return resolved
 
 
 def _class_name(label: Any) -> str:
@@ -157,11 +157,11 @@ def _balanced(arrays: Arrays) -> dict[str, float]:
     return dict(zip(names, weights.tolist(), strict=True))
 
 
-def keras_class_weight(settled: Mapping[str, float], form: Arrays) -> dict[int, float] | None:
+def keras_class_weight(resolved: Mapping[str, float], form: Arrays) -> dict[int, float] | None:
     """Return weights by class as `model.fit` takes them for one form of the target.
 
     Args:
-        settled: What `settle_class_weight` returned.
+        resolved: What `resolve_class_weight` returned.
         form: The rows, with the target as the trial's loss takes it.
 
     Returns:
@@ -175,7 +175,7 @@ def keras_class_weight(settled: Mapping[str, float], form: Arrays) -> dict[int, 
         >>> keras_class_weight({"2": 9.0}, Arrays(0, np.array([0.0, 1.0]), labels=("1", "2")))
         {0: 1.0, 1: 9.0}
     """
-    if not settled:
+    if not resolved:
         return None
     names = form.labels
     if not names:
@@ -187,9 +187,9 @@ def keras_class_weight(settled: Mapping[str, float], form: Arrays) -> dict[int, 
                 "Expected a target of classes 0, 1, … beside class_weight, which Keras looks up by "
                 f"them. Received: {received}"
             )
-        named = [int(name) + 1 for name in settled]
+        named = [int(name) + 1 for name in resolved]
         names = tuple(map(str, range(max(int(present.max()) + 1, *named))))
-    return {place: settled.get(name, 1.0) for place, name in enumerate(names)}
+    return {place: resolved.get(name, 1.0) for place, name in enumerate(names)}
 
 
 def _places(y: Any) -> npt.NDArray[Any] | None:

@@ -1,9 +1,20 @@
-"""What trains the folds of one trial."""
+"""What trains the folds of one trial. `base` says what an engine is given and what it owes.
+
+An engine knows the model, the rows and its tasks; neither the search's directory nor its grid.
+"""
+
+import importlib
 
 from kt_grid.engines.base import Engine
 from kt_grid.errors import UsageError
 
-ENGINES = ("auto", "keras", "fused")
+# Where each engine's class is, by the name that `--engine` and `engine=` take; it is imported when
+# it is made, since it needs TensorFlow.
+ENGINES = {
+    "auto": "kt_grid.engines.auto:Auto",
+    "keras": "kt_grid.engines.keras_fit:KerasFit",
+    "fused": "kt_grid.engines.fused.engine:Fused",
+}
 
 
 def check_engine(name: str) -> None:
@@ -32,14 +43,6 @@ def make_engine(name: str) -> Engine:
         UsageError: If there is no engine of that name.
     """
     check_engine(name)
-    if name == "keras":
-        from kt_grid.engines.keras_fit import KerasFit
-
-        return KerasFit()
-    if name == "fused":
-        from kt_grid.engines.fused.engine import Fused
-
-        return Fused()
-    from kt_grid.engines.auto import Auto
-
-    return Auto()
+    module, _, kind = ENGINES[name].partition(":")
+    made: Engine = getattr(importlib.import_module(module), kind)()
+    return made

@@ -49,7 +49,7 @@ def load_backend() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
-def settle_backend() -> None:
+def configure_backend() -> None:
     """Let this process train as the command line's does, unless it has used TensorFlow already.
 
     Then that stays as it is, and so does the number of threads if it was told one.

@@ -90,8 +90,9 @@ def choose_objective(
         return objective, (f"objective {objective}, because {why}",)
     chosen = min(common, key=lambda m: (m.weighted, m.kind is not find_metric("accuracy")))
     objective = Objective(f"val_{chosen.name}", "max", stated=False)
-    told = f"objective {objective}, because the model compiles it"
-    return objective, (told, *_boundary(chosen, compiled[0].loss))
+    usual = chosen.name == "accuracy"
+    told = () if usual else (f"objective {objective}, because the model compiles it",)
+    return objective, (*told, *_boundary(chosen, compiled[0].loss))
 
 
 def has_meaning(metric: CompiledMetric, loss: Loss, y: Any = None) -> bool:

@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kt_grid.data import Reading, parse_encode, parse_separator
-from kt_grid.data.reading import ENCODINGS
+from kt_grid.data import Reading, parse_encode, parse_list, parse_separator
+from kt_grid.data.reading import ENCODINGS, MISSING
+from kt_grid.engines import ENGINES
 from kt_grid.plan.experiments import Experiment
 from kt_grid.space import Grids, Value, check_grid
 from kt_grid.splitters import CV
@@ -62,6 +63,19 @@ def _option(default: Any, text: str, group: str, **more: Any) -> Any:
     return field(default=default, metadata={_OPTION: Option(text, group, **more)})
 
 
+def _reading(name: str, *default: Any, **more: Any) -> Any:
+    """Declare a field that says how the data file is read, as `Reading` describes it.
+
+    Args:
+        name: The field's name there.
+        *default: Its default here, where a command line writes the value in another way.
+        **more: As `Option` has it.
+    """
+    described = next(f for f in fields(Reading) if f.name == name)
+    (usual,) = default or (described.default,)
+    return _option(usual, described.metadata["help"], "Data", **more)
+
+
 @dataclass(frozen=True)
 class Options:
     """What a search may be told on the command line.
@@ -98,8 +112,8 @@ class Options:
     )
     cv: str | None = _option(
         None,
-        f"How rows are split: {', '.join(CV)}. Default: kfold, or what --groups and --folds-from "
-        "call for.",
+        f"How rows are split: {', '.join(CV)}. Default: what --groups or --folds-from call for, "
+        "else stratified-kfold where the target is classes, else kfold.",
         "Folds",
         metavar="NAME",
         choices=tuple(CV),
@@ -133,38 +147,21 @@ class Options:
     target: str | None = _option(
         None, "Target column; default: the last.", "Data", metavar="COLUMN"
     )
-    separator: str | None = _option(
-        None,
-        "Between cells: comma, semicolon, tab or pipe; auto-detected.",
-        "Data",
+    separator: str | None = _reading(
+        "separator",
         metavar="NAME",
-        choices=("comma", "semicolon", "tab", "pipe"),
+        choices=("comma", "semicolon", "tab", "pipe", "whitespace"),
     )
-    header: bool | None = _option(
-        None,
-        "Whether the first line names the columns; auto-detected.",
-        "Data",
-        flag="--header/--no-header",
-    )
-    encoding: str = _option(
-        "utf-8", "Character encoding of the file, such as latin-1.", "Data", metavar="NAME"
-    )
-    encode: tuple[str, ...] = _option(
-        (),
-        "How a non-numeric column becomes features: one-hot, ordinal, days (from ISO dates), text "
-        "(for the model's own layers) or drop; HOW alone for all of them. Repeatable.",
-        "Data",
-        metavar="COLUMN=HOW",
-        choices=ENCODINGS,
-    )
-    missing: str = _option(
-        "refuse",
-        "Missing values: refuse, drop (the row), keep (as NaN, for the model's own layers) or a "
-        "number to put in their place.",
-        "Data",
-        metavar="HOW",
-        choices=("refuse", "drop", "keep"),
-    )
+    header: bool | None = _reading("header", flag="--header/--no-header")
+    encoding: str = _reading("encoding", metavar="NAME")
+    encode: tuple[str, ...] = _reading("encode", (), metavar="COLUMN=HOW", choices=ENCODINGS)
+    missing: str = _reading("missing", metavar="HOW", choices=MISSING)
+    na_values: str | None = _reading("na_values", None, metavar="WORD,…")
+    zero_is_missing: str | None = _reading("zero_is_missing", None, metavar="COLUMN,…")
+    drop: tuple[str, ...] = _reading("drop", metavar="COLUMN")
+    decimal: str | None = _reading("decimal", metavar="MARK", choices=(".", ","))
+    thousands: str | None = _reading("thousands", metavar="MARK")
+    comment: str | None = _reading("comment", metavar="MARK")
     sample: float = _option(1.0, "Search on a share of the rows.", "Data", metavar="FRACTION")
 
     epochs: int | None = _option(
@@ -202,8 +199,8 @@ class Options:
         "auto",
         "What trains: compiled code (fused), model.fit (keras), or the faster one that serves.",
         "Training",
-        metavar="auto|keras|fused",
-        choices=("auto", "keras", "fused"),
+        metavar="|".join(ENGINES),
+        choices=tuple(ENGINES),
     )
     seed: int = _option(7, "Seed of every random draw.", "Training", metavar="N")
     racing: str | None = _option(
@@ -269,6 +266,8 @@ class Options:
         told = {f.name: getattr(self, f.name) for f in fields(Reading) if f.name in declared()}
         told["separator"] = parse_separator(self.separator)
         told["encode"] = parse_encode(self.encode)
+        told["na_values"] = parse_list(self.na_values)
+        told["zero_is_missing"] = parse_list(self.zero_is_missing)
         return Reading(**told)
 
 

@@ -70,13 +70,15 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         LockedError: If another search is at work in it.
         StoreError: If it can't be read or written.
     """
+    observer = observer or Silent()
     finished = planned.finished()
     if finished is not None:
+        for note in planned.setup.notes:
+            observer.note(note)
         return finished
     from kt_grid.search.tuner import CrossValidationTuner
 
     options = planned.options
-    observer = observer or Silent()
     tuner = CrossValidationTuner(
         planned.experiment.model,
         objective=planned.setup.objective,

@@ -219,7 +219,7 @@ _ERROR: TrialColumn = Column(
     figure,
     title="standard error",
     short="error",
-    about="standard error of the mean",
+    about="standard error of the mean, were the rows others",
 )
 _BEHIND: TrialColumn = Column(
     "behind_best",
@@ -233,7 +233,7 @@ _P: TrialColumn = Column(
     lambda row: row.known and row.known.p,
     chance,
     title="p",
-    about="of the comparison with the best, corrected",
+    about="of being the best in truth, corrected for the number of combinations",
 )
 _FOLD_VARIANCE: TrialColumn = Column(
     "fold_variance",

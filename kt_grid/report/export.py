@@ -62,7 +62,7 @@ def _summary(subjects: Sequence[Subject]) -> str:
 def _document(subject: Subject) -> dict[str, Any]:
     """Everything that is known of a search, as plain JSON values."""
     results, analysis, verdict = subject.results, subject.analysis, subject.verdict
-    best, simplest = analysis.best, analysis.simplest
+    best, simplest, smoothed = analysis.best, analysis.simplest, analysis.smoothed
     entries = {row.trial.trial_id: _entry(row) for row in rows(subject)}
     return {
         "experiment": results.experiment,
@@ -82,6 +82,9 @@ def _document(subject: Subject) -> dict[str, Any]:
             "advice": list(verdict.advice),
         },
         "simplest": simplest and entries[simplest.trial.trial_id],
+        "simplest_cost": analysis.cost,
+        "smoothed": smoothed and entries[smoothed.trial.trial_id],
+        "expected": _expected(analysis),
         "baseline": _baseline(analysis),
         "optimism": analysis.optimism,
         "noise_share": analysis.noise,
@@ -95,6 +98,13 @@ def _entry(row: Row) -> dict[str, Any]:
     columns = trial_columns("json", row.subject)
     values = ((column, column.value(row)) for column in columns)
     return {column.name: value for column, value in values if value or not column.optional}
+
+
+def _expected(analysis: Analysis) -> dict[str, float] | None:
+    expected = analysis.expected
+    if expected is None:
+        return None
+    return {"score": expected.score, "low": expected.low, "high": expected.high}
 
 
 def _baseline(analysis: Analysis) -> dict[str, Any] | None:
@@ -117,6 +127,7 @@ def _effect(effect: AxisEffect) -> dict[str, Any]:
         "values": list(effect.values),
         "means": list(effect.means),
         "standard_errors": list(effect.errors),
+        "p_values": list(effect.p),
     }
 
 

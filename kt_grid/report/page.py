@@ -36,13 +36,17 @@ _VARIABLES = {
 
 _METHOD = (
     "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
-    "“Not significantly different from the best” means that the corrected resampled t-test (Nadeau "
-    "and Bengio 2003) finds no difference at the 5 % level over all comparisons together; the "
-    "correction is Holm's, and counts every pair of combinations, because the same scores also "
-    "chose the best. "
-    "The standard error is the standard deviation (ddof=1) over the folds, divided by the root of "
-    "their number; the column std has ddof=0. Selection bias, by how much the best mean is "
-    "too good because it was chosen, is estimated by a bootstrap over the folds."
+    "“Significantly worse” means that, on these rows, the combination is further behind the best "
+    "mean than luck explains: in at most 5 % of searches is any combination called so that isn't "
+    "worse, however many there are (a model confidence set, Hansen, Lunde and Nason 2011). All "
+    "others may be as good. The values of an axis are compared in the same way, averaged over the "
+    "other axes, at 5 % over all axes together. "
+    "The standard error is the standard deviation (ddof=1) over the folds of one pass, divided by "
+    "the root of their number; more passes over the same rows lower only what the seeds add to it. "
+    "The column std has ddof=0. Bars on the axes' figures leave out what all values share "
+    "on a fold. Selection bias, by how much the best mean is too good because it was chosen, is "
+    "estimated by a parametric bootstrap of those that may be the best. What is expected on new "
+    "rows assumes that they come from where these came from."
 )
 
 
@@ -181,14 +185,27 @@ def _tiles(analysis: Analysis) -> list[Tile]:
     error = "" if best.error is None else f" ± {short(best.error)}"
     title = f"best mean {analysis.results.objective.name}"
     tiles = [(title, f"{short(best.trial.mean or 0.0)}{error}", name(best.trial.parameters))]
-    if analysis.units > 1 and len(analysis.trials) > 1:
-        tied, others = len(analysis.contenders) - 1, len(analysis.trials) - 1
-        rivals = "complete others" if analysis.results.given_up else "others"
-        tiles.append(("not significantly different", f"{tied} of {others}", rivals))
+    expected = analysis.expected
+    if expected is not None:
+        interval = f"95 % interval {short(expected.low)} to {short(expected.high)}"
+        tiles.append(("expected on new rows", f"about {short(expected.score)}", interval))
+    if analysis.is_compared:
+        worse, others = len(analysis.worse), len(analysis.trials) - 1
+        rivals = "of the complete others" if analysis.results.given_up else "of the others"
+        tied = f"{rivals}; {others - worse} may be as good" if worse < others else rivals
+        tiles.append(("significantly worse", f"{worse} of {others}", tied))
     simplest = analysis.simplest
     if simplest is not None:
         mean = short(simplest.trial.mean or 0.0)
-        tiles.append(("simplest within one error", mean, name(simplest.trial.parameters)))
+        cost = ""
+        if analysis.cost is not None and simplest.behind > 0:
+            cost = f"; expected to cost about {short(analysis.cost)}"
+        more = f"{name(simplest.trial.parameters)}{cost}"
+        tiles.append(("simplest within one error", mean, more))
+    smoothed = analysis.smoothed
+    if smoothed is not None and smoothed is not best:
+        mean = short(smoothed.trial.mean or 0.0)
+        tiles.append(("first after smoothing", mean, name(smoothed.trial.parameters)))
     if analysis.baseline is not None:
         beaten = f"{'' if analysis.baseline.is_beaten else 'not '}significantly worse than the best"
         tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))

@@ -60,11 +60,7 @@ class PooledBest:
     @property
     def matrix(self) -> list[list[str]]:
         """The confusion matrix with its head; nothing without classes."""
-        if not self.classes:
-            return []
-        counts = zip(self.classes, self.pooled.confusion, strict=True)
-        head = ["class", *(f"predicted {name}" for name in self.classes)]
-        return [head, *([name, *map(str, row)] for name, row in counts)]
+        return _matrix(self.classes, self.pooled)
 
 
 def pool_best(store: SearchStore, results: SearchResults) -> PooledBest:
@@ -84,6 +80,32 @@ def pool_best(store: SearchStore, results: SearchResults) -> PooledBest:
     if best is None:
         raise PredictionError(f"Expected a completed trial in {store.root}. Received: none")
     return PooledBest(results, best, pool(read_predictions(store, best.trial_id, results.splits)))
+
+
+def render_evaluation(source: str, evaluated: Pooled) -> str:
+    """Render the figures of a model on new rows.
+
+    Args:
+        source: Where the rows come from.
+        evaluated: The figures, with the names of the classes.
+
+    Returns:
+        Text that ends with a line break.
+    """
+    lines = [
+        printable(f"{evaluated.rows} rows of {source}"),
+        *(f"{name}: {value:f}" for name, value in evaluated.figures.items()),
+        *aligned(_matrix([*evaluated.classes], evaluated)),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _matrix(names: Sequence[str], pooled: Pooled) -> list[list[str]]:
+    if not names:
+        return []
+    head = ["class", *(f"predicted {name}" for name in names)]
+    counts = zip(names, pooled.confusion, strict=True)
+    return [head, *([name, *map(str, row)] for name, row in counts)]
 
 
 def render_pooled(found: Iterable[PooledBest], style: str = "text") -> str:

@@ -224,8 +224,8 @@ class WeightKeeper:
         """The best mean score so far."""
         return float(self._leaders[0].score) if self._leaders else None
 
-    def settle(self) -> None:
-        """Look at all finished trials and settle which one is best."""
+    def refresh(self) -> None:
+        """Look at all finished trials and find which one is best."""
         self._leaders = self.oracle.get_best_trials(1)
         self._drop([t for t in self.oracle.finished_trials() if t not in self._leaders])
 
@@ -255,7 +255,7 @@ class WeightKeeper:
         return bool(lost)
 
     def take(self, trial: Any) -> None:
-        """Compare a trial that has ended with the best so far; equal ones wait for `settle`."""
+        """Compare a trial that has ended with the best so far; equal ones wait for `refresh`."""
         if trial.status != TrialStatus.COMPLETED:
             self._drop([trial])
             return

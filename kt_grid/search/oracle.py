@@ -341,7 +341,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         folds = record.identity.folds if record else 0
         self._test_rows = record.splits.test_rows if record and record.splits else ()
         for files in read_trials(self.store, folds, self.objective.name):
-            trial = revive(files, self.hyperparameters, self.objective)
+            trial = restore_trial(files, self.hyperparameters, self.objective)
             if files.damaged or trial is None:
                 self._damaged.append((files, trial))
             if trial is None:
@@ -427,7 +427,7 @@ def make_oracle(
     )
 
 
-def revive(files: TrialFiles, hyperparameters: Any, objective: Any) -> Any:
+def restore_trial(files: TrialFiles, hyperparameters: Any, objective: Any) -> Any:
     """Make a trial from its files.
 
     Args:

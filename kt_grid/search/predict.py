@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kt_grid.data import Encoder, Reading, features_of, read_features
+from kt_grid.data import (
+    Encoder,
+    Reading,
+    TargetColumn,
+    features_of,
+    read_features,
+    read_labelled,
+)
 from kt_grid.data.arrays import as_feed, as_inputs
 from kt_grid.data.encoding import UNKNOWN
-from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, loss_of
+from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, known_target, loss_of
 from kt_grid.errors import DamageError, PredictionError, StoreError, UsageError
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Origin, SearchRecord
@@ -149,22 +156,47 @@ class Predictor:
         """
         import pandas as pd
 
-        table = pd.DataFrame([*self._rows(self._outputs(self._inputs(rows, unknown)))])
+        table = pd.DataFrame([*self._rows(self.outputs(self._inputs(rows, unknown)))])
         if hasattr(rows, "columns") and len(table):
             table.index = rows.index
         return table
 
     def file_rows(self, path: str | Path, unknown: str = "refuse") -> Iterator[Row]:
         """Predict on the rows of a file; arguments and errors as `predict_file` has them."""
+        target = self._of_file()
         _check_unknown(unknown)
+        x = read_features(path, self.features, target, self._encoders, self._reading, unknown)
+        yield from self._rows(self.outputs(as_feed(x)))
+
+    def labelled(self, path: str | Path, unknown: str = "refuse") -> tuple[Any, Any]:
+        """Read a file of rows with their targets.
+
+        Args:
+            path: The file.
+            unknown: As `predict` has it.
+
+        Returns:
+            What the model takes, and its targets in the form of its loss.
+
+        Raises:
+            PredictionError: If the search wasn't made from a file.
+            DataError: If the file can't be read, has other columns, or a class that was not there
+                in training.
+        """
+        target = TargetColumn(self._origin.target or "", self._of_file(), self.about.labels)
+        _check_unknown(unknown)
+        x, y = read_labelled(path, self.features, target, self._encoders, self._reading, unknown)
+        return as_feed(x), known_target(y, self.loss, self.about.labels)
+
+    def _of_file(self) -> int:
+        """The target's position in the search's data file, if that had one."""
         target = self._origin.target_column
         if target is None:
             raise PredictionError(
                 f"Expected {self.directory} to be a search on a data file. Received: one made in "
                 "Python. Use kt_grid.load_predictor there"
             )
-        x = read_features(path, self.features, target, self._encoders, self._reading, unknown)
-        yield from self._rows(self._outputs(as_feed(x)))
+        return target
 
     @property
     def _encoders(self) -> list[Encoder]:
@@ -209,7 +241,8 @@ class Predictor:
                 )
         return as_inputs(rows)
 
-    def _outputs(self, x: Any) -> npt.NDArray[np.float64]:
+    def outputs(self, x: Any) -> npt.NDArray[np.float64]:
+        """Return what the model gives for rows as it takes them; a classifier's probabilities."""
         outputs = [_probabilities(m.predict(x, verbose=0), self.loss) for m in self._members()]
         return np.asarray(np.mean(outputs, axis=0))
 
@@ -226,25 +259,31 @@ class Predictor:
 
     def _rows(self, outputs: npt.NDArray[np.float64]) -> Iterator[Row]:
         """One dict per row of outputs."""
-        loss = self.loss
-        if loss.name in BINARY and outputs.shape[1:] == (1,):
-            yield from self._classes(np.hstack([1 - outputs, outputs]), outputs[:, 0] > 0.5)
-        elif loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
-            yield from self._classes(outputs, outputs.argmax(axis=1))
-        else:
+        chosen = self.chosen(outputs)
+        if chosen is None:
             for row, values in enumerate(outputs.reshape(len(outputs), -1)):
                 named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
                 only = {"prediction": float(values[0])} if len(values) == 1 else named
                 yield {"row": row, **only}
-
-    def _classes(
-        self, probabilities: npt.NDArray[np.float64], chosen: npt.NDArray[Any]
-    ) -> Iterator[Row]:
-        labels = self.about.labels
-        names = [labels[i] if i < len(labels) else i for i in range(probabilities.shape[1])]
+            return
+        probabilities = outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
+        names = self.class_names(probabilities.shape[1])
         for row, (values, place) in enumerate(zip(probabilities, chosen, strict=True)):
             by_class = {f"p_{n}": float(v) for n, v in zip(names, values, strict=True)}
-            yield {"row": row, **by_class, "class": names[int(place)]}
+            yield {"row": row, **by_class, "class": names[place]}
+
+    def chosen(self, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.intp] | None:
+        """Return the place of the class that is predicted for each row; None without classes."""
+        if self.loss.name in BINARY and outputs.shape[1:] == (1,):
+            return (outputs[:, 0] > 0.5).astype(np.intp)
+        if self.loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
+            return np.asarray(outputs.argmax(axis=1))
+        return None
+
+    def class_names(self, count: int) -> list[str | int]:
+        """Return the names of the classes; their places where the data has numbers for them."""
+        labels = self.about.labels
+        return [labels[place] if place < len(labels) else place for place in range(count)]
 
 
 def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFrame":

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.code_digest import explain
+from kt_grid.data.code_digest import code_of_files, explain
 from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.base import build_model
 from kt_grid.engines.fingerprint import fingerprint
@@ -15,16 +15,19 @@ from kt_grid.errors import MismatchError
 from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.setup import Setup, is_same_code
-from kt_grid.space import from_json
-from kt_grid.space.asking import AskingHyperParameters
+from kt_grid.space import Parameters, from_json
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord
 from kt_grid.store.trials import TrialFiles, read_trials, score_name, summarise
 
 
 def check_models(
-    store: SearchStore, setup: Setup, hypermodel: Any, note: Callable[[str], None]
-) -> bool:
+    store: SearchStore,
+    setup: Setup,
+    hypermodel: Any,
+    asking: Callable[[Parameters], Any],
+    note: Callable[[str], None],
+) -> tuple[bool, Mapping[str, Any]]:
     """See whether the trials on disk are of the models that the code builds now.
 
     What counts is the model that is built, so the code may change as long as no model does. Where
@@ -34,27 +37,30 @@ def check_models(
         store: The search's directory.
         setup: What the search is made of.
         hypermodel: A `keras_tuner.HyperModel`.
+        asking: Makes the hyperparameters of a trial from its parameters.
         note: Is told what changed, if it is no matter.
 
     Returns:
-        Whether the code may have changed, so that what failed may succeed now.
+        Whether the code may have changed, so that what failed may succeed now; and what
+        search.json is to say of the builds.
 
     Raises:
         MismatchError: If a completed trial is of another model.
     """
-    known = store.peek_record()
+    known, built = store.peek_record(), setup.built()
     if known is None or setup.code is None or is_same_code(known, setup.code):
-        return False
+        return False, built
     trials = list(read_trials(store, known.identity.folds, setup.objective.name))
     if trials and all(files.status == TrialStatus.FAILED for files in trials):
         note("no trial was completed before: the search begins anew")
         store.clear(note)
         store.prepare()
-        return False
+        return False, built
     store.check_identity(setup.identity)
     before = known.builds.get("code", {})
     cause = explain(before.get("parts", {}), setup.code.parts)
-    changed = [files for files in trials if _is_other(files, setup, hypermodel)]
+    edited = explain(code_of_files(before.get("parts", {})), code_of_files(setup.code.parts))
+    changed = [files for files in trials if _is_other(files, setup, hypermodel, asking)]
     completed = [files.trial_id for files in changed if files.status == TrialStatus.COMPLETED]
     same_code = before.get("digest") == setup.code.digest and setup.code.certain
     if completed and not same_code:
@@ -71,12 +77,17 @@ def check_models(
             note(f"trial {files.trial_id} is trained anew, as its model has changed")
     if dict(known.versions) != package_versions():
         note(_told_versions(known.versions))
-    if cause and not changed:
-        note(f"{cause}, but no model: the search goes on")
-    return True
+    if edited and not changed:
+        note(f"{edited}, but no model: the search goes on")
+    if not edited and before:
+        # What live objects hold may change by a search itself, which is no other code.
+        built = {**built, "code": before}
+    return bool(edited), built
 
 
-def _is_other(files: TrialFiles, setup: Setup, hypermodel: Any) -> bool:
+def _is_other(
+    files: TrialFiles, setup: Setup, hypermodel: Any, asking: Callable[[Parameters], Any]
+) -> bool:
     """Whether a trial's model is built in another way now; False if nothing can tell."""
     record = next((r for r in files.records.values() if r.model), None)
     if record is None:
@@ -85,7 +96,7 @@ def _is_other(files: TrialFiles, setup: Setup, hypermodel: Any) -> bool:
     try:
         with settings_kept():
             arrays = setup.targets.for_loss(setup.loss_of(values))
-            hyperparameters = AskingHyperParameters(values, closed=True)
+            hyperparameters = asking(values)
             compiled = not overrides_fit(hypermodel)
             model = build_model(hypermodel, hyperparameters, arrays, record.seed, compiled=compiled)
             return fingerprint(model) != record.model
@@ -125,8 +136,8 @@ def take_up(
     write_down(oracle, store, record, note)
     oracle.reload()
     if folds > before:
-        _settle_weights(store)
-    settle_splits(oracle, folds, before)
+        _note_dropped_weights(store)
+    apply_splits(oracle, folds, before)
     oracle.mend(note)
 
 
@@ -158,7 +169,7 @@ def write_down(
     store.claim(record, note)
 
 
-def settle_splits(oracle: GridOracle, splits: int, before: int) -> None:
+def apply_splits(oracle: GridOracle, splits: int, before: int) -> None:
     """Let the finished trials be what they are by the splits that now count.
 
     A completed trial that lacks a split is handed out again, for that split only; the score of
@@ -196,7 +207,7 @@ def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
             oracle.reopen(trial_id)
 
 
-def _settle_weights(store: SearchStore) -> None:
+def _note_dropped_weights(store: SearchStore) -> None:
     """Note of trials whose weights were dropped that they keep none, before they get new folds."""
     for trial_id in store.trial_ids():
         if not store.keeps_weights(trial_id):

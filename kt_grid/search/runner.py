@@ -182,9 +182,9 @@ class TrialRunner:
         if following is None:
             return None
         first = next(iter(self._tasks(following)))
-        return Upcoming(self._asking(following), self._fit_of(following), first)
+        return Upcoming(self.asking(following), self._fit_of(following), first)
 
-    def _asking(self, values: Parameters) -> Any:
+    def asking(self, values: Parameters) -> Any:
         """What a trial's build is given: its parameters, and nothing that it hasn't."""
         return AskingHyperParameters(values, kept=self.kept - values.keys(), closed=True)
 
@@ -246,7 +246,7 @@ class TrialRunner:
         weights = keras_class_weight(fit.class_weight or {}, arrays)
         return Trainings(
             hypermodel=self.hypermodel,
-            hyperparameters=self._asking(values),
+            hyperparameters=self.asking(values),
             arrays=arrays,
             fit=replace(fit, class_weight=weights),
             tasks=tasks,

@@ -12,7 +12,7 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.code_digest import CodeDigest, code_digest
 from kt_grid.data.digests import source_digest
 from kt_grid.data.targets import Loss, Targets
-from kt_grid.data.weighting import check_weighted, settle_class_weight
+from kt_grid.data.weighting import check_weighted, resolve_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
@@ -27,7 +27,7 @@ from kt_grid.space import (
     check_fit_arguments,
     make_axes,
 )
-from kt_grid.space.objective import Extras, Objective
+from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
@@ -144,21 +144,21 @@ def make_setup(
         DataError: If the target can't be one for the models' only loss.
         UsageError: If an argument has no meaning here, or all weights of a split's side are 0.
     """
-    settled = _settle(given, fit)
+    resolved = _resolve_fit(given, fit)
     builds, code = None, None
     passed: tuple[str, ...] = ()
     if is_network:
-        arguments = FitArguments(**settled)
+        arguments = FitArguments(**resolved)
         tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
 
-        arguments = fit_arguments(hypermodel, settled)
+        arguments = fit_arguments(hypermodel, resolved)
         code = _digest(hypermodel, arguments, extras)
         builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
         arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
         tree, losses = builds.tree, builds.losses
-    objective, notes = _choose_objective(objective, builds, given)
+    objective, notes = _choose_objective(objective, builds, given, known)
     check_racing(racing, objective, extras.scores)
     targets = Targets(given)
     arrays = targets.for_loss(losses[0]) if len(losses) == 1 else given
@@ -211,16 +211,16 @@ def make_setup(
     )
 
 
-def _settle(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
+def _resolve_fit(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the training, with the weights of classes by the data's own names."""
-    settled = check_fit_arguments(fit)
-    if settled.get("class_weight"):
+    resolved = check_fit_arguments(fit)
+    if resolved.get("class_weight"):
         if given.sample_weight is not None:
             raise UsageError(
                 "Expected sample_weight or class_weight, as Keras takes one of them. Received: both"
             )
-        settled["class_weight"] = settle_class_weight(settled["class_weight"], given)
-    return settled
+        resolved["class_weight"] = resolve_class_weight(resolved["class_weight"], given)
+    return resolved
 
 
 def _digest(hypermodel: Any, fit: FitArguments, extras: Extras) -> CodeDigest:
@@ -279,7 +279,7 @@ def _own_fit(
 
 
 def _choose_objective(
-    stated: Objective | None, builds: "Discovery | None", given: Arrays
+    stated: Objective | None, builds: "Discovery | None", given: Arrays, known: SearchRecord | None
 ) -> tuple[Objective, tuple[str, ...]]:
     """The objective that is stated, or what the models compile for such a target."""
     if stated is not None:
@@ -288,8 +288,9 @@ def _choose_objective(
         return Objective("val_accuracy", "max"), ()
     from kt_grid.engines.first_model import choose_objective
 
-    if not builds.probes:
-        builds.explore({})
+    if known is not None and not builds.probes:
+        # Nothing was built, because the code is the same; so the choice is.
+        return replace(parse_objective(known.identity.objective), stated=False), ()
     return choose_objective([p.compiled for p in builds.probes if p.compiled], given)
 
 
@@ -307,7 +308,12 @@ def _training_code(hypermodel: Any) -> str:
         own["adapt"] = kind.adapt
     if not own:
         return BY_TRIAL
-    attributes = {name: value for name, value in vars(hypermodel).items() if name != "build"}
+    # Its own methods among them are what keras-tuner wraps `build` with.
+    attributes = {
+        name: value
+        for name, value in vars(hypermodel).items()
+        if getattr(value, "__self__", None) is not hypermodel
+    }
     return f"{BY_TRIAL} {code_digest({**own, 'attributes': attributes}).digest}"
 
 

@@ -16,7 +16,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
-from kt_grid.engines.backend import settle_backend
+from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.scored import with_extras
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
@@ -169,7 +169,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         check_keep(keep)
         check_engine(engine)
         check_environment()
-        settle_backend()
+        configure_backend()
         self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid({} if grid is None else grid)
@@ -292,12 +292,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 racing=self.racing,
                 identity=setup.identity,
             ).with_entries(self.about)
-            changed = check_models(self.store, setup, self.hypermodel, self.observer.note)
-            take_up(
-                self.oracle, self.store, replace(record, builds=setup.built()), self.observer.note
-            )
+            tell, asking = self.observer.note, self._searched().asking
+            changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
+            take_up(self.oracle, self.store, replace(record, builds=built), tell)
             # The trials: those that are finished stay, those that were pruned get another chance.
-            self.keeper.settle()
+            self.keeper.refresh()
             reopen_pruned(self.oracle, failed=changed)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
@@ -317,7 +316,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 raise
             finally:
                 # Builds may have asked for more axes meanwhile.
-                write_down(self.oracle, self.store, replace(record, builds=setup.built()))
+                built = {**setup.built(), **{n: v for n, v in built.items() if n == "code"}}
+                write_down(self.oracle, self.store, replace(record, builds=built))
                 self.observer.end()
 
     def _take(self, setup: Setup) -> None:
@@ -415,7 +415,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """Write keras-tuner's own files once; per trial they would grow with the square."""
         if self.oracle.suspended:
             return
-        self.keeper.settle()
+        self.keeper.refresh()
         self.save()
 
     def save(self) -> None:

@@ -162,10 +162,10 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
         before = len(self.space)
         value = declare(*args, **kwargs)
         for entry in self.space[before:]:
-            value = self._settle(entry)
+            value = self._resolve(entry)
         return value
 
-    def _settle(self, entry: Any) -> Value:
+    def _resolve(self, entry: Any) -> Value:
         """The value of a declaration; None if it isn't active."""
         name, values = entry.name, self.values
         if not self.is_active(entry):

@@ -124,7 +124,9 @@ def check_own(root: Path, known: Collection[str] | None) -> None:
     """
     if known is None:
         for path in root.glob("*.json"):
-            if path.name not in (IDENTITY, HOLDER) and not is_sealed(read_json(path)):
+            unfinished = path.name.startswith(WRITING)
+            known_by_name = path.name in (IDENTITY, HOLDER) or unfinished
+            if not known_by_name and not is_sealed(read_json(path)):
                 raise _foreign(root, path)
     for folder in _folders(root):
         inside = sorted(folder.iterdir())

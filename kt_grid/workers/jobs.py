@@ -16,7 +16,6 @@ from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
 from kt_grid.engines.base import Engine, Task, Trained, Trainings
-from kt_grid.engines.stopping import hold_back
 from kt_grid.errors import UnforeseenAxisError, UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
@@ -152,6 +151,9 @@ class Trainer:
         return Result(tuple(trained))
 
     def _train(self, job: Job) -> Iterator[Trained]:
+        # It imports Keras, which must not come before the backend.
+        from kt_grid.engines.stopping import hold_back
+
         context, arrays = self.context, self.context.targets.for_loss(job.loss)
         held = arrays.groups, arrays.sample_weight
         tasks = [

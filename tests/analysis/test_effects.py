@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from kt_grid.analysis.confidence_set import Design, confidence_set, estimate_noise
 from kt_grid.analysis.effects import main_effects
 from kt_grid.space import Axis, Condition, combinations, make_axes
 
@@ -15,12 +16,47 @@ GRID = [*combinations(AXES)]
 def test_effects_of_a_complete_grid_are_averages():
     units = np.random.RandomState(0).normal(size=(6, 4))
     table = units.mean(axis=1).reshape(3, 2)
-    a, b = main_effects(AXES, GRID, units)
+    a, b = main_effects(AXES, GRID, units[:, None], Design(0.0, 0.0))
     assert (a.values, b.values) == ((1, 2, 3), ("x", "y"))
     assert a.means == pytest.approx(table.mean(axis=1))
     assert b.means == pytest.approx(table.mean(axis=0))
     by_unit = units.reshape(3, 2, 4).mean(axis=1)
-    assert a.errors == pytest.approx(by_unit.std(axis=1, ddof=1) / 2)
+    noise = estimate_noise(by_unit[:, None], Design(0.0, 0.0))
+    assert a.errors == pytest.approx(noise.variance**0.5)
+    expected = confidence_set(by_unit[:, None], Design(0.0, 0.0), 0.025)
+    assert a.p == pytest.approx(np.minimum(2 * expected.p, 1))
+    assert a.worse == tuple(expected.worse)
+
+
+def test_what_all_values_share_on_a_fold_is_not_in_their_errors():
+    units = np.random.RandomState(0).normal(size=(6, 1, 4))
+    before, after = (
+        main_effects(AXES, GRID, shifted, Design(0.0, 0.0))
+        for shifted in (units, units + 100 * np.arange(4))
+    )
+    for a, b in zip(before, after, strict=True):
+        assert a.errors == pytest.approx(b.errors)
+        assert a.p == pytest.approx(b.p)
+
+
+def test_a_value_that_is_behind_on_average_is_seen_though_no_trial_is():
+    random = np.random.RandomState(1)
+    axes = make_axes({"a": list(range(10)), "b": list(range(5))})
+    noise = 0.03 * random.normal(size=(50, 1, 3)) + 0.05 * random.normal(size=(1, 1, 3))
+    behind = np.repeat([0.05] + [0.0] * 9, 5)
+    scores = 0.7 + noise - behind[:, None, None]
+    design = Design(0.125, 0.0)
+    a, b = main_effects(axes, [*combinations(axes)], scores, design)
+    assert a.worse == (True, *[False] * 9)
+    assert not any(b.worse)
+    assert not confidence_set(scores, design).worse.any()
+
+
+def test_values_are_not_compared_on_a_grid_that_is_not_complete():
+    scores = np.random.RandomState(0).normal(size=(5, 1, 4))
+    for effect in main_effects(AXES, GRID[:5], scores, Design(0.0, 0.0)):
+        assert (effect.p, effect.worse) == ((), ())
+        assert len(effect.errors) == len(effect.values)
 
 
 @pytest.mark.parametrize(

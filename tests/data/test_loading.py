@@ -94,8 +94,23 @@ def test_read_csv(write, content, names):
     ],
 )
 def test_read_csv_names_the_fault(write, raises, content, words):
-    with raises(DataError, "rows.csv", *words):
+    with raises(DataError, "rows.csv") as told:
         data.read_csv(write(content))
+    assert all(word in told.value.on_command_line for word in words)
+
+
+@pytest.mark.parametrize(
+    ("content", "mend"),
+    [
+        pytest.param("x;y,z\np;q,r\n", "Reading(separator=…)", id="separator"),
+        pytest.param("x,y\nx,n\nz,n\n", "Reading(header=True)", id="header"),
+        pytest.param("a,t\n1,é\n".encode("latin-1"), "Reading(encoding='latin-1')", id="encoding"),
+    ],
+)
+def test_what_mends_a_file_is_told_in_pythons_words_too(write, raises, content, mend):
+    with raises(DataError, mend) as told:
+        data.read_csv(write(content))
+    assert "--" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -561,8 +576,9 @@ def test_classes_are_told_apart_before_single_precision(write):
     ],
 )
 def test_what_is_not_sure_is_refused(write, raises, content, reading, words):
-    with raises(DataError, "rows.csv", *words):
+    with raises(DataError, "rows.csv") as told:
         data.read_csv(write(content), reading=Reading(**reading))
+    assert all(word in told.value.on_command_line for word in words)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from kt_grid.data.weighting import (
     check_weighted,
     class_weights,
     keras_class_weight,
+    resolve_class_weight,
     row_weights,
-    settle_class_weight,
 )
 from kt_grid.errors import UsageError
 
@@ -111,11 +111,11 @@ FROM_3 = [3, 4, 5, 6, 7, 8]
     ],
 )
 def test_weights_of_the_datas_classes_become_kerass(given, arrays, loss, by_number):
-    settled = settle_class_weight(given, arrays)
+    resolved = resolve_class_weight(given, arrays)
     form = Targets(arrays).for_loss(loss)
-    assert keras_class_weight(settled, form) == by_number
-    assert settle_class_weight(settled, arrays) == settled
-    assert settle_class_weight(settled, form) == settled
+    assert keras_class_weight(resolved, form) == by_number
+    assert resolve_class_weight(resolved, arrays) == resolved
+    assert resolve_class_weight(resolved, form) == resolved
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_weights_of_the_datas_classes_become_kerass(given, arrays, loss, by_numb
 )
 def test_weights_of_no_class_are_refused(given, labels, received, raises):
     with raises(UsageError, received):
-        settle_class_weight(given, rows([0, 1], labels))
+        resolve_class_weight(given, rows([0, 1], labels))
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_keras_cannot_weigh_other_targets(form, raises):
 )
 def test_balanced_weights_are_scikit_learns(y, labels):
     expected = compute_class_weight("balanced", classes=np.unique(y), y=np.array(y))
-    settled = settle_class_weight("balanced", rows(y, labels))
-    assert list(settled) == list(labels or map(str, np.unique(y)))
-    np.testing.assert_allclose(list(settled.values()), expected, rtol=1e-15)
+    resolved = resolve_class_weight("balanced", rows(y, labels))
+    assert list(resolved) == list(labels or map(str, np.unique(y)))
+    np.testing.assert_allclose(list(resolved.values()), expected, rtol=1e-15)
     one_hot_rows = np.eye(len(expected))[np.unique(y, return_inverse=True)[1]]
-    again = settle_class_weight("balanced", rows(one_hot_rows))
+    again = resolve_class_weight("balanced", rows(one_hot_rows))
     np.testing.assert_allclose(list(again.values()), expected, rtol=1e-15)
 
 
 def test_a_target_of_numbers_is_not_balanced(raises):
     with raises(UsageError, "one class per row"):
-        settle_class_weight("balanced", rows([0.5, 1.5]))
+        resolve_class_weight("balanced", rows([0.5, 1.5]))
 
 
 def test_keras_takes_weights_of_some_classes():

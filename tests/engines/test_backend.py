@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kt_grid.engines import backend
-from kt_grid.engines.backend import settle_backend, worker_environment
+from kt_grid.engines.backend import configure_backend, worker_environment
 
 QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 THREADS = ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]
@@ -137,7 +137,7 @@ def threads(monkeypatch):
 
 
 def test_a_training_uses_one_thread_here_and_in_workers(threads):
-    settle_backend()
+    configure_backend()
     assert threads["threads"] == 1
     there = worker_environment()
     assert [there[name] for name in NAMES] == ["1", "1", backend.ENVIRONMENT["XLA_FLAGS"]]
@@ -145,12 +145,12 @@ def test_a_training_uses_one_thread_here_and_in_workers(threads):
 
 def test_a_number_of_threads_that_was_told_holds_everywhere(threads, monkeypatch):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
-    settle_backend()
+    configure_backend()
     assert threads["threads"] == 0
     assert worker_environment()["TF_NUM_INTRAOP_THREADS"] == "3"
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
     threads["threads"] = 5
-    settle_backend()
+    configure_backend()
     assert worker_environment()["TF_NUM_INTRAOP_THREADS"] == "5"
 
 
@@ -159,7 +159,7 @@ def test_workers_do_as_a_process_that_used_tensorflow_before(threads, monkeypatc
     threads["used"] = True
     if told:
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", told)
-    settle_backend()
+    configure_backend()
     there = worker_environment()
     assert (there["TF_NUM_INTRAOP_THREADS"], there["XLA_FLAGS"]) == (told or "0", "")
 

@@ -292,6 +292,19 @@ def test_models_of_all_kinds_are_alike_however_often_they_are_built(shape, layer
         assert fingerprint(build(None)) == before
 
 
+@pytest.mark.parametrize("kind", [LAYERS.StringLookup, LAYERS.TextVectorization])
+def test_a_vocabulary_counts_and_may_still_have_to_be_learned(kind):
+    def build(words):
+        rows = keras.Input((1,), dtype="string")
+        model = keras.Model(rows, kind(vocabulary=words)(rows))
+        model.compile("adam", "mse")
+        return model
+
+    known = [fingerprint(build(words)) for words in (None, ["a", "b"], ["a", "c"])]
+    assert len({*known}) == 3
+    assert fingerprint(build(None)) == known[0]
+
+
 def test_shared_and_equal_layers_are_told_apart():
     def build(shared):
         rows = keras.Input((2,))

@@ -36,7 +36,6 @@ class Habit:
         meant: The same with everything made anew for every model.
         trials: The combinations that are to be trained, in grid order.
         metric: What is compared beside the loss.
-        refused: Words of the refusal, where it can't be meant; nothing is compared then.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Habit:
     meant: str = ""
     trials: tuple[dict[str, Any], ...] = UNITS
     metric: str = "val_accuracy"
-    refused: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
     def source(self, text: str) -> str:
@@ -292,7 +290,7 @@ HABITS = (
             wide = hp.Boolean("wide")
             return network(hp.Choice("units", [3, 4]) if wide else 2)
         """,
-        trials=({"wide": False}, {"wide": True, "units": 3}, {"wide": True, "units": 4}),
+        trials=({"wide": True, "units": 3}, {"wide": True, "units": 4}, {"wide": False}),
     ),
     Habit(
         "stated-axis-under-a-branch",
@@ -308,7 +306,7 @@ HABITS = (
             wide = hp.Boolean("wide")
             return network(hp.Choice("units", [5, 6]) if wide else 2)
         """,
-        trials=({"wide": False}, {"units": 5, "wide": True}, {"units": 6, "wide": True}),
+        trials=({"units": 5, "wide": True}, {"wide": False}, {"units": 6, "wide": True}),
     ),
     Habit(
         "range-that-depends",
@@ -423,9 +421,22 @@ HABITS = (
     Habit(
         "metric-of-several-numbers",
         """
+        y = np.eye(2)[np.arange(24) % 2]
+
         def build(hp):
-            return network(hp.Choice("units", [3, 4]), metrics=["accuracy", keras.metrics.F1Score(threshold=0.5)])
+            layers = [keras.layers.Dense(hp.Choice("units", [3, 4])), keras.layers.Dense(2, "softmax")]
+            model = keras.Sequential([keras.Input((3,)), *layers])
+            model.compile("adam", "categorical_crossentropy", metrics=["accuracy", keras.metrics.F1Score()])
+            return model
         """,
-        FRESH,
+        """
+        y = np.eye(2)[np.arange(24) % 2]
+
+        def build(hp):
+            layers = [keras.layers.Dense(hp.Choice("units", [3, 4])), keras.layers.Dense(2, "softmax")]
+            model = keras.Sequential([keras.Input((3,)), *layers])
+            model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+            return model
+        """,
     ),
 )

@@ -1,7 +1,9 @@
 """Runs a habit with kt-grid, and what it means with plain Keras, on the same folds."""
 
 import importlib.util
+import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,11 +11,13 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from foreign_code.habits import Habit
 
 import kt_grid
+from foreign_code.habits import Habit
 from kt_grid.space.seeds import derive_seed, epoch_orders
 from kt_grid.splitters.folds import make_splits
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.results import COMPLETED
 
 EPOCHS, BATCH, SEED = 3, 5, 7
 X = np.random.RandomState(0).normal(size=(24, 3)).astype(np.float32)
@@ -97,9 +101,33 @@ def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[st
     return found
 
 
+def deviations(
+    habit: Habit,
+    folder: Path,
+    expected: list[tuple[dict[str, Any], list[dict[str, float]]]],
+    **way: Any,
+) -> Iterator[str]:
+    """Search a habit's grid in some way, and tell what isn't as `meant` says, a line each."""
+    trials = search(habit, folder, **way).trials
+    found = [(trial.parameters, trial.status, trial.reason) for trial in trials]
+    wanted = [(parameters, COMPLETED, None) for parameters, _ in expected]
+    if found != wanted:
+        yield f"trials {found} instead of {wanted}"
+        return
+    store = SearchStore(folder / "runs", "habit")
+    for trial, (parameters, folds) in zip(trials, expected, strict=True):
+        for split, scores in enumerate(folds):
+            record = store.read_fold(trial.trial_id, split)
+            assert record is not None
+            for metric in ("val_loss", habit.metric):
+                ours, theirs = record.scores[metric], scores[metric]
+                if not math.isclose(ours, theirs, rel_tol=2e-5, abs_tol=1e-6):
+                    yield f"{metric} {ours} instead of {theirs} in fold {split} of {parameters}"
+
+
 def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int) -> Any:
     """One fold: batch after batch, in the order that the seed gives."""
-    y = Y.astype(np.float32)
+    y = np.asarray(getattr(module, "y", Y), np.float32)
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     hyperparameters = keras_tuner.HyperParameters()

@@ -50,6 +50,21 @@ from kt_grid.plan.options import GROUPS, Options, command, declared
             "--encode sex=one-hot --encode drop --missing keep",
             id="reading",
         ),
+        pytest.param(
+            {
+                "separator": "whitespace",
+                "na_values": "-,NA",
+                "zero_is_missing": "glucose,bmi",
+                "drop": ("id", "a name"),
+                "decimal": ",",
+                "thousands": ".",
+                "comment": "#",
+            },
+            "kt-grid run neurons --separator whitespace --na-values -,NA "
+            "--zero-is-missing glucose,bmi --drop id --drop 'a name' --decimal , --thousands . "
+            "--comment '#'",
+            id="marks and gaps",
+        ),
     ],
 )
 def test_command_that_runs_a_search_again(changes, line):
@@ -73,3 +88,34 @@ def test_how_the_data_is_read():
     expected = Reading("\t", True, "utf-8", {"a": "one-hot", "": "drop"}, "0")
     assert told.reading == expected
     assert Options().reading == Reading()
+
+
+def test_every_way_to_read_is_an_option():
+    told = Options(
+        separator="whitespace",
+        header=False,
+        encoding="latin-1",
+        encode=("born=days:%d.%m.%Y",),
+        missing="keep",
+        na_values="-, NA",
+        zero_is_missing="glucose,bmi",
+        drop=("id", "name"),
+        decimal=",",
+        thousands=".",
+        comment="#",
+    )
+    expected = Reading(
+        separator="whitespace",
+        header=False,
+        encoding="latin-1",
+        encode={"born": "days:%d.%m.%Y"},
+        missing="keep",
+        na_values=("-", "NA"),
+        zero_is_missing=("glucose", "bmi"),
+        drop=("id", "name"),
+        decimal=",",
+        thousands=".",
+        comment="#",
+    )
+    assert told.reading == expected
+    assert {f.name for f in fields(Reading)} == {*expected.to_json()}

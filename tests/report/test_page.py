@@ -85,7 +85,7 @@ def test_a_page_is_whole_and_needs_nothing_else(page_of):
 def test_a_page_says_first_what_won(page_of):
     outline = Outline(page_of())
     texts = [text for text in outline.texts if text.strip()]
-    headline = next(i for i, text in enumerate(texts) if text.startswith("The winner is n=3 "))
+    headline = next(i for i, text in enumerate(texts) if text.startswith("Take n=3: "))
     assert headline < next(i for i, text in enumerate(texts) if text == "The grid")
 
 

@@ -10,6 +10,7 @@ from kt_grid.engines.arguments import FitArguments
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
+from kt_grid.splitters import KFold
 
 RAW = np.random.RandomState(0).normal(3, 2, (30, 3)).astype(np.float32)
 STANDARD = (RAW - RAW.mean(0)) / RAW.std(0)
@@ -95,7 +96,9 @@ def test_a_search_tells_it_once_and_goes_on(tmp_path):
             self.notes.append(message)
 
     told = Told()
-    tuner = CrossValidationTuner(Plain(), cv=2, engine="keras", directory=tmp_path, observer=told)
+    tuner = CrossValidationTuner(
+        Plain(), "val_loss", cv=KFold(2), engine="keras", directory=tmp_path, observer=told
+    )
     tuner.search(STANDARD, Y)
     assert len(told.notes) == 1
     assert [t.status for t in tuner.search_results().trials] == ["COMPLETED"]

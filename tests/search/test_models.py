@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid import CrossValidationTuner
+from kt_grid import CrossValidationTuner, StratifiedKFold
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.models import WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.oracle import GridOracle
+from kt_grid.splitters import KFold
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Identity, SearchRecord
 
@@ -31,7 +32,7 @@ def build(hp):
 @pytest.fixture(scope="module")
 def tuner(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    searched = CrossValidationTuner(build, "val_accuracy", cv=3, directory=folder)
+    searched = CrossValidationTuner(build, "val_accuracy", cv=KFold(3), directory=folder)
     searched.search(X, Y, epochs=3, batch_size=4)
     return searched
 
@@ -39,7 +40,8 @@ def tuner(tmp_path_factory):
 def test_every_fold_model_gives_its_recorded_scores(tuner):
     trial = tuner.oracle.get_best_trials(1)[0]
     models = tuner.load_fold_models(trial)
-    for split, (model, (_, test)) in enumerate(zip(models, tuner.cv.split(X), strict=True)):
+    folds = StratifiedKFold(3).split(X, Y)
+    for split, (model, (_, test)) in enumerate(zip(models, folds, strict=True)):
         record = tuner.store.read_fold(trial.trial_id, split)
         loss, accuracy = model.evaluate(X[test], Y[test], verbose=0)
         assert loss == pytest.approx(record.scores["val_loss"], rel=1e-5)
@@ -98,7 +100,11 @@ def test_no_refit_is_missed_with_the_mend(tmp_path, raises):
 
 def test_unbuilt_models_need_rows_to_be_loaded(tuner, raises):
     again = CrossValidationTuner(
-        build, "val_accuracy", cv=3, directory=tuner.directory, project_name=tuner.project_name
+        build,
+        "val_accuracy",
+        cv=KFold(3),
+        directory=tuner.directory,
+        project_name=tuner.project_name,
     )
     assert isinstance(again.hypermodel, keras_tuner.HyperModel)
     with raises(PredictionError, "keras.Input"):
@@ -165,7 +171,7 @@ def search(tmp_path):
             finish(oracle, trial, score)
             keeper.take(trial)
             kept.append(_kept(tmp_path))
-        keeper.settle()
+        keeper.refresh()
         return kept, _kept(tmp_path), keeper
 
     return run
@@ -216,7 +222,7 @@ def test_a_trial_run_again_is_not_compared_with_itself(search, tmp_path, monkeyp
     finish(keeper.oracle, trial, again)
     keeper.take(trial)
     assert _kept(tmp_path) == [1]
-    keeper.settle()
+    keeper.refresh()
     assert _kept(tmp_path) == [1]
     assert keeper.best_score == again
     assert len(notes) == 1

@@ -49,7 +49,7 @@ def test_trials_are_what_they_are_by_the_splits_that_count(splits, reopened, sco
         objective=SimpleNamespace(name=METRIC),
         reopen=again.append,
     )
-    resuming.settle_splits(oracle, splits, 3)
+    resuming.apply_splits(oracle, splits, 3)
     assert again == reopened
     assert trials[0].score == score
 
@@ -92,7 +92,7 @@ def test_weights_that_were_dropped_are_not_missed_when_there_are_more_splits(stu
     best = tuner.oracle.get_best_trials(1)[0].trial_id
     (other,) = {"0000", "0001"} - {best}
     assert not store.keeps_weights(other)
-    resuming._settle_weights(store)
+    resuming._note_dropped_weights(store)
     assert {record.weights for record in store.read_folds(other)} == {""}
     assert "" not in {record.weights for record in store.read_folds(best)}
     assert [t.status for t in read_trials(store, 4, METRIC)] == ["RUNNING", "RUNNING"]

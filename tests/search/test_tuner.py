@@ -13,10 +13,17 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 
 import kt_grid
-from kt_grid.errors import MismatchError, ObjectiveError, PredictionError, UsageError
+from kt_grid.errors import (
+    MismatchError,
+    ObjectiveError,
+    PredictionError,
+    SearchFailedError,
+    UsageError,
+)
 from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
+from kt_grid.splitters import KFold
 
 RANDOM = np.random.RandomState(5)
 X = RANDOM.normal(size=(12, 2)).astype(np.float32)
@@ -65,7 +72,7 @@ class Stop(Silent):
 
 
 def make(directory, hypermodel=None, **options):
-    options = {"cv": 2, "project_name": "search", "engine": "keras", **options}
+    options = {"cv": KFold(2), "project_name": "search", "engine": "keras", **options}
     return CrossValidationTuner(hypermodel or Cheap(), directory=directory, **options)
 
 
@@ -88,7 +95,7 @@ def weights_in(directory):
 
 
 def test_trial_json_sums_up_the_records_of_the_folds(tmp_path):
-    tuner = searched(tmp_path, cv=3)
+    tuner = searched(tmp_path, cv=KFold(3))
     for trial in tuner.oracle.get_best_trials(3):
         folder = tmp_path / "search" / f"trial_{trial.trial_id}"
         records = [json.loads((folder / f"fold_{i}.json").read_text()) for i in range(3)]
@@ -126,7 +133,7 @@ def test_groups_of_another_length_are_refused(tmp_path, raises):
 
 
 def test_results_are_a_table_with_scikit_learns_columns(tmp_path):
-    tuner = searched(tmp_path, cv=3)
+    tuner = searched(tmp_path, cv=KFold(3))
     table = tuner.results()
     yardstick = GridSearchCV(DummyClassifier(), {"random_state": [0]}, cv=3).fit(X, Y).cv_results_
     expected = {c.replace("random_state", "units") for c in yardstick if "score_time" not in c}
@@ -175,7 +182,7 @@ def test_a_result_does_not_depend_on_what_else_is_in_the_grid_nor_on_the_order(t
     ("changes", "named"),
     [
         pytest.param({"seed": 8}, "another seed, 7 there, 8 asked for", id="seed"),
-        pytest.param({"cv": 3}, "another cv,", id="folds"),
+        pytest.param({"cv": KFold(3)}, "another cv,", id="folds"),
         pytest.param({"objective": "val_loss"}, "another objective,", id="objective"),
         pytest.param({"x": X + 1}, "another data,", id="features"),
         pytest.param({"y": 1 - Y}, "another data,", id="target"),
@@ -251,7 +258,9 @@ def test_a_failed_trial_is_never_among_the_best(tmp_path, capsys):
 
 
 def test_a_search_in_which_all_fail_has_no_best(tmp_path):
-    tuner = searched(tmp_path, grid={"units": [10, 20]})
+    tuner = make(tmp_path, objective="val_accuracy", grid={"units": [10, 20]})
+    with pytest.raises(SearchFailedError, match=r"2 that failed: .*unlucky"):
+        tuner.search(X, Y)
     for ask in (lambda: tuner.best_score, lambda: tuner.best_params, tuner.refit):
         with pytest.raises(PredictionError, match="Expected a completed trial"):
             ask()
@@ -332,7 +341,7 @@ def test_a_class_is_weighed_by_its_own_name_in_the_search_and_in_every_refit(tmp
 
 def test_predictions_are_the_refits_here_and_later(tmp_path):
     tuner = searched(tmp_path)
-    with pytest.raises(PredictionError, match="or call refit"):
+    with pytest.raises(PredictionError, match=r"Call the tuner's refit"):
         tuner.predict(X)
     (kernel, bias, out, out_bias) = tuner.refit().get_weights()
     expected = (X @ kernel + bias) @ out + out_bias

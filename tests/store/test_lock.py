@@ -48,7 +48,11 @@ def note(message):
 
 
 def test_a_second_process_is_told_who_holds_it_and_waits_for_nothing(lock, root, holder, raises):
-    words = (str(root), f"process {holder.pid} on {os.uname().nodename}, since 20", "--directory")
+    words = (
+        str(root),
+        f"process {holder.pid} on {os.uname().nodename}, since 20",
+        "another directory",
+    )
     for attempt in (lock.check, lock.held(note).__enter__):
         with raises(LockedError, *words):
             attempt()

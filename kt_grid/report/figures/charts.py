@@ -21,7 +21,7 @@ INK, FAINT, PAPER = "#1a1a1b", "#8a8a8b", "#fefefd"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 MARKS: dict[Standing | None, tuple[str, str, str]] = {
     "best": (ORANGE, "D", "best mean"),
-    "tied": (BLUE, "o", "not significantly different from the best"),
+    "tied": (BLUE, "o", "may be as good"),
     "worse": (FAINT, "X", "significantly worse"),
     None: (BLUE, "o", "mean"),
 }
@@ -70,7 +70,7 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
 
 
 def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
-    """Draw the mean score at each value of an axis, with its standard error."""
+    """Draw the mean score at each value of an axis, with its error; a cross where it's worse."""
     words = scale_of(effect.values) == "words"
     x = list(range(len(effect.values))) if words else [as_number(v) for v in effect.values]
     order = np.argsort(x)
@@ -80,6 +80,13 @@ def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
         yerr=np.array(effect.errors)[order] if effect.errors else None,
         marker="o", linestyle=line, color=BLUE, markersize=5, elinewidth=1.4, capsize=2,
     )  # fmt: skip
+    worse = [i for i, is_worse in enumerate(effect.worse) if is_worse]
+    if worse:
+        _, marker, _ = MARKS["worse"]
+        ax.plot(
+            np.array(x)[worse], np.array(effect.means)[worse], marker, color=FAINT, markersize=8,
+            markeredgecolor=PAPER, markeredgewidth=0.6, zorder=4,
+        )  # fmt: skip
     if words:
         ax.set_xticks(x, [word(value) for value in effect.values], rotation=40, ha="right")
     else:

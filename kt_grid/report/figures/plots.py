@@ -175,8 +175,13 @@ def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:
         ax.set_axis_off()
     for ax in grid[:, 0]:
         ax.set_ylabel(analysis.results.objective.name)
-    caption = "What each axis does by itself: mean over all other axes and its standard error, "
-    return Picture("effects", f"{caption}and the share of the variance it explains.", figure)
+    caption = (
+        "What each axis does by itself: mean over all other axes, its standard error without what "
+        "all values share on a fold, and the share of the variance it explains."
+    )
+    if any(any(effect.worse) for effect in effects):
+        caption += " Crosses: significantly worse than the axis's best value."
+    return Picture("effects", caption, figure)
 
 
 def against_published(analysis: Analysis, published: Published) -> Picture:

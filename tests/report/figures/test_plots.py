@@ -164,7 +164,7 @@ def test_conditional_axes_are_drawn(make_search):
     assert [picture.svg()[:4] for picture in pictures] == ["<svg"] * len(pictures)
 
 
-def test_a_grid_of_thousands_is_drawn():
+def test_a_grid_of_thousands_is_drawn(search_record):
     axes = tuple(make_axes({"n": list(range(60)), "r": list(range(50))}))
     values = np.random.RandomState(0).uniform(size=(3000, 3))
     order = np.argsort(np.argsort(-values.mean(axis=1)))
@@ -173,7 +173,8 @@ def test_a_grid_of_thousands_is_drawn():
         for i, (chosen, row, rank) in enumerate(zip(combinations(axes), values, order, strict=True))
     )
     objective = Objective("val_accuracy", "max")
-    results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), {})
+    record = search_record()
+    results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), record)
     grid, effects, best = plots.draw(analyse(results))
     assert len(grid.figure.axes[0].get_yticks()) <= 40
     assert len(grid.figure.axes[0].texts) == 0

@@ -1,0 +1,1 @@
+"""A table of how people write models, and what runs it."""
