@@ -318,7 +318,8 @@ def test_a_look_ahead():
     seeds = 0.5 + random.normal(size=(6, 4, 3))
     design = Design(fold_overlap(3, 800), 0.0)
     outlook, now = look_ahead(seeds, design, 10), confidence_set(seeds, design).needed
-    assert outlook.limit < outlook.more_repeats < now
+    # Each comes from draws of its own.
+    assert outlook.limit < 1.02 * outlook.more_repeats < now
     rows = np.repeat(random.normal(size=(6, 1, 3)), 4, axis=1)
     stuck = look_ahead(rows + 1e-3 * seeds, design, 10)
     assert stuck.more_repeats > 0.9 * stuck.limit

@@ -200,8 +200,8 @@ def test_of_a_time_series_the_best_is_named_and_nothing_claimed(verdict_on):
             [[0.5, 0.6, 0.5], [0.5, 0.6, 0.4]],
             [1, 2, 3],
             "tied",
-            "So far (2 of 3 combinations finished): n=1 has the best mean val_accuracy, 0.5333, but "
-            "the other one may be as good.",
+            "So far (2 of 3 combinations finished): n=1 has the best mean val_accuracy, 0.5333, "
+            "but the other one may be as good.",
             id="unfinished",
         ),
     ],

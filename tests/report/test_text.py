@@ -113,7 +113,7 @@ def test_table(read):
         "Nothing to compare: batch_size=20, kind=a is the only result, with a mean val_accuracy of "
         "0.5000.\n"
         "Objective: mean val_accuracy over the folds, higher is better.\n"
-        "The standard error of this mean, over 3 folds, is 0.1443.\n"
+        "On new rows expect about 0.5000 (95 % interval 0.0000 to 1.0000).\n"
         "1 combination failed and is left out.\n"
     )
 
@@ -198,7 +198,7 @@ def test_csv(read):
         "steps,mean_epochs,standard_error,behind_best,p_value,standing,fold_variance,"
         "seed_variance\n"
         "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,,,10.0,"
-        "0.14433756729740646,0.0,,best,,\n"
+        "0.14433756729740643,0.0,,best,,\n"
         "0001,FAILED,20,a,,,,,,,,,,,,,,,,\n"
     )
 
