@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -49,6 +49,20 @@ class Compiled:
     loss: Loss
     metrics: tuple[CompiledMetric, ...] = ()
     outputs: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values; Keras's metrics by their names."""
+        metrics = [{**vars(m), "kind": m.kind and m.kind.name} for m in self.metrics]
+        return {"loss": dict(vars(self.loss)), "metrics": metrics, "outputs": self.outputs}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned."""
+        metrics = (
+            CompiledMetric(**{**m, "kind": m["kind"] and find_metric(m["kind"])})
+            for m in record["metrics"]
+        )
+        return cls(Loss(**record["loss"]), tuple(metrics), record["outputs"])
 
 
 def choose_objective(

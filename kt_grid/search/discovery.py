@@ -13,7 +13,9 @@ from typing import Any
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import Loss
 from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.first_model import Compiled
 from kt_grid.engines.probe import Probe, probe
+from kt_grid.errors import GridError, describe_error
 from kt_grid.space import Asked, DecisionTree, Grids, Parameters, key
 
 # Beyond these, builds are run when their trials come.
@@ -29,7 +31,8 @@ class Discovery:
         arrays: The rows; a model without an input shape learns it from them.
         fit: Arguments of the training, for a HyperModel with a `fit` of its own.
         tree: What the builds ask for.
-        losses: The different losses that the models compile, in the order in which they are met.
+        compiled: The different ways in which the models are compiled, in the order in which they
+            are met.
         probes: The builds that were run, in this order.
     """
 
@@ -37,7 +40,7 @@ class Discovery:
     arrays: Arrays
     fit: FitArguments
     tree: DecisionTree = field(default_factory=DecisionTree)
-    losses: list[Loss] = field(default_factory=list)
+    compiled: list[Compiled] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     _loss_by_way: dict[str, Loss] = field(default_factory=dict)
 
@@ -53,10 +56,14 @@ class Discovery:
         found = probe(self.hypermodel, values, self.arrays, self.fit)
         self.probes.append(found)
         if found.compiled is not None:
-            loss = found.compiled.loss
-            self._loss_by_way[key(found.parameters)] = loss
-            self.losses += [] if loss in self.losses else [loss]
+            self._loss_by_way[key(found.parameters)] = found.compiled.loss
+            self.compiled += [] if found.compiled in self.compiled else [found.compiled]
         return found.asked
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The different losses that the models compile, in the order in which they are met."""
+        return list(dict.fromkeys(compiled.loss for compiled in self.compiled))
 
     def look_ahead(self, grid: Grids, most: int | None = None) -> None:
         """Run the builds of a grid's first combinations.
@@ -95,8 +102,10 @@ class Discovery:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known as plain JSON values."""
-        losses = [[loss.name, loss.units, loss.from_logits] for loss in self.losses]
-        return {"tree": self.tree.to_json(), "losses": losses}
+        return {
+            "tree": self.tree.to_json(),
+            "compiled": [compiled.to_json() for compiled in self.compiled],
+        }
 
     def take_over(self, record: Mapping[str, Any]) -> None:
         """Take over what `to_json` returned, because the code is the same.
@@ -107,5 +116,10 @@ class Discovery:
         Raises:
             GridError: If it isn't whole.
         """
+        try:
+            self.compiled = [Compiled.from_json(compiled) for compiled in record["compiled"]]
+        except (LookupError, TypeError) as error:
+            raise GridError(
+                f"Expected what the models compile. Received: {describe_error(error)}"
+            ) from error
         self.tree = DecisionTree.from_json(record["tree"])
-        self.losses = [Loss(str(n), u, bool(logits)) for n, u, logits in record["losses"]]

@@ -288,10 +288,10 @@ def _choose_objective(
         return Objective("val_accuracy", "max"), ()
     from kt_grid.engines.first_model import choose_objective
 
-    if known is not None and not builds.probes:
-        # Nothing was built, because the code is the same; so the choice is.
+    if known is not None and not builds.compiled:
+        # No model says anything now, so the choice stays what it was.
         return replace(parse_objective(known.identity.objective), stated=False), ()
-    return choose_objective([p.compiled for p in builds.probes if p.compiled], given)
+    return choose_objective(builds.compiled, given)
 
 
 def _training_code(hypermodel: Any) -> str:

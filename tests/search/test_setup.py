@@ -200,6 +200,31 @@ def test_combinations_beyond_those_that_are_known_are_built():
     assert [*again.tree.combinations({})] == [{"loss": "mse"}, {"loss": "mae"}]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(["mse"], ["mse", "binary_crossentropy"], id="more"),
+        pytest.param(["mse", "binary_crossentropy"], ["mse", "binary_crossentropy"], id="alike"),
+    ],
+)
+def test_an_objective_is_chosen_by_known_models_and_new_ones(before, after):
+    """Of labels 1 and 2 an accuracy has a meaning for a crossentropy alone."""
+    about = {"y": np.array([1.0, 2.0] * 6), "objective": None, "cv": KFold(3)}
+    first = make(_losses, grid={"loss": before}, **about)
+    fresh = make(_losses, grid={"loss": after}, **about)
+    again = make(_losses, grid={"loss": after}, known=record_of(first), **about)
+    assert again.objective == fresh.objective == first.objective
+    assert (again.identity, again.notes) == (fresh.identity, fresh.notes)
+    assert again.objective.name == "val_loss"
+
+
+def test_where_no_model_can_be_built_any_more_the_objective_stays():
+    first = make(objective=None)
+    assert first.objective.name == "val_loss"
+    assert make(_never, objective=None, known=record_of(first)).objective == first.objective
+    assert make(_never, objective=None).objective.name == "val_accuracy"
+
+
 def _counting(hp):
     __import__("sys").modules[__name__].COUNTED.append(hp.Choice("loss", ["mse", "mae"]))
     return _compiled(hp.get("loss"))
