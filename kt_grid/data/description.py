@@ -58,6 +58,8 @@ _SILENT = (
 _OF_CLASSES = frozenset(
     (
         *("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__qualname__"),
+        # Python writes it into a class when one of its objects is first pickled.
+        "__slotnames__",
         *("__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
         *("__dataclass_fields__", "__dataclass_params__", "__orig_bases__", "__parameters__"),
         *("__annotate__", "__annotate_func__", "__annotations_cache__", "__classdictcell__"),
