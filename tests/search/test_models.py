@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid import CrossValidationTuner, StratifiedKFold
+from kt_grid import CrossValidationTuner
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.models import WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.oracle import GridOracle
@@ -40,7 +40,7 @@ def tuner(tmp_path_factory):
 def test_every_fold_model_gives_its_recorded_scores(tuner):
     trial = tuner.oracle.get_best_trials(1)[0]
     models = tuner.load_fold_models(trial)
-    folds = StratifiedKFold(3).split(X, Y)
+    folds = KFold(3).split(X, Y)
     for split, (model, (_, test)) in enumerate(zip(models, folds, strict=True)):
         record = tuner.store.read_fold(trial.trial_id, split)
         loss, accuracy = model.evaluate(X[test], Y[test], verbose=0)
