@@ -162,6 +162,6 @@ def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs,
     ],
 )
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, raises, monkeypatch, address, words):
-    monkeypatch.setattr(kt_grid.workers.dask_cluster, "_SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("kt_grid.workers.dask_cluster._SECONDS_TO_CONNECT", 1)
     with raises(WorkerError, *words):
         searched(tmp_path, Cheap([2]), scheduler=address)

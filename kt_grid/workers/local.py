@@ -49,7 +49,7 @@ class Workers(Executor):
         raise NotImplementedError
 
     def stream(
-        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int = 0
+        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int | None = None
     ) -> Future[Any]:
         """Run `fn(context, *args)`, a generator function, in a worker.
 
@@ -59,7 +59,7 @@ class Workers(Executor):
                 died, it is given the same once more.
             fn: The function.
             *args: Further arguments that can be pickled.
-            lane: The lane's number.
+            lane: The lane's number; any by default.
 
         Returns:
             What the generator returns.
@@ -138,16 +138,29 @@ class LocalWorkers(Workers):
             A future. It raises WorkerDiedError if the process ended, WorkerSlowError if it took
             too long, and WorkerError if it couldn't be started or the function raised.
         """
-        with self._lock:
-            lane = min(self._lanes, key=lambda lane: lane.waiting)
-            return lane.submit(self._call, lane, _ignore, (fn, args, kwargs))
+        return self._put(None, _ignore, (fn, args, kwargs))
 
     def stream(
-        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int = 0
+        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int | None = None
     ) -> Future[Any]:
-        """Run a generator function in the process of a lane; it raises as `submit`."""
-        chosen = self._lanes[lane]
-        return chosen.submit(self._call, chosen, deliver, (fn, args, {}))
+        """Run a generator function in the process of a lane; its future raises as `submit`'s.
+
+        Args:
+            deliver: Is given what the generator yields.
+            fn: The function.
+            *args: Further arguments that can be pickled.
+            lane: The lane's number; by default the one that has least to do.
+
+        Returns:
+            A future.
+        """
+        return self._put(lane, deliver, (fn, args, {}))
+
+    def _put(self, number: int | None, deliver: Deliver, call: tuple[Any, ...]) -> Future[Any]:
+        with self._lock:
+            least = min(self._lanes, key=lambda lane: len(lane.waiting))
+            lane = least if number is None else self._lanes[number]
+            return lane.submit(self._call, lane, deliver, call)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes, or leave them to the next search while `processes_kept` runs.
@@ -245,17 +258,14 @@ class _Lane:
     def __init__(self) -> None:
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="kt-grid-worker")
         self.process: _Process | None = None
-        self.waiting = 0
+        self.waiting: set[Future[Any]] = set()
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Let the thread call a function after those before it."""
         future = self.thread.submit(fn, *args)
-        self.waiting += 1
-        future.add_done_callback(self._note_done)
+        self.waiting.add(future)
+        future.add_done_callback(self.waiting.discard)
         return future
-
-    def _note_done(self, _: Future[Any]) -> None:
-        self.waiting -= 1
 
 
 def _ignore(_: Any) -> None:
@@ -277,7 +287,7 @@ def processes_kept(
         environment: Environment variables, beside those of this process.
         begin: What each process calls first, with None.
     """
-    global _kept  # noqa: PLW0603 - a search knows nothing of those before and after it
+    global _kept
     _kept = []
     try:
         for _ in range(count):

@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.targets import Loss, Targets
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.splitters.folds import KFold, make_splits
-from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job
+from kt_grid.workers.jobs import Context, Job, Result, Trainer, open_context, pack_job, run_job
 from kt_grid.workers.packing import unpack
 
 X = np.random.RandomState(3).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
+MSE = Loss("mean_squared_error", 1)
 
 
 class Scored(keras_tuner.HyperModel):
@@ -54,39 +56,76 @@ def hp():
 
 
 def context(hypermodel):
-    return Context(hypermodel, Arrays(X, Y), make_splits(KFold(5), 12), "keras")
+    return Context(hypermodel, Targets(Arrays(X, Y)), make_splits(KFold(5), 12), "keras")
+
+
+def collect(generator):
+    """What a generator yields, and what it returns."""
+    items = []
+    while True:
+        try:
+            items.append(next(generator))
+        except StopIteration as ended:
+            return items, ended.value
 
 
 def test_a_job_gives_scores_and_weights_for_every_split(hp):
     trainer = open_context(context(Scored()).pack().packed)
-    result = run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13})))
-    assert [trained.split for trained in result.trained] == [1, 3]
-    assert result.failure == ""
-    assert all(trained.model is None and trained.weights for trained in result.trained)
-    assert result.hyperparameters.values == {"units": 3, "found": 1}
-    again = run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13})))
-    assert again.trained[0].scores == result.trained[1].scores != result.trained[0].scores
-    cloudpickle.loads(cloudpickle.dumps(result))
+    given, result = collect(
+        run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13}, MSE)))
+    )
+    assert [trained.split for trained in given] == [1, 3]
+    assert result == Result()
+    assert all(trained.model is None and trained.weights for trained in given)
+    (again,), _ = collect(run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13}, MSE))))
+    assert again.scores == given[1].scores != given[0].scores
+    cloudpickle.loads(cloudpickle.dumps(given))
 
 
 def test_weights_are_those_of_keras(hp, tmp_path):
     trainer = open_context(context(Scored()).pack().packed)
-    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}))).trained
+    (trained,), _ = collect(run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, MSE))))
     trained.save_weights(tmp_path / "fold.weights.h5")
     model = Scored().build(hp)
     model.load_weights(tmp_path / "fold.weights.h5")
     assert float(abs(model.get_weights()[0]).sum()) == trained.scores["val_loss"]
 
 
-def test_what_was_trained_before_a_failure_is_kept(hp):
+def test_what_was_trained_before_a_failure_is_given(hp):
     # Of 12 rows, folds 0 and 1 hold out three, so that they train on nine; the others on ten.
     trainer = Trainer(
         context(Scored(trouble=10)), open_context(context(Scored()).pack().packed).engine
     )
-    result = trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}))
-    assert [trained.split for trained in result.trained] == [0, 1]
+    given, result = collect(trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}, MSE)))
+    assert [trained.split for trained in given] == [0, 1]
     assert re.fullmatch(r"in test_jobs.py, line \d+, in fit: ValueError: unlucky", result.failure)
     assert "Traceback" in result.details
+
+
+class Watched:
+    """An engine that notes what it is to do."""
+
+    name = "watched"
+
+    def run(self, trainings):
+        self.trainings = trainings
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("loss", "prepared"),
+    [
+        pytest.param(MSE, [(3, 2, 12)], id="alike"),
+        pytest.param(Loss("categorical_crossentropy", 2), [], id="with another target"),
+    ],
+)
+def test_what_comes_next_is_prepared_for_if_it_has_the_same_rows(hp, loss, prepared):
+    trainer = Trainer(context(Scored()), Watched())
+    following = Job(hp, FitArguments(epochs=3), {2: 12}, loss)
+    collect(trainer.run(Job(hp, FitArguments(), {0: 10}, MSE, following=following)))
+    upcoming = trainer.engine.trainings.upcoming
+    found = [upcoming] if upcoming else []
+    assert [(one.fit.epochs, one.task.split, one.task.seed) for one in found] == prepared
 
 
 def test_a_model_that_cannot_be_sent_is_refused(raises):
@@ -175,7 +214,7 @@ def test_a_callback_of_ones_own_reaches_workers_that_lack_its_module(tmp_path, m
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "nothing_to_import", None)
     mine = importlib.import_module("my_callbacks").Mine()
-    packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}))
+    packed = pack_job(Job(None, FitArguments(callbacks=(mine,)), {}, MSE))
     monkeypatch.delitem(sys.modules, "my_callbacks")
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
     (callback,) = unpack(packed).fit.callbacks

@@ -79,9 +79,9 @@ def leave(context):
 def leave_at_first(packed):
     """Kills the processes that start, until a file counts as many as there are to be."""
     path, times = packed.decode().split("|")
-    with open(path, "a") as marks:
-        marks.write("x")
-    if len(open(path).read()) <= int(times):
+    marks = Path(path)
+    marks.write_text((marks.read_text() if marks.exists() else "") + "x")
+    if len(marks.read_text()) <= int(times):
         os.kill(os.getpid(), signal.SIGKILL)
     return 3
 
