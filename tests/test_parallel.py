@@ -54,6 +54,24 @@ class Cheap(keras_tuner.HyperModel):
         return {"val_accuracy": score, "val_loss": 1.0}
 
 
+class Slow(Cheap):
+    """Its second trial hangs in the second fold, once."""
+
+    def __init__(self, folder):
+        super().__init__([2, HANGS])
+        self.place = str(folder)
+
+    def fit(self, hp, model, x, y, **kwargs):
+        scores = super().fit(hp, model, x, y, **kwargs)
+        folds, hung = Path(self.place, "folds"), Path(self.place, "hung")
+        if hp.get("units") == HANGS and not hung.exists():
+            if folds.exists():
+                hung.touch()
+                time.sleep(600)
+            folds.touch()
+        return scores
+
+
 def searched(directory, hypermodel, **options):
     tuner = CrossValidationTuner(
         hypermodel, cv=2, directory=directory, project_name="s", engine="keras", **options
@@ -90,6 +108,25 @@ def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
     assert len(tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0])) == 2
 
 
+def test_a_trial_that_ran_out_of_time_keeps_its_folds_and_is_tried_again(tmp_path):
+    """Its second fold hangs at first; the next run trains that one alone."""
+    tuner = searched(tmp_path / "a", Slow(tmp_path), workers=2, trial_timeout=4)
+    (failed,) = tuner.search_results().failed
+    before = (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes()
+    notes = []
+
+    class Listening(kt_grid.search.observer.Silent):
+        def note(self, text):
+            notes.append(text)
+
+    again = searched(tmp_path / "a", Slow(tmp_path), observer=Listening())
+    (told,) = [note for note in notes if "is tried again" in note]
+    assert failed.trial_id in told
+    assert "WorkerSlowError" in told
+    assert (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes() == before
+    assert ids(again) == ids(searched(tmp_path / "b", Cheap([2, HANGS])))
+
+
 def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):
     alone = searched(tmp_path / "a", Cheap([2, 3, 4, 5]))
     opened = []
@@ -101,8 +138,8 @@ def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch)
     )
     monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_WORTH_MOVING", 0.0)
     monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_TO_START", 0.0)
-    monkeypatch.setattr(kt_grid.workers.placement, "_cores", lambda: 2)
-    monkeypatch.setattr(kt_grid.workers.placement, "_memory", lambda: 2**40)
+    monkeypatch.setattr(kt_grid.workers.placement, "cores", lambda: 2)
+    monkeypatch.setattr(kt_grid.workers.placement, "memory", lambda: 2**40)
     moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
     assert opened == [3]
     assert text(moved) == text(alone)

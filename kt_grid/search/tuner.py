@@ -32,7 +32,13 @@ from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
-from kt_grid.search.resuming import check_models, reopen_pruned, take_up, write_down
+from kt_grid.search.resuming import (
+    check_models,
+    reopen_passing,
+    reopen_pruned,
+    take_up,
+    write_down,
+)
 from kt_grid.search.runner import TrialRunner, longest_training
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
@@ -295,6 +301,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.settle()
             reopen_pruned(self.oracle, failed=changed)
+            reopen_passing(self.oracle, self.observer.note)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
             # Counted on, because to count them anew takes longer the larger the grid is.
