@@ -20,7 +20,7 @@ from kt_grid.search.tuner import CrossValidationTuner
 
 X = np.random.RandomState(5).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
-DIES_ONCE, HANGS, RAISES = 5, 6, 7
+DIES_ONCE, HANGS, RAISES, HANGS_ONCE = 5, 6, 7, 9
 
 
 class Cheap(keras_tuner.HyperModel):
@@ -49,27 +49,14 @@ class Cheap(keras_tuner.HyperModel):
             os.kill(os.getpid(), signal.SIGKILL)
         if units == HANGS and self.folder:
             time.sleep(600)
+        if units == HANGS_ONCE and self.folder:
+            calls = Path(self.folder, "calls")
+            calls.write_text((calls.read_text() if calls.exists() else "") + "x")
+            if calls.read_text() == "xx":
+                time.sleep(600)
         if units == RAISES:
             raise ValueError("unlucky")
         return {"val_accuracy": score, "val_loss": 1.0}
-
-
-class Slow(Cheap):
-    """Its second trial hangs in the second fold, once."""
-
-    def __init__(self, folder):
-        super().__init__([2, HANGS])
-        self.place = str(folder)
-
-    def fit(self, hp, model, x, y, **kwargs):
-        scores = super().fit(hp, model, x, y, **kwargs)
-        folds, hung = Path(self.place, "folds"), Path(self.place, "hung")
-        if hp.get("units") == HANGS and not hung.exists():
-            if folds.exists():
-                hung.touch()
-                time.sleep(600)
-            folds.touch()
-        return scores
 
 
 def searched(directory, hypermodel, **options):
@@ -110,7 +97,7 @@ def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
 
 def test_a_trial_that_ran_out_of_time_keeps_its_folds_and_is_tried_again(tmp_path):
     """Its second fold hangs at first; the next run trains that one alone."""
-    tuner = searched(tmp_path / "a", Slow(tmp_path), workers=2, trial_timeout=4)
+    tuner = searched(tmp_path / "a", Cheap([2, HANGS_ONCE], tmp_path), workers=2, trial_timeout=4)
     (failed,) = tuner.search_results().failed
     before = (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes()
     notes = []
@@ -119,12 +106,12 @@ def test_a_trial_that_ran_out_of_time_keeps_its_folds_and_is_tried_again(tmp_pat
         def note(self, text):
             notes.append(text)
 
-    again = searched(tmp_path / "a", Slow(tmp_path), observer=Listening())
+    again = searched(tmp_path / "a", Cheap([2, HANGS_ONCE], tmp_path), observer=Listening())
     (told,) = [note for note in notes if "is tried again" in note]
     assert failed.trial_id in told
     assert "WorkerSlowError" in told
     assert (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes() == before
-    assert ids(again) == ids(searched(tmp_path / "b", Cheap([2, HANGS])))
+    assert ids(again) == ids(searched(tmp_path / "b", Cheap([2, HANGS_ONCE])))
 
 
 def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):

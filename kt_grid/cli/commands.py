@@ -31,6 +31,7 @@ from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
+from kt_grid.workers.local import processes_kept
 
 app = typer.Typer(
     name="kt-grid",
@@ -171,13 +172,14 @@ def run(
     if zoom:
         plans = [_zoomed(planned) for planned in plans]
     failed = False
-    for number, planned in enumerate(plans):
-        if len(plans) > 1:
-            typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
-        if dry_run:
-            _show_plan(planned)
-        else:
-            failed |= _search(planned, quiet=quiet)
+    with processes_kept():
+        for number, planned in enumerate(plans):
+            if len(plans) > 1:
+                typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
+            if dry_run:
+                _show_plan(planned)
+            else:
+                failed |= _search(planned, quiet=quiet)
     if failed:
         raise typer.Exit(FAILED)
 

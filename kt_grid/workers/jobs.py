@@ -17,7 +17,6 @@ from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
 from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import hold_back
 from kt_grid.errors import UnforeseenAxisError, UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
@@ -173,6 +172,9 @@ class Trainer:
         return self.engine.run(trainings)
 
     def _tasks(self, job: Job, arrays: Arrays) -> Iterator[Task]:
+        # It imports Keras, which must not come before the backend, as in `open_context`.
+        from kt_grid.engines.stopping import hold_back
+
         for split, seed in job.seeds.items():
             task = Task(split, *self.context.splits[split], seed)
             yield hold_back(task, job.fit, arrays.groups, arrays.sample_weight)

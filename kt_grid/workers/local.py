@@ -277,25 +277,11 @@ _kept: "list[_Process] | None" = None
 
 
 @contextmanager
-def processes_kept(
-    count: int, environment: Mapping[str, str], begin: Callable[..., Any]
-) -> Iterator[None]:
-    """Start processes for searches to come, and let each search leave them to the next.
-
-    Args:
-        count: Number of processes.
-        environment: Environment variables, beside those of this process.
-        begin: What each process calls first, with None.
-    """
+def processes_kept() -> Iterator[None]:
+    """Let each search leave its processes to the next one, which needn't start others then."""
     global _kept
     _kept = []
     try:
-        for _ in range(count):
-            process = _Process(environment)
-            _kept.append(process)
-            with contextlib.suppress(OSError):
-                process.send((begin, (), {}))
-            process.unread += 1
         yield
     finally:
         kept, _kept = _kept, None
@@ -334,8 +320,6 @@ class _Process:
             start_new_session=True,
         )
         self.calls = 0
-        # Answers that nobody has waited for.
-        self.unread = 0
 
     def open(self, shared: Shared) -> None:
         """Let the process unpack the context.
@@ -345,9 +329,6 @@ class _Process:
             WorkerError: If the context can't be unpacked.
         """
         self.send(Opening(sys.path, shared))
-        for _ in range(self.unread):
-            self._read()
-        self.unread = 0
         answer = self._read()
         if isinstance(answer, Raised):
             raise WorkerError(

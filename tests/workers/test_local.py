@@ -238,7 +238,7 @@ def test_processes_that_are_kept_go_from_search_to_search():
         with LocalWorkers(1, SHARED, environment={"KT_GRID_TEST": "1", **environment}) as workers:
             return workers.submit(own_pid).result()
 
-    with processes_kept(1, {"KT_GRID_TEST": "1"}, own_pid):
+    with processes_kept():
         kept = search()
         assert search() == kept
         other = search(KT_GRID_OTHER="2")
