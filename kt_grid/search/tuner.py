@@ -300,8 +300,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             )
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.settle()
-            reopen_pruned(self.oracle, failed=changed)
             reopen_passing(self.oracle, self.observer.note)
+            reopen_pruned(self.oracle, failed=changed)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
             # Counted on, because to count them anew takes longer the larger the grid is.
@@ -362,7 +362,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             context = Context(
                 self.hypermodel, setup.targets, setup.splits, setup.engine, setup.extras
             )
-            self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
+            # Trials with fewer epochs stay before those that train on from where they end.
+            most = {"epochs": runner.longest} if runner.longest else {}
+            self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
                 Dispatcher(self.oracle, runner, workers, *hooks).run()
