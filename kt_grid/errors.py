@@ -34,6 +34,10 @@ from typing import Any, Self
 _HEADINGS = ("Exception encountered when calling", "Graph execution error", "Detected at node")
 _ASIDES = ("Detected at node", "File ", "<stack traces", "[[{{node", "Stack trace for op")
 _ARGUMENTS = re.compile(r"^(Arguments received by|Call arguments received by)", re.MULTILINE)
+# What a machine lacked may be there another time.
+_PASSING = re.compile(
+    r"(^|: )(WorkerDiedError|WorkerSlowError|MemoryError|ResourceExhaustedError)(:|$)"
+)
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -177,6 +181,19 @@ def describe_error(error: BaseException) -> str:
     said = f"{type(error).__name__}: {_cause(str(error))}".removesuffix(": ")
     place = None if isinstance(error, KtGridError) else _own_place(error)
     return f"in {place}: {said}" if place else said
+
+
+def may_succeed_again(reason: str) -> bool:
+    """Tell whether a trial failed for want of time, memory or a worker, not by its own numbers.
+
+    Args:
+        reason: Why it failed, as `describe_error` says it.
+
+    Example:
+        >>> may_succeed_again("in my.py, line 3, in build: MemoryError")
+        True
+    """
+    return _PASSING.search(reason.partition("\n")[0]) is not None
 
 
 def _cause(text: str) -> str:

@@ -9,6 +9,9 @@ runs to its end. All but measured times must be as in the uninterrupted search: 
 the records of the folds, and the refitted model's weights. Between the kill and the resumption
 the directory must read as whole, with no figure that differs.
 
+With `--workers N`, half of the kills are of one of the search's workers, while it starts, is
+renewed or trains; the search is to go on and end as if nothing had been.
+
 A fold counts as trained when its result is handed over to be written. The reference runs in an
 interpreter of its own; the others in forks of a process that has imported TensorFlow and not yet
 used it, which saves its import. The exit status is 1 if anything was lost.
@@ -42,22 +45,29 @@ PATIENCE = 300
 
 @dataclass(frozen=True)
 class Kill:
-    """Where or when a child ends: at a fault point, counted from 1, or after some seconds."""
+    """Where or when a child ends: at a fault point, counted from 1, or after some seconds.
+
+    With `worker` set it is one of its workers that ends then, and the search is to go on.
+    """
 
     point: int = 0
     seconds: float = 0.0
+    worker: bool = False
 
     def __str__(self) -> str:
+        if self.worker:
+            return f"a worker after {self.seconds:.2f} s"
         return f"point {self.point}" if self.point else f"after {self.seconds:.2f} s"
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended, and what it printed."""
+    """How a child ended, what it printed, and whether one of its workers was killed."""
 
     status: int
     stdout: str
     stderr: str
+    hit: bool = False
 
 
 @dataclass
@@ -91,11 +101,13 @@ def main() -> None:
     parser.add_argument(
         "--grid", action="append", default=[], help="an axis instead of one of " + " ".join(GRID)
     )
+    parser.add_argument("--workers", type=int, default=1, help="processes that train (1)")
     parser.add_argument("--points", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     axes = dict(word.split("=", 1) for word in (*GRID, *arguments.grid))
     for name, values in axes.items():
         WORDS.extend(("--grid", f"{name}={values}"))
+    WORDS.extend(("--workers", str(arguments.workers)))
     if arguments.points:
         search(Kill(), arguments.points)
     print(flush=True, end="")
@@ -104,18 +116,18 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        tally = campaign(arguments.kills, random.Random(arguments.seed))  # noqa: S311 - no secret
+        tally = campaign(arguments.kills, random.Random(arguments.seed), arguments.workers)  # noqa: S311 - no secret
         os.chdir("/")
     print(tally.show())
     sys.exit(bool(tally.losses))
 
 
-def campaign(kills: int, chance: random.Random) -> Tally:
+def campaign(kills: int, chance: random.Random, workers: int) -> Tally:
     """Kill and resume until so many kills are done."""
     tally = Tally()
     whole, points, seconds = reference()
     print(f"{points} fault points, {seconds:.1f} s for the uninterrupted search", flush=True)
-    for case in cases(kills, points, seconds, chance):
+    for case in cases(kills, points, seconds, chance, workers):
         problems = attempt(case, whole, tally)
         name = ", then ".join(map(str, case))
         tally.losses += [f"{name}: {problem}" for problem in problems]
@@ -124,8 +136,18 @@ def campaign(kills: int, chance: random.Random) -> Tally:
     return tally
 
 
-def cases(kills: int, points: int, seconds: float, chance: random.Random) -> Iterator[list[Kill]]:
-    """Choose the kills: a fifth at random times, a fifth in twos, the others at all points."""
+def cases(
+    kills: int, points: int, seconds: float, chance: random.Random, workers: int
+) -> Iterator[list[Kill]]:
+    """Choose the kills: a fifth at random times, a fifth in twos, the others at all points.
+
+    Where there are several workers, half of all kills are theirs, at random times.
+    """
+    if workers > 1:
+        theirs = kills // 2
+        kills -= theirs
+        for _ in range(theirs):
+            yield [Kill(seconds=chance.uniform(0.1, seconds), worker=True)]
     timed, doubled = kills // 5, kills // 10
     single = kills - timed - 2 * doubled
     order = chance.sample(range(1, points + 1), points)
@@ -171,7 +193,9 @@ def attempt(case: list[Kill], whole: dict[str, Any], tally: Tally) -> list[str]:
         before = records()
         ended = child(kill)
         problems += [f"{split} was lost" for split in before if split not in records()]
-        if ended.status == -signal.SIGKILL:
+        if kill.worker and not ended.status:
+            tally.kills["of a worker"] += ended.hit
+        elif ended.status == -signal.SIGKILL:
             killed += 1
             tally.kills["at a fault point" if kill.point else "at a random time"] += 1
             problems += between(whole)
@@ -264,26 +288,54 @@ def child(kill: Kill) -> Ended:
         for number, path in enumerate(paths, start=1):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         search(kill, None)
-    until = time.monotonic() + (kill.seconds or PATIENCE)
-    ended = 0
+    alone = kill.seconds and not kill.worker
+    until = time.monotonic() + (kill.seconds if alone else PATIENCE)
+    strike = time.monotonic() + kill.seconds
+    ended, hit = 0, False
     while not ended and time.monotonic() < until:
         ended, status = os.waitpid(pid, os.WNOHANG)
+        if kill.worker and not hit and time.monotonic() >= strike:
+            hit = kill_worker(pid)
         time.sleep(0.005)
     if not ended:
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    code = 1 if not ended and not kill.seconds else code
-    return Ended(code, *(path.read_text() for path in paths))
+    code = 1 if not ended and not alone else code
+    stdout, stderr = (path.read_text() for path in paths)
+    return Ended(code, stdout, stderr, hit)
+
+
+def kill_worker(owner: int) -> bool:
+    """Kill the youngest worker of a search, which may be starting; False if it has none yet."""
+    workers = [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if parent_of(stat) == owner
+    ]
+    if workers:
+        os.kill(max(workers), signal.SIGKILL)
+    return bool(workers)
+
+
+def parent_of(stat: Path) -> int:
+    """Read a process's parent; 0 if it has ended."""
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def search(kill: Kill, points: Path | None) -> None:
     """Run the search in this process with fault points, and end the process."""
     from kt_grid import cli
     from kt_grid.store.directory import SearchStore
+    from kt_grid.workers import local
 
     counter = Faults(kill.point)
     counter.wrap()
+    # So that processes are renewed within a small search.
+    local._CALLS_PER_PROCESS = 2
     SearchStore.write_fold = noted(  # type: ignore[method-assign] # watched, not changed
         SearchStore.write_fold, lambda _, trial_id, record, *__: f"{trial_id} {record.split}"
     )

@@ -187,10 +187,17 @@ class StubWorkers(Workers):
     def places(self):
         return self._count + 1
 
-    def submit(self, fn, /, *args):
-        future = Future()
-        future.set_result(fn(self._context, *args))
-        return future
+    def start(self):
+        pass
+
+    def stream(self, deliver, fn, /, *args, lane=0):
+        future, given = Future(), fn(self._context, *args)
+        while True:
+            try:
+                deliver(next(given))
+            except StopIteration as ended:
+                future.set_result(ended.value)
+                return future
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from kt_grid.search.tuner import CrossValidationTuner
 
 X = np.random.RandomState(5).normal(size=(12, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.float32)
-DIES_ONCE, HANGS, RAISES = 5, 6, 7
+DIES_ONCE, HANGS, RAISES, HANGS_ONCE = 5, 6, 7, 9
 
 
 class Cheap(keras_tuner.HyperModel):
@@ -41,15 +41,22 @@ class Cheap(keras_tuner.HyperModel):
 
     def fit(self, hp, model, x, y, **kwargs):
         units = hp.get("units")
+        # First, because a look at what a fit asks for ends here.
+        score = float(abs(model.get_weights()[0]).mean())
         once = Path(self.folder, "died")
         if units == DIES_ONCE and self.folder and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if units == HANGS and self.folder:
             time.sleep(600)
+        if units == HANGS_ONCE and self.folder:
+            calls = Path(self.folder, "calls")
+            calls.write_text((calls.read_text() if calls.exists() else "") + "x")
+            if calls.read_text() == "xx":
+                time.sleep(600)
         if units == RAISES:
             raise ValueError("unlucky")
-        return {"val_accuracy": float(abs(model.get_weights()[0]).mean()), "val_loss": 1.0}
+        return {"val_accuracy": score, "val_loss": 1.0}
 
 
 def searched(directory, hypermodel, **options):
@@ -88,6 +95,25 @@ def test_workers_give_the_same_bytes_whatever_happens_to_them(tmp_path):
     assert len(tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0])) == 2
 
 
+def test_a_trial_that_ran_out_of_time_keeps_its_folds_and_is_tried_again(tmp_path):
+    """Its second fold hangs at first; the next run trains that one alone."""
+    tuner = searched(tmp_path / "a", Cheap([2, HANGS_ONCE], tmp_path), workers=2, trial_timeout=4)
+    (failed,) = tuner.search_results().failed
+    before = (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes()
+    notes = []
+
+    class Listening(kt_grid.search.observer.Silent):
+        def note(self, text):
+            notes.append(text)
+
+    again = searched(tmp_path / "a", Cheap([2, HANGS_ONCE], tmp_path), observer=Listening())
+    (told,) = [note for note in notes if "is tried again" in note]
+    assert failed.trial_id in told
+    assert "WorkerSlowError" in told
+    assert (tmp_path / "a/s/trial_0001/fold_0.json").read_bytes() == before
+    assert ids(again) == ids(searched(tmp_path / "b", Cheap([2, HANGS_ONCE])))
+
+
 def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch):
     alone = searched(tmp_path / "a", Cheap([2, 3, 4, 5]))
     opened = []
@@ -99,8 +125,8 @@ def test_a_search_moves_to_workers_when_it_is_worth_while(tmp_path, monkeypatch)
     )
     monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_WORTH_MOVING", 0.0)
     monkeypatch.setattr(kt_grid.workers.placement, "_SECONDS_TO_START", 0.0)
-    monkeypatch.setattr(kt_grid.workers.placement, "_cores", lambda: 2)
-    monkeypatch.setattr(kt_grid.workers.placement, "_memory", lambda: 2**40)
+    monkeypatch.setattr(kt_grid.workers.placement, "cores", lambda: 2)
+    monkeypatch.setattr(kt_grid.workers.placement, "memory", lambda: 2**40)
     moved = searched(tmp_path / "b", Cheap([2, 3, 4, 5]), workers="auto")
     assert opened == [3]
     assert text(moved) == text(alone)
@@ -143,13 +169,14 @@ def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs,
         def trial(self, parameters, score, best):
             scheduler.kill()
 
-    units = [2, 3, 8, 9]
+    # More than can be done before the loss is noticed.
+    units = list(range(10, 40))
     with raises(WorkerError, address, "on disk"):
         searched(tmp_path, Cheap(units), scheduler=address, observer=Lose())
     tuner = CrossValidationTuner(
         Cheap(units), cv=2, directory=tmp_path, project_name="s", engine="keras"
     )
-    assert 1 <= len(tuner.oracle.finished_trials()) < 4
+    assert 1 <= len(tuner.oracle.finished_trials()) < len(units)
     tuner.search(X, Y)
     assert text(tuner) == text(searched(tmp_path / "whole", Cheap(units)))
 
@@ -162,6 +189,6 @@ def test_a_cluster_gives_the_same_bytes_and_its_loss_is_told(tmp_path, programs,
     ],
 )
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, raises, monkeypatch, address, words):
-    monkeypatch.setattr(kt_grid.workers.dask_cluster, "_SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("kt_grid.workers.dask_cluster._SECONDS_TO_CONNECT", 1)
     with raises(WorkerError, *words):
         searched(tmp_path, Cheap([2]), scheduler=address)

@@ -34,6 +34,7 @@ from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
+from kt_grid.workers.local import processes_kept
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -133,13 +134,14 @@ def run(names: opt.Names, options: Options) -> None:
     if options.zoom:
         plans = [_zoomed(planned) for planned in plans]
     failed = False
-    for number, planned in enumerate(plans):
-        if len(plans) > 1:
-            typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
-        if options.dry_run:
-            _show_plan(planned)
-        else:
-            failed |= _search(planned)
+    with processes_kept():
+        for number, planned in enumerate(plans):
+            if len(plans) > 1:
+                typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
+            if options.dry_run:
+                _show_plan(planned)
+            else:
+                failed |= _search(planned)
     if failed:
         raise typer.Exit(FAILED)
 

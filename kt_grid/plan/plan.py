@@ -7,7 +7,7 @@ from kt_grid.data import Dataset, bundled, check_target, read_data
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.weighting import class_weights, row_weights
 from kt_grid.engines import check_engine
-from kt_grid.errors import UsageError
+from kt_grid.errors import UsageError, may_succeed_again
 from kt_grid.plan.experiments import Experiment
 from kt_grid.plan.options import Options, flag_of
 from kt_grid.search.identity import asked
@@ -81,6 +81,8 @@ class Plan:
         present = (about.asked, about.max_trials, about.identity.folds)
         wanted = (asked(self.grid), self.options.max_trials, self.splits)
         if present != wanted or not results.complete:
+            return None
+        if any(may_succeed_again(trial.reason or "") for trial in results.failed):
             return None
         if results.damage or not self.store.has_state():
             return None

@@ -242,6 +242,12 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         with self._lock:
             self._schedule.expensive_first(cost, lookahead)
 
+    def bring_forward(self, choose: Callable[[Sequence[Parameters]], int]) -> int:
+        """Let `choose` pick the next trial among those ahead; see `Schedule.bring_forward`."""
+        with self._lock:
+            self.peek()
+            return self._schedule.bring_forward(choose)
+
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Any:
         """Record a trial's metrics; they reach the disk when the trial ends.
 

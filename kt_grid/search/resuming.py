@@ -11,7 +11,7 @@ from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.base import build_model
 from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.session import settings_kept
-from kt_grid.errors import MismatchError
+from kt_grid.errors import MismatchError, may_succeed_again
 from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.setup import Setup, is_same_code
@@ -205,6 +205,20 @@ def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
     for trial_id, trial in list(oracle.trials.items()):
         if trial.status in again:
             oracle.reopen(trial_id)
+
+
+def reopen_passing(oracle: GridOracle, note: Callable[[str], None]) -> None:
+    """Hand out again what failed for want of time, memory or a worker; its folds are kept.
+
+    Args:
+        oracle: Knows the trials.
+        note: Is told of each.
+    """
+    for trial_id, trial in list(oracle.trials.items()):
+        reason = (trial.message or "").partition("\n")[0]
+        if trial.status == TrialStatus.FAILED and may_succeed_again(reason):
+            oracle.reopen(trial_id)
+            note(f"trial {trial_id} is tried again, which failed before: {reason}")
 
 
 def _note_dropped_weights(store: SearchStore) -> None:

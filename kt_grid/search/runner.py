@@ -104,7 +104,7 @@ class TrialRunner:
         """
         work = self.begin(trial)
         self._consult(judge, work)
-        upcoming = self._upcoming(following)
+        upcoming = None if following is None else self.upcoming(following)
         with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
             for trained in trainings:
                 self.keep(work, trained)
@@ -178,9 +178,12 @@ class TrialRunner:
         fit = self._fit_of(values)
         return fit.epochs * -(-self.setup.arrays.rows // fit.batch_size)
 
-    def _upcoming(self, following: Parameters | None) -> Upcoming | None:
-        if following is None:
-            return None
+    def upcoming(self, following: Parameters) -> Upcoming:
+        """Return the first training of the trial that is likely to be next.
+
+        Args:
+            following: The trial's parameters.
+        """
         first = next(iter(self._tasks(following)))
         return Upcoming(self.asking(following), self._fit_of(following), first)
 

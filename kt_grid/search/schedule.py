@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from kt_grid.space import Parameters, key
 
@@ -81,6 +81,23 @@ class Schedule:
             untried = (p for p in self._untried if key(p) not in self._tried)
             self._ahead.extend(self._ordered([*itertools.islice(untried, self._lookahead)]))
         return self._ahead[0] if self._ahead else None
+
+    def bring_forward(self, choose: Callable[[Sequence[Parameters]], int]) -> int:
+        """Let a combination be handed out next that suits whoever asks best.
+
+        Args:
+            choose: Returns the place of one of the combinations that were looked ahead at.
+
+        Returns:
+            How many these are.
+        """
+        if self.peek() is None:
+            return 0
+        place = choose(self._ahead)
+        chosen = self._ahead[place]
+        del self._ahead[place]
+        self._ahead.appendleft(chosen)
+        return len(self._ahead)
 
     def _ordered(self, ahead: list[Parameters]) -> list[Parameters]:
         cost = self._cost

@@ -33,7 +33,13 @@ from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.predict import select_columns
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
-from kt_grid.search.resuming import check_models, reopen_pruned, take_up, write_down
+from kt_grid.search.resuming import (
+    check_models,
+    reopen_passing,
+    reopen_pruned,
+    take_up,
+    write_down,
+)
 from kt_grid.search.runner import TrialRunner, longest_training
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
@@ -297,6 +303,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             take_up(self.oracle, self.store, replace(record, builds=built), tell)
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.refresh()
+            reopen_passing(self.oracle, self.observer.note)
             reopen_pruned(self.oracle, failed=changed)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
@@ -359,7 +366,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             context = Context(
                 self.hypermodel, setup.targets, setup.splits, setup.engine, setup.extras
             )
-            self.oracle.expensive_first(runner.steps, _LOOKAHEAD)
+            # Trials with fewer epochs stay before those that train on from where they end.
+            most = {"epochs": runner.longest} if runner.longest else {}
+            self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
                 Dispatcher(self.oracle, runner, workers, *hooks).run()

@@ -6,15 +6,18 @@ would be others every time.
 """
 
 import contextlib
+import itertools
 import logging
+import queue
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kt_grid.errors import UsageError, WorkerDiedError, WorkerError
-from kt_grid.workers.local import LocalWorkers, Workers
+from kt_grid.workers.local import Deliver, LocalWorkers, Workers
 from kt_grid.workers.loop import Shared
 
 _SECONDS_TO_CONNECT = 10
@@ -55,6 +58,10 @@ class DaskCluster(Workers):
         self._threads: int = sum(self._client.nthreads().values())
         self._executor = self._client.get_executor(pure=False)
         self._sent: Any = None
+        self._numbers = itertools.count()
+        self._takers: dict[int, Deliver] = {}
+        # While results are on their way here, no call may end, or it would end without them.
+        self._collecting = threading.RLock()
 
     def _connect(self) -> Any:
         try:
@@ -86,13 +93,21 @@ class DaskCluster(Workers):
         """Two calls for each thread that the cluster had when it was last checked."""
         return _CALLS_PER_THREAD * max(1, self._threads)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(context, *args, **kwargs)` on one of the workers.
+    def stream(
+        self,
+        deliver: Deliver,
+        fn: Callable[..., Any],
+        /,
+        *args: Any,
+        lane: int | None = None,  # noqa: ARG002 - Dask chooses the worker
+    ) -> Future[Any]:
+        """Run a generator function on one of the workers.
 
         Args:
+            deliver: Is given what the generator yields, once a second.
             fn: A function that is found by its module and name.
             *args: Further arguments that can be pickled.
-            **kwargs: Likewise.
+            lane: There is only one.
 
         Returns:
             A future. It raises what the function raised; WorkerDiedError if it took too many
@@ -106,9 +121,43 @@ class DaskCluster(Workers):
             # The workers that had it may all have died.
             self._sent = self._scatter()
         answer: Future[Any] = Future()
-        inner = self._executor.submit(_call, self._sent, fn, args, kwargs)
-        inner.add_done_callback(lambda done: _pass_on(done, answer))
+        number = next(self._numbers)
+        self._takers[number] = deliver
+        inner = self._executor.submit(_call, self._sent, number, fn, args)
+        inner.add_done_callback(lambda done: self._pass_on(done, number, answer))
         return answer
+
+    def _pass_on(self, done: Future[Any], number: int, answer: Future[Any]) -> None:
+        """Deliver what a call gave that hasn't been collected, and then its end."""
+        with self._collecting:
+            deliver = self._takers.pop(number)
+        if done.cancelled():
+            answer.cancel()
+            answer.set_running_or_notify_cancel()
+            return
+        error = done.exception()
+        if error is None:
+            ended: _End = done.result()
+            for item in ended.items:
+                deliver(item)
+            error = ended.error
+        if error is None:
+            answer.set_result(ended.answer)
+        elif type(error).__name__ == "KilledWorker":
+            answer.set_exception(
+                WorkerDiedError(f"Expected workers to stay alive. Received: {error}", _DEATHS)
+            )
+        else:
+            answer.set_exception(error)
+
+    def _collect(self) -> None:
+        """Fetch what calls under way have given so far from the memory of the workers."""
+        with self._collecting, contextlib.suppress(OSError, RuntimeError):
+            found = self._client.run(_collect, self._parcel.key, on_error="ignore")
+            for number, item in (one for given in found.values() for one in given):
+                # A call that was run twice may still give something.
+                if number in self._takers:
+                    self._takers[number](item)
 
     def _scatter(self) -> Any:
         try:
@@ -123,7 +172,7 @@ class DaskCluster(Workers):
         )
 
     def check(self) -> None:
-        """See whether the scheduler is there, and how many workers it has by now.
+        """See whether the scheduler is there, what calls gave, and how many workers there are.
 
         Raises:
             WorkerError: If it was lost for longer than it takes to connect again.
@@ -133,6 +182,8 @@ class DaskCluster(Workers):
         # While the connection is being made anew, what was known before has to do.
         with contextlib.suppress(OSError, RuntimeError):
             self._threads = sum(self._client.nthreads().values())
+        if self._takers:
+            self._collect()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster; its workers stay.
@@ -158,26 +209,71 @@ class _Parcel:
     timeout: float | None
 
 
-# The processes of this Dask worker, for the search that it works for.
-_open: dict[str, LocalWorkers] = {}
+@dataclass(frozen=True)
+class _End:
+    """How a call ended.
+
+    Attributes:
+        items: What it gave, as far as nobody has collected it.
+        answer: What it returned.
+        error: What it raised instead.
+    """
+
+    items: list[Any]
+    answer: Any = None
+    error: Exception | None = None
 
 
-def _call(parcel: _Parcel, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+@dataclass(frozen=True)
+class _Served:
+    """What a Dask worker has for a search: its processes, and what calls under way have given."""
+
+    workers: LocalWorkers
+    items: dict[int, queue.SimpleQueue[Any]] = field(default_factory=dict)
+
+
+# For the search that this Dask worker works for.
+_open: dict[str, _Served] = {}
+
+
+def _call(parcel: _Parcel, number: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> _End:
     """What a Dask worker does: it lets a process of its own do it."""
     if parcel.key not in _open:
         for key in list(_open):
             _close(key)
-        _open[parcel.key] = LocalWorkers(
+        workers = LocalWorkers(
             _MOST_THREADS, parcel.shared, environment=parcel.environment, timeout=parcel.timeout
         )
-    return _open[parcel.key].submit(fn, *args, **kwargs).result()
+        _open[parcel.key] = _Served(workers)
+    served = _open[parcel.key]
+    items = served.items[number] = queue.SimpleQueue[Any]()
+    try:
+        answer, error = served.workers.stream(items.put, fn, *args).result(), None
+    except Exception as raised:  # it must not come before what the call gave
+        answer, error = None, raised
+    served.items.pop(number)
+    return _End(_empty(items), answer, error)
+
+
+def _collect(key: str) -> list[tuple[int, Any]]:
+    """Take what the calls of a search have given since this was asked last, with their numbers."""
+    calls = list(_open[key].items.items()) if key in _open else []
+    return [(number, item) for number, items in calls for item in _empty(items)]
+
+
+def _empty(items: queue.SimpleQueue[Any]) -> list[Any]:
+    taken = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            taken.append(items.get_nowait())
+    return taken
 
 
 def _close(key: str) -> None:
     """End the processes that worked for a search."""
-    workers = _open.pop(key, None)
-    if workers is not None:
-        workers.shutdown(wait=False)
+    served = _open.pop(key, None)
+    if served is not None:
+        served.workers.shutdown(wait=False)
 
 
 def _silence_log() -> None:
@@ -185,19 +281,3 @@ def _silence_log() -> None:
     names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _pass_on(done: Future[Any], answer: Future[Any]) -> None:
-    if done.cancelled():
-        answer.cancel()
-        answer.set_running_or_notify_cancel()
-        return
-    error = done.exception()
-    if error is None:
-        answer.set_result(done.result())
-    elif type(error).__name__ == "KilledWorker":
-        answer.set_exception(
-            WorkerDiedError(f"Expected workers to stay alive. Received: {error}", _DEATHS)
-        )
-    else:
-        answer.set_exception(error)

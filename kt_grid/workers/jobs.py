@@ -6,16 +6,17 @@ holds scores and weights. So workers need no file system in common with whoever 
 
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import Loss, Targets
 from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import keras_settings, load_backend, set_keras
-from kt_grid.engines.base import Engine, Task, Trained, Trainings
+from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
 from kt_grid.errors import UnforeseenAxisError, UsageError, describe_error
 from kt_grid.space.objective import Extras
 from kt_grid.splitters.folds import Split
@@ -71,6 +72,7 @@ class Job:
         seeds: Seed of each training, by split.
         loss: What the trial's model is trained with.
         identify: Whether the first model is to be identified.
+        following: What the worker will most likely be asked next, to prepare for it meanwhile.
     """
 
     hyperparameters: Any
@@ -78,6 +80,7 @@ class Job:
     seeds: Mapping[int, int]
     loss: Loss
     identify: bool = False
+    following: "Job | None" = None
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,14 @@ class Received(Trained):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job.
+    """What became of a job, besides the trainings that it gave one by one.
 
     Attributes:
-        trained: The trainings done.
         unforeseen: What a training asked for that the trial hasn't; None if there is nothing.
         failure: Why not all are done: the error's kind and message; empty if they are.
         details: Its traceback.
     """
 
-    trained: tuple[Received, ...]
     unforeseen: UnforeseenAxisError | None = None
     failure: str = ""
     details: str = ""
@@ -130,45 +131,53 @@ class Trainer:
     context: Context
     engine: Engine
 
-    def run(self, job: Job) -> Result:
+    def run(self, job: Job) -> Generator[Received, None, Result]:
         """Do a job.
 
         Args:
             job: The job.
 
+        Yields:
+            Each training when it is done.
+
         Returns:
-            Its result; whatever is raised makes it a failure.
+            What became of the job; whatever is raised makes it a failure.
         """
-        trained: list[Received] = []
         try:
-            for one in self._train(job):
-                trained.append(_without_model(one))
+            for trained in self._train(job):
+                yield _without_model(trained)
         except UnforeseenAxisError as error:
-            return Result(tuple(trained), unforeseen=error)
+            return Result(unforeseen=error)
         except Exception as error:
-            failure = describe_error(error)
-            return Result(tuple(trained), failure=failure, details=traceback.format_exc())
-        return Result(tuple(trained))
+            return Result(failure=describe_error(error), details=traceback.format_exc())
+        return Result()
 
     def _train(self, job: Job) -> Iterator[Trained]:
-        # It imports Keras, which must not come before the backend.
-        from kt_grid.engines.stopping import hold_back
-
-        context, arrays = self.context, self.context.targets.for_loss(job.loss)
-        held = arrays.groups, arrays.sample_weight
-        tasks = [
-            hold_back(Task(split, *context.splits[split], seed), job.fit, *held)
-            for split, seed in job.seeds.items()
-        ]
+        targets = self.context.targets
+        arrays = targets.for_loss(job.loss)
+        upcoming = None
+        # Of other rows an engine would keep no program.
+        if job.following is not None and targets.for_loss(job.following.loss) is arrays:
+            first = next(self._tasks(job.following, arrays))
+            upcoming = Upcoming(job.following.hyperparameters, job.following.fit, first)
         trainings = Trainings(
-            context.hypermodel,
+            self.context.hypermodel,
             job.hyperparameters,
             arrays,
             job.fit,
-            tasks,
+            [*self._tasks(job, arrays)],
+            upcoming,
             identify=job.identify,
         )
         return self.engine.run(trainings)
+
+    def _tasks(self, job: Job, arrays: Arrays) -> Iterator[Task]:
+        # It imports Keras, which must not come before the backend, as in `open_context`.
+        from kt_grid.engines.stopping import hold_back
+
+        for split, seed in job.seeds.items():
+            task = Task(split, *self.context.splits[split], seed)
+            yield hold_back(task, job.fit, arrays.groups, arrays.sample_weight)
 
 
 def open_context(packed: bytes) -> Trainer:
@@ -189,18 +198,21 @@ def open_context(packed: bytes) -> Trainer:
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
 
-def run_job(trainer: Trainer, packed: bytes) -> Result:
+def run_job(trainer: Trainer, packed: bytes) -> Generator[Received, None, Result]:
     """Do a job in a worker.
 
     Args:
         trainer: The worker's.
         packed: A `Job`, as `pack_job` wrote it.
 
+    Yields:
+        As `Trainer.run`.
+
     Returns:
-        The job's result.
+        Likewise.
     """
     job: Job = unpack(packed)
-    return trainer.run(job)
+    return (yield from trainer.run(job))
 
 
 def pack_job(job: Job) -> bytes:

@@ -6,32 +6,65 @@ which reaches every worker once: the model and the rows of a search. `cluster` h
 
 import contextlib
 import os
-import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import cloudpickle
 
 from kt_grid.errors import WorkerDiedError, WorkerError, WorkerSlowError
-from kt_grid.workers.loop import Raised, Shared
+from kt_grid.workers.loop import Item, Opening, Raised, Shared
 
 # TensorFlow keeps every program that it compiled for as long as a process lives, some 8 MB each.
 _CALLS_PER_PROCESS = 200
 _SECONDS_TO_END = 5.0
+_STARTS = 3
+# What an answer raises that its process died in the middle of.
+_TruncatedError = cloudpickle.pickle.UnpicklingError
 _SERVE = "from kt_grid.workers.loop import serve; serve()"
 
 
+Deliver = Callable[[Any], None]
+
+
 class Workers(Executor):
-    """An executor whose functions get a context as their first argument."""
+    """An executor whose functions get a context as their first argument.
+
+    Calls in one lane are made one after the other where there are several lanes, each by a worker
+    of its own, which finds there what earlier calls have left, such as compiled programs.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes there are."""
+        return 1
 
     @property
     def places(self) -> int:
-        """How many calls to keep under way, so that no worker waits for the next."""
+        """How many calls to keep under way in each lane, so that no worker waits for the next."""
+        raise NotImplementedError
+
+    def stream(
+        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int | None = None
+    ) -> Future[Any]:
+        """Run `fn(context, *args)`, a generator function, in a worker.
+
+        Args:
+            deliver: Is given what the generator yields as soon as it comes, in some thread; all
+                of it before the future is done. Where a call is made again, since its worker
+                died, it is given the same once more.
+            fn: The function.
+            *args: Further arguments that can be pickled.
+            lane: The lane's number; any by default.
+
+        Returns:
+            What the generator returns.
+        """
         raise NotImplementedError
 
     def check(self) -> None:
@@ -46,10 +79,11 @@ class LocalWorkers(Workers):
     """Processes on this machine, each a new interpreter, and renewed now and then.
 
     A process that dies takes nothing with it but the call that it was running, whose future
-    raises. No process outlives this one, however it ends. Calls that print do so on stderr.
+    raises; one that dies before that, while it starts, is replaced. No process outlives this one,
+    however it ends. Calls that print do so on stderr.
 
     Args:
-        count: Number of processes. They start when they are first needed.
+        count: Number of processes, and of lanes. They start when they are first needed.
         shared: What every process is given once.
         environment: Environment variables of the processes, beside those of this one.
         timeout: Seconds that a call may take; a process that takes longer is killed.
@@ -69,23 +103,32 @@ class LocalWorkers(Workers):
         environment: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> None:
-        self._count = count
         self._shared = shared
         self._environment = dict(environment or {})
         self._timeout = timeout
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="kt-grid-worker")
-        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
+        self._lanes = [_Lane() for _ in range(count)]
         self._alive: set[_Process] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._failed_starts = 0
+
+    @property
+    def lanes(self) -> int:
+        """One for each process."""
+        return len(self._lanes)
 
     @property
     def places(self) -> int:
-        """One call more than there are processes."""
-        return self._count + 1
+        """The call that runs, and the next one."""
+        return 2
+
+    def start(self) -> None:
+        """Start the processes now, beside what this one does until they are needed."""
+        for lane in self._lanes:
+            lane.submit(self._take, lane)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(context, *args, **kwargs)` in one of the processes.
+        """Run `fn(context, *args, **kwargs)` in the process that has least to do.
 
         Args:
             fn: A function.
@@ -96,10 +139,32 @@ class LocalWorkers(Workers):
             A future. It raises WorkerDiedError if the process ended, WorkerSlowError if it took
             too long, and WorkerError if it couldn't be started or the function raised.
         """
-        return self._threads.submit(self._call, fn, args, kwargs)
+        return self._put(None, _ignore, (fn, args, kwargs))
+
+    def stream(
+        self, deliver: Deliver, fn: Callable[..., Any], /, *args: Any, lane: int | None = None
+    ) -> Future[Any]:
+        """Run a generator function in the process of a lane; its future raises as `submit`'s.
+
+        Args:
+            deliver: Is given what the generator yields.
+            fn: The function.
+            *args: Further arguments that can be pickled.
+            lane: The lane's number; by default the one that has least to do.
+
+        Returns:
+            A future.
+        """
+        return self._put(lane, deliver, (fn, args, {}))
+
+    def _put(self, number: int | None, deliver: Deliver, call: tuple[Any, ...]) -> Future[Any]:
+        with self._lock:
+            least = min(self._lanes, key=lambda lane: len(lane.waiting))
+            lane = least if number is None else self._lanes[number]
+            return lane.submit(self._call, lane, deliver, call)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes.
+        """End the processes, or leave them to the next search while `processes_kept` runs.
 
         Args:
             wait: Whether calls that run are waited for; else their processes are killed.
@@ -107,10 +172,19 @@ class LocalWorkers(Workers):
         """
         if not wait:
             # First, or the thread of a call whose process is killed would take the next one.
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for lane in self._lanes:
+                lane.thread.shutdown(wait=False, cancel_futures=True)
             self._kill_all()
-        self._threads.shutdown(wait=True, cancel_futures=cancel_futures or not wait)
-        self._end_all()
+        for lane in self._lanes:
+            lane.thread.shutdown(wait=True, cancel_futures=cancel_futures or not wait)
+        with self._lock:
+            self._closed = True
+            alive, self._alive = self._alive, set()
+        for process in alive:
+            if _kept is None or not process.is_alive():
+                process.end()
+            else:
+                _kept.append(process)
 
     def _kill_all(self) -> None:
         """Kill the processes; their pipes are closed by the threads that read them."""
@@ -119,57 +193,123 @@ class LocalWorkers(Workers):
             for process in self._alive:
                 process.kill()
 
-    def _end_all(self) -> None:
-        with self._lock:
-            self._closed = True
-            alive, self._alive = self._alive, set()
-        for process in alive:
-            process.end()
-
-    def _call(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        process = self._take()
+    def _call(self, lane: "_Lane", deliver: Deliver, call: tuple[Any, ...]) -> Any:
+        while True:
+            process = self._take(lane)
+            try:
+                process.send(call)
+                break
+            except OSError:
+                # It died while it had nothing to do, so the call isn't to blame.
+                self._note_failed_start(process)
+                self._drop(lane)
         try:
-            answer = process.call((fn, args, kwargs), self._timeout)
+            answer = process.receive(deliver, self._timeout)
         except WorkerError:
-            self._drop(process)
+            self._drop(lane)
             raise
         if process.calls >= _CALLS_PER_PROCESS:
-            self._drop(process)
-        else:
-            self._idle.put(process)
+            self._drop(lane)
         if isinstance(answer, Raised):
             raise WorkerError(f"Expected a worker to do its work. Received: {answer.message}")
         return answer
 
-    def _take(self) -> "_Process":
-        """A process that has nothing to do, or a new one."""
-        while not self._idle.empty():
-            process = self._idle.get()
-            if process.is_alive():
+    def _take(self, lane: "_Lane") -> "_Process":
+        """The lane's process, or a new one if it is gone."""
+        if lane.process is not None and lane.process.is_alive():
+            return lane.process
+        while True:
+            self._drop(lane)
+            with self._lock:
+                if self._closed:
+                    raise WorkerError("Expected open workers. Received: they are shut down")
+                process = lane.process = _spare_process(self._environment)
+                self._alive.add(process)
+            try:
+                process.open(self._shared)
+            except (EOFError, OSError):
+                self._note_failed_start(process)
+            except WorkerError:
+                self._drop(lane)
+                raise
+            else:
+                self._failed_starts = 0
                 return process
-            self._drop(process)
-        with self._lock:
-            if self._closed:
-                raise WorkerError("Expected open workers. Received: they are shut down")
-            process = _Process(self._environment)
-            self._alive.add(process)
-        try:
-            process.prepare(self._shared)
-        except WorkerError:
-            self._drop(process)
-            raise
-        return process
 
-    def _drop(self, process: "_Process") -> None:
-        with self._lock:
-            self._alive.discard(process)
+    def _note_failed_start(self, process: "_Process") -> None:
+        """Count the processes in a row that didn't live to be asked anything."""
+        self._failed_starts += 1
+        if self._closed or self._failed_starts >= _STARTS:
+            raise WorkerError(
+                f"Expected a worker process to start. Received: {process.status()}, "
+                f"{self._failed_starts} times in a row. Use one worker"
+            )
+
+    def _drop(self, lane: "_Lane") -> None:
+        process, lane.process = lane.process, None
+        if process is not None:
+            with self._lock:
+                self._alive.discard(process)
+            process.end()
+
+
+class _Lane:
+    """A process, or none yet, and the thread that talks to it."""
+
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="kt-grid-worker")
+        self.process: _Process | None = None
+        self.waiting: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Let the thread call a function after those before it."""
+        future = self.thread.submit(fn, *args)
+        self.waiting.add(future)
+        future.add_done_callback(self.waiting.discard)
+        return future
+
+
+def _ignore(_: Any) -> None:
+    """Nobody asked for what a call gives before it ends."""
+
+
+# The processes that wait for the next search; None where they end with theirs.
+_kept: "list[_Process] | None" = None
+
+
+@contextmanager
+def processes_kept() -> Iterator[None]:
+    """Let each search leave its processes to the next one, which needn't start others then."""
+    global _kept
+    _kept = []
+    try:
+        yield
+    finally:
+        kept, _kept = _kept, None
+        for process in kept or ():
+            process.end()
+
+
+def _spare_process(environment: Mapping[str, str]) -> "_Process":
+    """A process that waits for a search, if its environment is the one that is wanted."""
+    while _kept:
+        process = _kept.pop(0)
+        if process.is_alive() and process.environment == _whole(environment):
+            return process
         process.end()
+    return _Process(environment)
+
+
+def _whole(environment: Mapping[str, str]) -> dict[str, str]:
+    """All environment variables of a process but for where it finds modules."""
+    return {name: v for name, v in {**os.environ, **environment}.items() if name != "PYTHONPATH"}
 
 
 class _Process:
     """One worker process, and the pipes to and from it."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = _whole(environment)
         # A new interpreter, since nothing of TensorFlow survives a fork; and not by
         # multiprocessing, which would run the user's script again. In a session of its own it
         # never sees a Ctrl-C, which is for this process to answer.
@@ -177,51 +317,59 @@ class _Process:
             [sys.executable, "-P", "-c", _SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**self.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,
         )
         self.calls = 0
 
-    def prepare(self, shared: Shared) -> None:
-        """Let the process unpack the context."""
-        try:
-            answer = self._ask((sys.path, shared))
-        except (EOFError, OSError):
-            raise WorkerError(
-                f"Expected a worker process to start. Received: {self._status()}. Use one worker"
-            ) from None
+    def open(self, shared: Shared) -> None:
+        """Let the process unpack the context.
+
+        Raises:
+            EOFError: If it has ended, as OSError.
+            WorkerError: If the context can't be unpacked.
+        """
+        self.send(Opening(sys.path, shared))
+        answer = self._read()
         if isinstance(answer, Raised):
             raise WorkerError(
                 f"Expected a worker process to load the model. Received: {answer.message}. "
                 "Use one worker"
             )
 
-    def call(self, call: tuple[Any, ...], timeout: float | None) -> Any:
-        """Run a call and wait for its result."""
+    def receive(self, deliver: Deliver, timeout: float | None) -> Any:
+        """Wait for the answer to a call, and deliver what comes before it."""
         self.calls += 1
         clock = _Clock(timeout, self._process.kill)
         try:
             with clock:
-                return self._ask(call)
-        except (EOFError, OSError):
+                while isinstance(answer := self._read(), Item):
+                    deliver(answer.value)
+                return answer
+        except (EOFError, OSError, _TruncatedError):
             if clock.rang:
                 raise WorkerSlowError(
                     f"Expected a trial to take {timeout:g} s at most. Received: no result by then"
                 ) from None
             raise WorkerDiedError(
-                f"Expected a worker process to stay alive. Received: {self._status()}"
+                f"Expected a worker process to stay alive. Received: {self.status()}"
             ) from None
 
-    def _ask(self, message: tuple[Any, ...]) -> Any:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise EOFError
+    def send(self, message: Any) -> None:
+        """Send a call or an opening; an OSError says that the process has ended."""
+        if self._process.stdin is None:
+            raise BrokenPipeError
         packed = cloudpickle.dumps(message)
         self._process.stdin.write(len(packed).to_bytes(8, "big"))
         self._process.stdin.write(packed)
         self._process.stdin.flush()
+
+    def _read(self) -> Any:
+        if self._process.stdout is None:
+            raise EOFError
         return cloudpickle.load(self._process.stdout)
 
-    def _status(self) -> str:
+    def status(self) -> str:
         """How the process ended, once its pipes are closed."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_SECONDS_TO_END)

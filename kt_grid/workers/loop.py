@@ -5,7 +5,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -26,6 +26,19 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """The message with which a search begins; the next search's takes its place.
+
+    Attributes:
+        path: Where modules are found.
+        shared: What functions get as their first argument.
+    """
+
+    path: list[str]
+    shared: Shared
+
+
+@dataclass(frozen=True)
 class Raised:
     """What a call, or the unpacking of the context, raised.
 
@@ -36,27 +49,55 @@ class Raised:
     message: str
 
 
+@dataclass(frozen=True)
+class Item:
+    """One of several results of a call that goes on.
+
+    Attributes:
+        value: The result.
+    """
+
+    value: Any
+
+
 def serve() -> None:
     """Answer calls that come in on stdin, one after another; answers go to stdout.
 
-    The first message holds the module search path and a `Shared`; every other one a function,
-    its arguments after the context, and its keyword arguments.
+    A message is an `Opening`, whose answer is None, or a function, its arguments after the context
+    (None before the first opening), and its keyword arguments. What a generator yields is sent as
+    it comes, each as an `Item`; what it returns is the answer.
     """
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever a model prints must not mix with the answers.
     os.dup2(2, 1)
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, messages), daemon=True).start()
-    sys.path[:], shared = cloudpickle.loads(messages.get())
-    context = _attempt(shared.unpack, shared.packed)
-    _send(answers, context if isinstance(context, Raised) else None)
+    context: Any = None
     while True:
         # What can't be read here is an answer too, such as a function that isn't installed.
-        call = _attempt(cloudpickle.loads, messages.get())
-        if not isinstance(call, Raised):
-            fn, args, kwargs = call
-            call = _attempt(fn, context, *args, **kwargs)
-        _send(answers, call)
+        answer = message = _attempt(cloudpickle.loads, messages.get())
+        if isinstance(message, Opening):
+            sys.path[:] = message.path
+            context = _attempt(message.shared.unpack, message.shared.packed)
+            answer = context if isinstance(context, Raised) else None
+        elif not isinstance(message, Raised):
+            fn, args, kwargs = message
+            answer = _attempt(_answer, answers, fn, context, *args, **kwargs)
+        _send(answers, answer)
+
+
+def _answer(answers: BinaryIO, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function, and send what it yields, if it is a generator; return what it returns."""
+    given = fn(*args, **kwargs)
+    if not isinstance(given, Generator):
+        return given
+    while True:
+        try:
+            item = next(given)
+        except StopIteration as ended:
+            return ended.value
+        answers.write(cloudpickle.dumps(Item(item)))
+        answers.flush()
 
 
 def _listen(calls: BinaryIO, messages: "queue.SimpleQueue[bytes]") -> None:

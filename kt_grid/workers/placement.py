@@ -11,10 +11,12 @@ from kt_grid.engines.backend import worker_environment
 from kt_grid.errors import UsageError
 from kt_grid.workers.local import LocalWorkers, Workers
 from kt_grid.workers.loop import Shared
+from kt_grid.workers.resources import cores, memory
 
 AUTO = "auto"
 _KERAS_TUNERS_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-_BYTES_PER_WORKER = 2 * 2**30
+# What TensorFlow takes with its programs, some 0.9 GB, in this process too.
+_BYTES_PER_PROCESS = 2**30
 # A worker imports TensorFlow and compiles every program anew, which takes some seconds.
 _SECONDS_WORTH_MOVING = 60.0
 # The first trial starts what the others use, so it says little of them unless it took longer.
@@ -69,7 +71,8 @@ class Placement:
 
     Attributes:
         workers: Number of processes; 1 for this one; "auto" for this one as long as it is
-            expected to be about as fast, and then as many as the machine has cores.
+            expected to be about as fast, and then as many as there are cores
+            and memory for.
         scheduler: Address of a Dask scheduler, such as `tcp://host:8786`.
         timeout: Seconds that a trial may take.
         racing: Whether a trial may be given up for one before it, so that each has to wait for
@@ -158,7 +161,9 @@ class Placement:
         environment, timeout = worker_environment(), self.timeout
         if self.scheduler is None:
             count = self._count(left)
-            return LocalWorkers(count, shared, environment=environment, timeout=timeout)
+            workers = LocalWorkers(count, shared, environment=environment, timeout=timeout)
+            workers.start()
+            return workers
         from kt_grid.workers.dask_cluster import DaskCluster
 
         return DaskCluster(self.scheduler, shared, environment=environment, timeout=timeout)
@@ -166,7 +171,8 @@ class Placement:
     def _count(self, left: int) -> int:
         if isinstance(self.workers, int):
             return max(1, min(self.workers, left))
-        return max(1, min(_cores(), _memory() // _BYTES_PER_WORKER, left))
+        fitting = left if (bytes_ := memory()) is None else bytes_ // _BYTES_PER_PROCESS - 1
+        return max(1, min(cores(), fitting, left))
 
 
 def check_environment() -> None:
@@ -196,18 +202,3 @@ def _check_workers(workers: int | str) -> int | str:
     if count < 1 or isinstance(workers, bool) or count != float(workers):
         raise UsageError(f"Expected a number of workers from 1, or {AUTO!r}. Received: {workers!r}")
     return count
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _memory() -> int:
-    """The machine's memory in bytes; where it doesn't tell, as much as its cores would use."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return _cores() * _BYTES_PER_WORKER

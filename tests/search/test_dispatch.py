@@ -1,6 +1,9 @@
 """Trials on workers: none is lost, none is recorded twice, whatever becomes of the workers."""
 
+import itertools
+import queue
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import keras_tuner
@@ -9,7 +12,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.targets import Loss
 from kt_grid.engines.arguments import FitArguments
-from kt_grid.engines.base import Task, Trainings
+from kt_grid.engines.base import Task, Trainings, Upcoming
 from kt_grid.errors import (
     DataError,
     StoreError,
@@ -53,6 +56,10 @@ class Runner:
         given = AskingHyperParameters(values, closed=True)
         return Trainings(None, given, None, fit, tasks, identify=values["units"] == 1)
 
+    def upcoming(self, values):
+        given = AskingHyperParameters(values, closed=True)
+        return Upcoming(given, FitArguments(), Task(0, None, None, 10))
+
     def keep(self, work, trained):
         units = work.trial.hyperparameters.values["units"]
         self.kept.append((units, trained.split))
@@ -66,6 +73,15 @@ class Runner:
         return {"val_loss": float(len(work.done))}
 
 
+@dataclass
+class Answer:
+    """What becomes of a job: the trainings that are done, their score, and the end."""
+
+    end: object = field(default_factory=Result)
+    score: float = 0.5
+    splits: tuple | None = None
+
+
 class FakeWorkers(Workers):
     """Answers at once, the newest call first; `troubles` has what goes wrong, by units."""
 
@@ -77,7 +93,7 @@ class FakeWorkers(Workers):
     def places(self):
         return 2
 
-    def submit(self, fn, /, packed):
+    def stream(self, deliver, fn, /, packed, lane=0):
         job = unpack(packed)
         values = dict(job.hyperparameters.values)
         units = values["units"]
@@ -85,23 +101,21 @@ class FakeWorkers(Workers):
         self.calls.append((units, dict(job.seeds)))
         future = Future()
         trouble = self.troubles.get(units)
-        error = trouble.pop(0) if trouble else None
-        if isinstance(error, CancelledError):
+        answer = (trouble.pop(0) if trouble else None) or Answer()
+        if isinstance(answer, Answer):
+            seeds = job.seeds if answer.splits is None else answer.splits
+            for split in seeds:
+                scores = {"val_loss": answer.score}
+                deliver(Received(split, scores, 1, 0.1, None, "keras", weights=b"w"))
+            answer = answer.end
+        if isinstance(answer, CancelledError):
             future.cancel()
             future.set_running_or_notify_cancel()
-        elif isinstance(error, Exception):
-            future.set_exception(error)
+        elif isinstance(answer, Exception):
+            future.set_exception(answer)
         else:
-            future.set_result(error or self.answer(job))
+            future.set_result(answer)
         return future
-
-    @staticmethod
-    def answer(job, failure="", score=0.5, splits=None):
-        trained = tuple(
-            Received(split, {"val_loss": score}, 1, 0.1, None, "keras", weights=b"w")
-            for split in (job.seeds if splits is None else splits)
-        )
-        return Result(trained, failure=failure, details="Traceback")
 
     def check(self):
         if self.lost:
@@ -167,7 +181,7 @@ def test_a_target_that_is_none_for_a_trials_loss_fails_that_trial():
 def test_an_axis_that_a_worker_meets_extends_the_trial():
     """The trial goes on as the first of those that the axis makes; the others follow."""
     met = UnforeseenAxisError("found", (1, 2), 1)
-    workers = FakeWorkers({3: [Result((), unforeseen=met)]})
+    workers = FakeWorkers({3: [Answer(Result(unforeseen=met), splits=())]})
     # A build knows nothing of what its training asks for.
     search = dispatch(workers, explore=lambda _: [Asked("units", (1, 2, 3))])
     search.run()
@@ -237,24 +251,60 @@ def test_deaths_are_counted_for_each_trial():
         pytest.param(
             WorkerSlowError("Expected 1 s. Received: more"), "WorkerSlowError: Exp", id="slow"
         ),
-        pytest.param(("ValueError: unlucky", 0.5), "ValueError: unlucky\n\nTraceback", id="raised"),
-        pytest.param(("", float("nan")), "not finite", id="diverged"),
+        pytest.param(
+            Answer(Result(failure="ValueError: unlucky", details="Traceback")),
+            "ValueError: unlucky\n\nTraceback",
+            id="raised",
+        ),
+        pytest.param(Answer(score=float("nan")), "not finite", id="diverged"),
     ],
 )
 def test_a_trial_that_fails_does_not_stop_the_others(trouble, reason):
-    if isinstance(trouble, tuple):
-        trouble = FakeWorkers.answer(SimpleNamespace(seeds={0: 1}), *trouble)
     search = dispatch(FakeWorkers({2: [trouble]}))
     search.run()
     assert search.ended[1] == search.ended[3] == 2.0
     assert search.ended[2].startswith(reason)
 
 
-def test_what_a_failed_trial_did_train_is_kept():
-    job = SimpleNamespace(seeds={0: 10, 1: 11})
-    search = dispatch(FakeWorkers({2: [FakeWorkers.answer(job, "ValueError: x", splits=[0])]}))
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Result(failure="ValueError: x"), id="raises"),
+        pytest.param(WorkerSlowError("Expected 1 s. Received: more"), id="slow"),
+        pytest.param(died(3), id="dies"),
+    ],
+)
+def test_what_a_failed_trial_did_train_is_kept(end):
+    search = dispatch(FakeWorkers({2: [Answer(end, splits=(0,))]}))
     search.run()
     assert [split for units, split in search.runner.kept if units == 2] == [0]
+    assert isinstance(search.ended[2], str)
+
+
+def test_only_what_a_dead_worker_had_not_done_is_trained_again():
+    workers = FakeWorkers({2: [Answer(died(), splits=(0,))]})
+    search = dispatch(workers)
+    search.run()
+    assert [seeds for units, seeds in workers.calls if units == 2] == [{0: 10, 1: 11}, {1: 11}]
+    assert search.ended == {1: 2.0, 2: 2.0, 3: 2.0}
+
+
+def test_deaths_count_anew_after_another_fold():
+    errors = [died(), died(), Answer(died(), splits=(0,)), died()]
+    workers = FakeWorkers({2: errors})
+    search = dispatch(workers)
+    search.run()
+    assert search.ended == {1: 2.0, 2: 2.0, 3: 2.0}
+
+
+@pytest.mark.parametrize(
+    "twice", [pytest.param((0, 0, 1), id="given twice"), pytest.param((1,), id="lost on the way")]
+)
+def test_each_fold_is_recorded_once_whatever_comes(twice):
+    search = dispatch(FakeWorkers({2: [Answer(splits=twice)]}))
+    search.run()
+    assert sorted(split for units, split in search.runner.kept if units == 2) == [0, 1]
+    assert search.ended == {1: 2.0, 2: 2.0, 3: 2.0}
 
 
 @pytest.mark.parametrize(
@@ -273,7 +323,78 @@ def test_workers_that_are_of_no_use_end_the_search(raises, error, kind, words):
         dispatch(FakeWorkers({2: [error]})).run()
 
 
-def test_a_lost_scheduler_ends_the_search(raises):
+class Answered:
+    """A queue that lets a worker answer when nothing else has come."""
+
+    def __init__(self, answer):
+        self._events, self._answer = queue.SimpleQueue(), answer
+        self.put = self._events.put
+
+    def get(self, timeout):
+        if self._events.empty():
+            self._answer()
+        return self._events.get(timeout=timeout)
+
+
+class LaneWorkers(FakeWorkers):
+    """Two workers that answer when the test says so; it notes who is asked for what."""
+
+    lanes = 2
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.asked = [[], []], [[], []]
+
+    def stream(self, deliver, fn, /, packed, lane=0):
+        job, future = unpack(packed), Future()
+        following = job.following and dict(job.following.hyperparameters.values)
+        self.asked[lane].append((dict(job.hyperparameters.values), following))
+        self.open[lane].append((deliver, job, future))
+        return future
+
+    def answer(self, lane):
+        deliver, job, future = self.open[lane].pop(0)
+        for split in job.seeds:
+            deliver(Received(split, {"val_loss": 0.5}, 1, 0.1, None, "keras", weights=b"w"))
+        future.set_result(Result())
+
+
+def test_trials_go_where_their_design_or_their_fewer_epochs_were():
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("epochs", [1, 2])
+    hp.Choice("rate", [0.1, 0.2])
+    hp.Choice("units", [4, 8])
+    oracle = GridOracle(keras_tuner.Objective("val_loss", "min"), hyperparameters=hp)
+    oracle.expensive_first(lambda _: 0.0, 100)
+    workers = LaneWorkers()
+
+    def end(trial, metrics, reason):
+        trial.status = TrialStatus.COMPLETED
+        oracle.update_trial(trial.trial_id, metrics)
+        oracle.end_trial(trial)
+
+    dispatcher = Dispatcher(
+        oracle, Runner(), workers, lambda _: None, end, lambda values: values["units"]
+    )
+    turns = itertools.cycle((0, 1))
+
+    def answer():
+        lane = next(turns)
+        workers.answer(lane if workers.open[lane] else 1 - lane)
+
+    dispatcher._events = Answered(answer)
+    dispatcher.run()
+    units = [[values["units"] for values, _ in asked] for asked in workers.asked]
+    assert units == [[4] * 4, [8] * 4]
+    for asked in workers.asked:
+        rates = [(values["rate"], values["epochs"]) for values, _ in asked]
+        assert rates == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
+        told = [following for _, following in asked[:-1]]
+        assert told == [values for values, _ in asked[1:]]
+
+
+def test_a_lost_scheduler_ends_the_search(raises, monkeypatch):
+    monkeypatch.setattr("kt_grid.search.dispatch._SECONDS_BETWEEN_CHECKS", 0.0)
     with raises(WorkerError, "scheduler"):
         dispatch(FakeWorkers(lost=True)).run()
 

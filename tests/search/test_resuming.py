@@ -61,6 +61,28 @@ def test_trials_are_what_they_are_by_the_splits_that_count(splits, reopened, sco
     assert trials[0].score == score
 
 
+@pytest.mark.parametrize(
+    ("reason", "again"),
+    [
+        ("WorkerSlowError: Expected a trial to take 2 s at most. Received: no result", True),
+        ("WorkerDiedError: 3 times. Expected a worker process to stay alive.", True),
+        ("in my.py, line 3, in build: MemoryError\n\nTraceback", True),
+        ("ResourceExhaustedError: OOM when allocating tensor", True),
+        ("EngineError: Expected a finite loss on the held-out rows. Received: nan", False),
+        ("ValueError: unlucky\n\nMemoryError: while this was told", False),
+        (None, False),
+    ],
+)
+def test_a_trial_that_lacked_time_memory_or_workers_is_tried_again(reason, again):
+    failed, completed = trial(TrialStatus.FAILED), trial(TrialStatus.COMPLETED, 0.5)
+    failed.message = completed.message = reason
+    reopened, notes = [], []
+    trials = {"0003": failed, "0004": completed}
+    resuming.reopen_passing(SimpleNamespace(trials=trials, reopen=reopened.append), notes.append)
+    assert reopened == ["0003"] * again
+    assert [str(reason).partition("\n")[0] in note for note in notes] == [True] * again
+
+
 @pytest.fixture
 def oracle():
     def make(units, store):

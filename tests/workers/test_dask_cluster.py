@@ -2,9 +2,11 @@
 
 import os
 import sys
-from concurrent.futures import CancelledError, Future
+import time
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import SimpleNamespace
 
+import cloudpickle
 import pytest
 
 from kt_grid.errors import UsageError, WorkerDiedError, WorkerError
@@ -14,6 +16,10 @@ from kt_grid.workers.loop import Shared
 
 ADDRESS = "tcp://host:8786"
 SHARED = Shared(b"abc", len)
+
+
+def ignore(_):
+    pass
 
 
 class KilledWorker(Exception):  # noqa: N818 - Dask's own name
@@ -27,7 +33,7 @@ class Client:
 
     def __init__(self, address, timeout, set_as_default):
         self.status, self.calls, self.scattered, self.ran = "running", [], 0, []
-        self.now = dict(self.threads)
+        self.now, self.given = dict(self.threads), {}
 
     def nthreads(self):
         if self.status != "running":
@@ -50,6 +56,7 @@ class Client:
 
     def run(self, *call, on_error):
         self.ran.append(call)
+        return self.given
 
     def close(self):
         self.status = "closed"
@@ -89,26 +96,32 @@ def test_places_follow_the_workers_that_come_and_go(met):
 
 def test_the_context_is_sent_once_unless_it_was_lost(met):
     for _ in range(2):
-        met.submit(len)
+        met.stream(ignore, len)
     assert met._client.scattered == 1
     met._sent.status = "lost"
-    met.submit(len, 1, more=2)
+    met.stream(ignore, len, 1)
     assert met._client.scattered == 2
-    (call, parcel, fn, args, kwargs), _ = met._client.calls[-1]
-    assert (call, fn, args, kwargs) == (cluster._call, len, (1,), {"more": 2})
+    (call, parcel, number, fn, args), _ = met._client.calls[-1]
+    assert (call, number, fn, args) == (cluster._call, 2, len, (1,))
     sent = parcel.parcel
     assert (sent.shared, sent.environment, sent.timeout) == (SHARED, {"A": "1"}, 3)
 
 
 def test_what_a_call_gives_is_passed_on(met):
-    given = [met.submit(len) for _ in range(4)]
-    good, bad, killed, lost = (future for _, future in met._client.calls)
-    good.set_result(5)
+    items = []
+    given = [met.stream(items.append, len) for _ in range(5)]
+    good, bad, killed, lost, late = (future for _, future in met._client.calls)
+    given[0].add_done_callback(lambda _: items.append("end"))
+    good.set_result(cluster._End(["a", "b"], 5))
+    late.set_result(cluster._End(["c"], None, WorkerDiedError("Expected life. Received: death")))
     bad.set_exception(ValueError("unlucky"))
     killed.set_exception(KilledWorker("thrice"))
     lost.cancel()
     lost.set_running_or_notify_cancel()
     assert given[0].result() == 5
+    assert items == ["a", "b", "end", "c"]
+    with pytest.raises(WorkerDiedError, match="death"):
+        given[4].result()
     with pytest.raises(ValueError, match="unlucky"):
         given[1].result()
     with pytest.raises(WorkerDiedError, match="stay alive"):
@@ -119,34 +132,72 @@ def test_what_a_call_gives_is_passed_on(met):
 
 def test_a_lost_scheduler_is_told(met, raises):
     met._client.close()
-    for ask in (met.check, lambda: met.submit(len)):
+    for ask in (met.check, lambda: met.stream(ignore, len)):
         with raises(WorkerError, ADDRESS, "on disk"):
             ask()
 
 
 def test_leaving_ends_the_processes_of_this_search(met):
-    met.submit(len)
+    met.stream(ignore, len)
     key = met._client.calls[0][0][1].parcel.key
     met.shutdown()
-    assert met._client.ran == [(cluster._close, key)]
+    assert met._client.ran[-1] == (cluster._close, key)
     assert met._client.status == "closed"
     met.shutdown()
 
 
-def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search():
-    def pid(_):
-        return os.getpid()
+def test_what_calls_give_is_collected_at_every_check(met):
+    one, other = [], []
+    first = met.stream(one.append, len)
+    met.stream(other.append, len)
+    met._client.given = {"a": [(0, "x"), (1, "y")], "b": [(0, "z"), (7, "of another run")]}
+    met.check()
+    assert (one, other) == (["x", "z"], ["y"])
+    met._client.calls[0][1].set_result(cluster._End(["end"], 3))
+    assert (first.result(), one) == (3, ["x", "z", "end"])
 
-    parcels = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
+
+def tell_pid(_):
+    yield os.getpid()
+
+
+def wait_for(_, path):
+    yield "before"
+    while not path.exists():
+        time.sleep(0.01)
+    yield "after"
+    raise ValueError
+
+
+@pytest.fixture
+def parcels():
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    made = [cluster._Parcel(key, SHARED, {}, None) for key in ("one", "other")]
+    yield made
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    for parcel in made:
+        cluster._close(parcel.key)
+    assert cluster._open == {}
+
+
+def test_a_dask_worker_lets_a_process_train_and_ends_it_for_the_next_search(parcels):
     pids = []
-    try:
-        for parcel in parcels:
-            assert cluster._call(parcel, pow, (2,), {}) == 9
-            pids += [cluster._call(parcel, pid, (), {}) for _ in range(2)]
-            assert [*cluster._open] == [parcel.key]
-    finally:
-        for parcel in parcels:
-            cluster._close(parcel.key)
+    for parcel in parcels:
+        assert cluster._call(parcel, 0, pow, (2,)) == cluster._End([], 9)
+        pids += [cluster._call(parcel, number, tell_pid, ()).items[0] for number in (1, 2)]
+        assert [*cluster._open] == [parcel.key]
     assert pids[0] == pids[1] != pids[2] == pids[3]
     assert os.getpid() not in pids
-    assert cluster._open == {}
+
+
+def test_what_a_call_gives_is_there_before_it_ends(parcels, tmp_path):
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(cluster._call, parcels[0], 7, wait_for, (tmp_path / "go",))
+        while not (collected := cluster._collect("one")):
+            time.sleep(0.01)
+        (tmp_path / "go").touch()
+        ended = call.result()
+    assert collected == [(7, "before")]
+    assert (ended.items, ended.answer) == (["after"], None)
+    assert "ValueError" in str(ended.error)
+    assert cluster._collect("one") == cluster._collect("nobody") == []

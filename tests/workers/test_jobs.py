@@ -22,7 +22,7 @@ from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.errors import UsageError
 from kt_grid.space.asking import AskingHyperParameters
 from kt_grid.splitters.folds import KFold, make_splits
-from kt_grid.workers.jobs import Context, Job, Trainer, open_context, pack_job, run_job
+from kt_grid.workers.jobs import Context, Job, Result, Trainer, open_context, pack_job, run_job
 from kt_grid.workers.packing import unpack
 
 X = np.random.RandomState(3).normal(size=(12, 2)).astype(np.float32)
@@ -62,25 +62,36 @@ def context(hypermodel):
     return Context(hypermodel, Targets(Arrays(X, Y)), make_splits(KFold(5), 12), "keras")
 
 
+def collect(generator):
+    """What a generator yields, and what it returns."""
+    items = []
+    while True:
+        try:
+            items.append(next(generator))
+        except StopIteration as ended:
+            return items, ended.value
+
+
 def test_a_job_gives_scores_and_weights_for_every_split(hp):
     trainer = open_context(context(Scored()).pack().packed)
-    result = run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13}, MSE)))
-    assert [trained.split for trained in result.trained] == [1, 3]
-    assert result.failure == ""
-    assert all(trained.model is None and trained.weights for trained in result.trained)
-    assert result.unforeseen is None
-    again = run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13}, MSE)))
-    assert again.trained[0].scores == result.trained[1].scores != result.trained[0].scores
-    cloudpickle.loads(cloudpickle.dumps(result))
+    given, result = collect(
+        run_job(trainer, pack_job(Job(hp, FitArguments(), {1: 11, 3: 13}, MSE)))
+    )
+    assert [trained.split for trained in given] == [1, 3]
+    assert result == Result()
+    assert all(trained.model is None and trained.weights for trained in given)
+    (again,), _ = collect(run_job(trainer, pack_job(Job(hp, FitArguments(), {3: 13}, MSE))))
+    assert again.scores == given[1].scores != given[0].scores
+    cloudpickle.loads(cloudpickle.dumps(given))
 
 
 def test_an_axis_that_the_trial_has_not_is_told(hp):
     trainer = open_context(context(Scored()).pack().packed)
     job = Job(AskingHyperParameters({"units": 3}, closed=True), FitArguments(), {1: 11}, MSE)
-    result = run_job(trainer, pack_job(job))
+    given, result = collect(run_job(trainer, pack_job(job)))
     met = cloudpickle.loads(cloudpickle.dumps(result)).unforeseen
     assert (met.name, met.values, met.default) == ("found", (1, 2), 1)
-    assert (result.trained, result.failure) == ((), "")
+    assert (given, result.failure) == ([], "")
 
 
 class Compared(keras_tuner.HyperModel):
@@ -105,7 +116,7 @@ class Compared(keras_tuner.HyperModel):
 def test_a_job_brings_the_target_into_the_form_of_its_loss(hp, loss, least, most):
     shared = Context(Compared(), Targets(Arrays(X, Y + 1)), make_splits(KFold(3), 12), "keras")
     trainer = open_context(shared.pack().packed)
-    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, loss))).trained
+    (trained,), _ = collect(run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, loss))))
     assert trained.scores == {"val_least": least, "val_most": most}
 
 
@@ -113,29 +124,55 @@ def test_a_job_brings_the_target_into_the_form_of_its_loss(hp, loss, least, most
 def test_the_first_model_is_identified_where_that_is_asked_for(hp, identify):
     trainer = open_context(context(Scored()).pack().packed)
     job = Job(hp, FitArguments(), {1: 11, 3: 13}, MSE, identify)
-    found = [trained.fingerprint for trained in run_job(trainer, pack_job(job)).trained]
+    found = [trained.fingerprint for trained in collect(run_job(trainer, pack_job(job)))[0]]
     model = build_model(Scored(), hp, Arrays(X, Y), 11, compiled=False)
     assert found == [fingerprint(model) if identify else "", ""]
 
 
 def test_weights_are_those_of_keras(hp, tmp_path):
     trainer = open_context(context(Scored()).pack().packed)
-    (trained,) = run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, MSE))).trained
+    (trained,), _ = collect(run_job(trainer, pack_job(Job(hp, FitArguments(), {0: 10}, MSE))))
     trained.save_weights(tmp_path / "fold.weights.h5")
     model = Scored().build(hp)
     model.load_weights(tmp_path / "fold.weights.h5")
     assert float(abs(model.get_weights()[0]).sum()) == trained.scores["val_loss"]
 
 
-def test_what_was_trained_before_a_failure_is_kept(hp):
+def test_what_was_trained_before_a_failure_is_given(hp):
     # Of 12 rows, folds 0 and 1 hold out three, so that they train on nine; the others on ten.
     trainer = Trainer(
         context(Scored(trouble=10)), open_context(context(Scored()).pack().packed).engine
     )
-    result = trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}, MSE))
-    assert [trained.split for trained in result.trained] == [0, 1]
+    given, result = collect(trainer.run(Job(hp, FitArguments(), {0: 10, 1: 11, 2: 12}, MSE)))
+    assert [trained.split for trained in given] == [0, 1]
     assert re.fullmatch(r"in test_jobs.py, line \d+, in fit: ValueError: unlucky", result.failure)
     assert "Traceback" in result.details
+
+
+class Watched:
+    """An engine that notes what it is to do."""
+
+    name = "watched"
+
+    def run(self, trainings):
+        self.trainings = trainings
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("loss", "prepared"),
+    [
+        pytest.param(MSE, [(3, 2, 12)], id="alike"),
+        pytest.param(Loss("categorical_crossentropy", 2), [], id="with another target"),
+    ],
+)
+def test_what_comes_next_is_prepared_for_if_it_has_the_same_rows(hp, loss, prepared):
+    trainer = Trainer(context(Scored()), Watched())
+    following = Job(hp, FitArguments(epochs=3), {2: 12}, loss)
+    collect(trainer.run(Job(hp, FitArguments(), {0: 10}, MSE, following=following)))
+    upcoming = trainer.engine.trainings.upcoming
+    found = [upcoming] if upcoming else []
+    assert [(one.fit.epochs, one.task.split, one.task.seed) for one in found] == prepared
 
 
 def test_a_model_that_cannot_be_sent_is_refused(raises):

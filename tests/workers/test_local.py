@@ -12,7 +12,7 @@ import cloudpickle
 import pytest
 
 from kt_grid.errors import WorkerDiedError, WorkerError, WorkerSlowError
-from kt_grid.workers.local import LocalWorkers
+from kt_grid.workers.local import LocalWorkers, processes_kept
 from kt_grid.workers.loop import Shared
 
 SHARED = Shared(b"abc", len)
@@ -28,6 +28,10 @@ def _sent_by_value():
 
 def own_pid(context):
     return os.getpid()
+
+
+def tell_pid(context):
+    yield os.getpid()
 
 
 def echo(context, *, more):
@@ -70,6 +74,26 @@ def make_lock(context):
 
 def leave(context):
     os._exit(3)
+
+
+def leave_at_first(packed):
+    """Kills the processes that start, until a file counts as many as there are to be."""
+    path, times = packed.decode().split("|")
+    marks = Path(path)
+    marks.write_text((marks.read_text() if marks.exists() else "") + "x")
+    if len(marks.read_text()) <= int(times):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 3
+
+
+def count_and_die(context, stop):
+    yield from range(stop)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def count_up(context, stop):
+    yield from range(stop)
+    return context
 
 
 def is_alive(pid):
@@ -176,6 +200,52 @@ def test_a_process_is_renewed_after_many_calls(monkeypatch):
 def test_a_context_that_cannot_be_unpacked_is_an_error(raises, shared, words):
     with LocalWorkers(1, shared) as workers, raises(WorkerError, words, "one worker"):
         workers.submit(pow, 2).result()
+
+
+def test_what_a_generator_yields_comes_at_once_and_outlives_its_process(workers, raises):
+    given = []
+    assert workers.stream(given.append, count_up, 3, lane=1).result() == 3
+    assert given == [0, 1, 2]
+    with raises(WorkerDiedError, "SIGKILL"):
+        workers.stream(given.append, count_and_die, 2).result()
+    assert given == [0, 1, 2, 0, 1]
+
+
+def test_calls_in_one_lane_are_made_by_one_process(workers):
+    pids = {workers.submit(own_pid).result() for _ in range(3)}
+    given = []
+    for lane in (0, 1, 0, 1):
+        workers.stream(given.append, tell_pid, lane=lane).result()
+    assert given[0] == given[2] != given[1] == given[3]
+    assert pids <= set(given)
+
+
+@pytest.mark.parametrize(
+    ("deaths", "starts"), [pytest.param(2, True, id="twice"), pytest.param(3, False, id="thrice")]
+)
+def test_a_process_that_dies_while_it_starts_is_replaced(tmp_path, raises, deaths, starts):
+    shared = Shared(f"{tmp_path / 'marks'}|{deaths}".encode(), leave_at_first)
+    with LocalWorkers(1, shared) as workers:
+        if starts:
+            assert workers.submit(pow, 2).result() == 9
+        else:
+            with raises(WorkerError, "SIGKILL", "3 times in a row", "one worker"):
+                workers.submit(pow, 2).result()
+
+
+def test_processes_that_are_kept_go_from_search_to_search():
+    def search(**environment):
+        with LocalWorkers(1, SHARED, environment={"KT_GRID_TEST": "1", **environment}) as workers:
+            return workers.submit(own_pid).result()
+
+    with processes_kept():
+        kept = search()
+        assert search() == kept
+        other = search(KT_GRID_OTHER="2")
+        assert other != kept
+        assert not is_alive(kept)
+        assert is_alive(other)
+    assert not is_alive(other)
 
 
 def test_leaving_the_block_ends_the_processes():

@@ -9,7 +9,7 @@ import threading
 import cloudpickle
 import pytest
 
-from kt_grid.workers.loop import Raised, Shared
+from kt_grid.workers.loop import Item, Opening, Raised, Shared
 
 
 class Unreadable:
@@ -27,12 +27,15 @@ class Line:
             [sys.executable, "-c", "from kt_grid.workers.loop import serve; serve()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        self.opened = self.send((sys.path, shared))
+        self.opened = self.send(Opening(sys.path, shared))
 
     def send(self, message):
         packed = cloudpickle.dumps(message)
         self.process.stdin.write(len(packed).to_bytes(8, "big") + packed)
         self.process.stdin.flush()
+        return cloudpickle.load(self.process.stdout)
+
+    def receive(self):
         return cloudpickle.load(self.process.stdout)
 
     def close(self):
@@ -62,6 +65,24 @@ def test_what_fails_is_an_answer_and_the_next_call_is_heard(line):
     assert "cannot pickle" in locked.message
     assert "nowhere" in line.send((Unreadable(), (), {})).message
     assert line.send((max, (1,), {})) == 4
+
+
+def count_up(context, stop):
+    for number in range(stop):
+        yield context + number
+    return "end"
+
+
+def test_what_a_generator_yields_comes_before_what_it_returns(line):
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    first = line.send((count_up, (2,), {}))
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    assert [first, line.receive(), line.receive()] == [Item(4), Item(5), "end"]
+
+
+def test_a_process_takes_the_next_search(line):
+    assert line.send(Opening(sys.path, Shared(b"12", int))) is None
+    assert line.send((divmod, (5,), {})) == (2, 2)
 
 
 @pytest.mark.parametrize("line", [Shared(b"x", int)], indirect=True, ids=["no number"])

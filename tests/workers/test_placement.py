@@ -12,8 +12,8 @@ def clock(monkeypatch):
     """A clock that stands, on a machine of four cores with plenty of memory."""
     now = [0.0]
     monkeypatch.setattr(placement.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(placement, "_cores", lambda: 4)
-    monkeypatch.setattr(placement, "_memory", lambda: 2**40)
+    monkeypatch.setattr(placement, "cores", lambda: 4)
+    monkeypatch.setattr(placement, "memory", lambda: 2**40)
     return now
 
 
@@ -109,14 +109,15 @@ def test_one_worker_moves_for_memory_only(clock):
     [
         pytest.param("auto", 100, 2**40, 4, id="cores"),
         pytest.param("auto", 3, 2**40, 3, id="trials"),
-        pytest.param("auto", 100, 5 * 2**30, 2, id="memory"),
+        pytest.param("auto", 100, 4 * 2**30, 3, id="memory"),
+        pytest.param("auto", 100, None, 4, id="unknown memory"),
         pytest.param("auto", 100, 2**20, 1, id="no memory"),
         pytest.param(16, 100, 2**20, 16, id="asked for"),
         pytest.param(16, 5, 2**40, 5, id="more than trials"),
     ],
 )
 def test_there_are_as_many_workers_as_make_sense(monkeypatch, clock, workers, left, memory, count):
-    monkeypatch.setattr(placement, "_memory", lambda: memory)
+    monkeypatch.setattr(placement, "memory", lambda: memory)
     made = []
     monkeypatch.setattr(placement, "worker_environment", dict)
     monkeypatch.setattr(placement, "LocalWorkers", lambda n, *_, **__: made.append(n) or Fake())
@@ -127,6 +128,9 @@ def test_there_are_as_many_workers_as_make_sense(monkeypatch, clock, workers, le
 
 class Fake:
     """Workers that note how they were shut down."""
+
+    def start(self):
+        pass
 
     def __init__(self):
         self.waited = None
