@@ -291,17 +291,16 @@ def _cautions(analysis: Analysis) -> Iterator[str]:
     if folds == _FEWEST:
         yield (
             "With 2 folds, equal combinations whose noise differs are called significantly worse "
-            "in up to 18 % of searches instead of 5 %."
+            "in up to 14 % of searches instead of 5 %."
         )
     elif folds == _FEWEST + 1 and _one_is_noisier(analysis):
         yield (
             "With 3 folds, and one combination much noisier than the others, equal ones are called "
-            "significantly worse in up to 9 % of searches instead of 5 %."
+            "significantly worse in up to 7 % of searches instead of 5 %."
         )
     if rows is not None and rows < _FEW_ROWS:
         yield (
-            f"This holds for these {rows} rows; for others like them, up to 15 % of searches with "
-            "so few rows would say otherwise."
+            f"This holds for these {rows} rows, which are too few to say it of others like them."
         )
 
 
