@@ -15,7 +15,8 @@ import pytest
 import kt_grid
 
 PACKAGE = Path(kt_grid.__file__).parent
-CONTRIBUTING = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # What a package may import besides itself and `errors`.
 ALLOWED = {
     "space": set(),
@@ -177,7 +178,7 @@ def test_contributing_tells_of_things_that_are_there():
                 part = getattr(part, name)
     recipes = CONTRIBUTING.partition("## Recipes\n")[2]
     for path in re.findall(r"`((?:tests|scripts)/\S*|\w+/[\w/]+\.py)`", recipes):
-        assert (PACKAGE / path).exists() or (PACKAGE.parent / path).exists(), path
+        assert (PACKAGE / path).exists() or (ROOT / path).exists(), path
 
 
 def test_public_names_resolve_and_have_docstrings():

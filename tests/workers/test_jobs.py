@@ -212,7 +212,8 @@ def test_a_users_file_reaches_workers_with_the_modules_beside_it(tmp_path, monke
     (tmp_path / "my_class.py").write_text(SUBCLASS)
     (tmp_path / "beside_it.py").write_text(BESIDE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "beside_it", raising=False)
+    for name in ("my_file", "my_class", "beside_it"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     function = SimpleNamespace(build=importlib.import_module("my_file").build)
     subclass = importlib.import_module("my_class").Mine()
     for name, made in (("function", function), ("subclass", subclass)):
