@@ -12,7 +12,7 @@ from kt_grid.plan.experiments import Experiment
 from kt_grid.plan.options import Options, flag_of
 from kt_grid.search.identity import asked
 from kt_grid.search.racing import confirm
-from kt_grid.search.setup import Setup, make_setup
+from kt_grid.search.setup import Setup, is_same_code, make_setup
 from kt_grid.space import (
     FIT_AXES,
     Grids,
@@ -75,6 +75,10 @@ class Plan:
         if self.options.overwrite or not self.store.exists():
             return None
         if not self.store.check_identity(self.setup.identity):
+            return None
+        code, known = self.setup.code, self.store.peek_record()
+        if code is not None and (known is None or not is_same_code(known, code)):
+            # Which models a code builds now isn't part of what a search is, so building shows it.
             return None
         results = read_results(self.store)
         about = results.about

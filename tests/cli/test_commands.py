@@ -886,6 +886,30 @@ def test_a_named_search_has_a_folder_and_a_command_of_its_own(call, place):
     assert call("report", "mine").stdout == call(*RUN_OWN).stdout
 
 
+def test_a_finished_search_knows_when_its_file_was_edited(call, place):
+    """More values are searched, the same models are kept, and other models are refused."""
+
+    def run(old, new):
+        sys.modules.pop("own", None)
+        (place / "own.py").write_text(OWN.replace(old, new), encoding="utf-8")
+        return call(*RUN_OWN, "--no-refit")
+
+    before = run("", "").stdout.splitlines()
+    more = run("[2, 3, 4]", "[2, 3, 4, 5]").stdout.splitlines()
+    assert more[1:4] == before[1:4]
+    assert more[4].endswith("{'units': 5}")
+    same = run("units = hp.Choice", "units = 0 + hp.Choice")
+    assert same.stdout.splitlines()[1:] == before[1:]
+    assert "own.py has changed: function Experiment.build(), but no model" in same.stderr
+    other = run("Dense(units)", "Dense(units, activation='relu')")
+    assert (other.status, other.stdout) == (1, "")
+    assert (
+        "own.py has changed: function Experiment.build(), and so other models in trials"
+        in other.stderr
+    )
+    assert "begin anew with --overwrite" in other.stderr
+
+
 @pytest.mark.parametrize("word", ["runs/own", "./runs/own/", "own.py", "own"])
 def test_a_report_takes_a_path_a_file_or_a_name(call, place, word):
     ran = call(*RUN_OWN)
