@@ -9,7 +9,7 @@ import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.arguments import FitArguments
-from kt_grid.errors import EngineError
+from kt_grid.errors import EngineError, PredictionError
 from kt_grid.splitters.folds import Indices
 
 
@@ -145,7 +145,7 @@ class Engine(Protocol):
 def build_model(
     hypermodel: Any,
     hyperparameters: Any,
-    arrays: Arrays,
+    arrays: Arrays | None,
     seed: int,
     *,
     compiled: bool = True,
@@ -156,7 +156,7 @@ def build_model(
     Args:
         hypermodel: A `keras_tuner.HyperModel`.
         hyperparameters: The trial's hyperparameters.
-        arrays: Rows, from which a model without an input shape learns it.
+        arrays: Rows, from which a model without an input shape learns it; None if there are none.
         seed: The training's seed.
         compiled: Whether it must be compiled, which a training loop of one's own needn't ask for.
         reuse_kernels: As for `begin_session`.
@@ -166,6 +166,7 @@ def build_model(
 
     Raises:
         EngineError: If `build` returns something else, or a model that isn't compiled.
+        PredictionError: If it returns one without an input shape, and there are no rows.
     """
     from kt_grid.engines.fresh import SHARED_PARTS
     from kt_grid.engines.session import begin_session, clashing_name
@@ -189,7 +190,7 @@ def build_model(
     return SHARED_PARTS.build(begin, make, seed)
 
 
-def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays, compiled: bool) -> Any:
+def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays | None, compiled: bool) -> Any:
     import keras
 
     model = hypermodel.build(hyperparameters)
@@ -197,9 +198,16 @@ def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays, compiled: bool
         raise EngineError(f"Expected build(hp) to return a keras.Model. Received: {model!r}")
     if compiled and not model.compiled:
         raise EngineError("Expected build(hp) to return a compiled model. Received: one that isn't")
-    if not model.built and isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
+    if model.built:
+        return model
+    if arrays is None:
+        raise PredictionError(
+            "Expected search(x, y) before a model without an input shape is built. Received: no "
+            "data yet. Give the model a keras.Input"
+        )
+    if isinstance(model, keras.Sequential) and hasattr(arrays.x, "shape"):
         model.build((None, *arrays.x.shape[1:]))
-    elif not model.built:
+    else:
         model(as_feed(keras.tree.map_structure(lambda a: a[:1], arrays.x)))
     return model
 

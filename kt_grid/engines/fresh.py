@@ -106,6 +106,15 @@ class SharedParts:
         self._renew(model, parts)
         return model
 
+    def found_in(self, model: Any) -> bool:
+        """Tell whether a model that was built has layers or variables that others have too.
+
+        Args:
+            model: What `build` returned.
+        """
+        held = (keras.Layer, keras.Variable, tf.Variable)
+        return any(isinstance(p, held) and self._is_shared(p) for p in find_changeable(model))
+
     def _restore(self) -> None:
         """Give everything that is shared the state back that it had when it was first met."""
         for known in [*self._known.values()]:

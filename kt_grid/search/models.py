@@ -1,18 +1,23 @@
 """The trained models that a search keeps: those of the folds, and the refit."""
 
 import importlib
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import as_feed
+from kt_grid.engines.base import build_model
+from kt_grid.engines.fingerprint import fingerprint
+from kt_grid.engines.fresh import SHARED_PARTS
+from kt_grid.engines.session import generators_kept, settings_kept
 from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
+from kt_grid.search.identity import package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
 from kt_grid.space import FIT_AXES, as_json
@@ -47,7 +52,8 @@ class KeptModels:
             The trained model.
 
         Raises:
-            PredictionError: If the trial isn't completed, or its weights weren't kept.
+            PredictionError: If the trial isn't completed, its weights weren't kept, the code builds
+                another model now, or one without an input shape where there are no rows.
             DamageError: If they aren't whole.
         """
         name, sign = self.objective.name, self.objective.sign
@@ -66,8 +72,8 @@ class KeptModels:
             One trained model per fold.
 
         Raises:
-            PredictionError: If the trial isn't completed, or its weights weren't kept.
-            DamageError: If they aren't whole.
+            PredictionError: As `best_fold`.
+            DamageError: Likewise.
         """
         splits = self._splits(trial)
         for split in splits:
@@ -89,15 +95,30 @@ class KeptModels:
         return splits
 
     def _load(self, trial: Any, split: int, runner: TrialRunner | None) -> Any:
-        model = self.hypermodel.build(trial.hyperparameters)
-        if not model.built and runner is None:
-            raise PredictionError(
-                "Expected search(x, y) before a model without an input shape is loaded. "
-                "Received: no data yet. Give the model a keras.Input"
-            )
-        if not model.built and runner is not None:
-            model(as_feed(runner.setup.arrays.take(np.arange(1)).x))
+        model = self._build(trial, runner)
         load_weights(model, self.store.check_weights(trial.trial_id, split))
+        return _detach(model)
+
+    def _build(self, trial: Any, runner: TrialRunner | None) -> Any:
+        """Build the model that a trial began with, and refuse another."""
+        records = list(self.store.read_folds(trial.trial_id))
+        record = next((r for r in records if r.model), records[0])
+        hyperparameters, arrays = trial.hyperparameters, None
+        if runner is not None:
+            hyperparameters = runner.asking(hyperparameters.values)
+            arrays = runner.setup.arrays
+        with settings_kept(), generators_kept():
+            model = build_model(
+                self.hypermodel, hyperparameters, arrays, record.seed, compiled=False
+            )
+        # Another version may describe the same model in another way; what is shared may have
+        # begun with other values in another process.
+        known = record.model and dict(record.versions) == package_versions()
+        if known and not SHARED_PARTS.found_in(model) and fingerprint(model) != record.model:
+            raise PredictionError(
+                f"Expected the model that trial {trial.trial_id} was trained with. "
+                "Received: code that builds another one. Undo the edit, or search anew"
+            )
         return model
 
     def refit(self, runner: TrialRunner, trial: Any, identity: Identity) -> Any:
@@ -112,8 +133,10 @@ class KeptModels:
             The trained model.
 
         Raises:
-            PredictionError: If Keras can't write it, or read it again.
+            PredictionError: If Keras can't write it, or read it again; or if the code builds
+                another model than the folds were trained with.
         """
+        self._build(trial, runner)
         record = RefitRecord(
             trial_id=trial.trial_id,
             # A copy, because the model may declare more while it is built.
@@ -127,7 +150,7 @@ class KeptModels:
         model = runner.refit(trial)
         with _as_unreadable("save", "Give it a get_config, or search with --no-refit"):
             self.store.write_refit(record, model.save)
-        return model
+        return _detach(model)
 
 
 def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, Any]:
@@ -198,6 +221,21 @@ def _as_unreadable(what: str, mend: str) -> Iterator[None]:
             f"Expected a model all of which Keras can {what}. Received: a part of its own kind "
             f"({type(error).__name__}). {mend}"
         ) from error
+
+
+def _detach(model: Any) -> Any:
+    """A copy of a model with layers that others have too, whose weights they would change."""
+    if not SHARED_PARTS.found_in(model):
+        return model
+    mend = (
+        "Make the layers in build, or put @keras.saving.register_keras_serializable() before its "
+        "class"
+    )
+    with tempfile.TemporaryDirectory() as folder, _as_unreadable("copy", mend):
+        path = Path(folder, "model.keras")
+        model.save(path)
+        # The file has just been written here.
+        return keras.saving.load_model(path, safe_mode=False)
 
 
 class WeightKeeper:

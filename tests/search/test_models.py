@@ -48,6 +48,57 @@ def test_every_fold_model_gives_its_recorded_scores(tuner):
         assert accuracy == record.scores["val_accuracy"]
 
 
+def test_models_with_a_shared_layer_are_loaded_each_with_its_own_weights(tmp_path):
+    shared = keras.layers.Dense(4, activation="tanh")
+
+    def own(hp):
+        model = keras.Sequential([keras.Input((3,)), shared, keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(hp.Choice("rate", [0.1, 0.2])), "mse")
+        return model
+
+    tuner = CrossValidationTuner(own, cv=KFold(3), directory=tmp_path, keep="all")
+    tuner.search(X, Y, epochs=2)
+    refit = tuner.refit()
+    before = refit.predict(X, verbose=0)
+    trial = tuner.oracle.get_best_trials(1)[0]
+    models = tuner.load_fold_models(trial)
+    for split, (_, test) in enumerate(KFold(3).split(X, Y)):
+        loss = models[split].evaluate(X[test], Y[test], verbose=0)
+        scores = tuner.store.read_fold(trial.trial_id, split).scores
+        assert loss == pytest.approx(scores["val_loss"], rel=1e-5)
+    one, other = (model.layers[0].get_weights()[0] for model in tuner.get_best_models(2))
+    assert not np.allclose(one, other)
+    assert refit.predict(X, verbose=0).tolist() == before.tolist()
+    assert tuner.predict(X).tolist() == before.tolist()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda tuner: tuner.get_best_models(1), id="best model"),
+        pytest.param(
+            lambda tuner: tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0]), id="folds"
+        ),
+        pytest.param(lambda tuner: tuner.refit(X, Y), id="refit"),
+    ],
+)
+def test_weights_are_not_loaded_into_the_model_of_edited_code(tmp_path, raises, use):
+    def searched_by(activation):
+        def own(hp):
+            units = hp.Choice("units", [2, 3])
+            hidden = keras.layers.Dense(units, activation=activation)
+            model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1)])
+            model.compile("sgd", "mse")
+            return model
+
+        return CrossValidationTuner(own, cv=KFold(3), directory=tmp_path, seed=3)
+
+    searched_by("tanh").search(X, Y, epochs=1)
+    use(searched_by("tanh"))
+    with raises(PredictionError, "code that builds another one"):
+        use(searched_by("relu"))
+
+
 def test_refit_is_another_training_on_all_rows(tuner):
     model = tuner.refit()
     assert (
