@@ -255,9 +255,12 @@ class _Walk:
         if type(value) is tuple:
             return ["tuple", *map(self._value, value)]
         if type(value).__name__ == "KerasHistory" and _root(type(value)) == "keras":
-            # The number of a use counts those by other models too.
+            # The number of a use counts those by other models too; what it was called with is
+            # private to Keras. Where Keras has it no more, the number has to do.
             layer, use, output = value
-            return ["output", self._value(layer), self._value(layer._inbound_nodes[use]), output]
+            uses = getattr(layer, "_inbound_nodes", ())
+            called = uses[use] if use < len(uses) else use
+            return ["output", self._value(layer), self._value(called), output]
         return self._place(value)
 
     def _path(self, value: Any) -> Any:

@@ -327,3 +327,14 @@ def test_frozen_parts_that_are_made_once_count_by_their_weights():
     before, again = (of(lambda _: build(base)) for _ in range(2))
     base.set_weights([np.ones_like(each) for each in base.get_weights()])
     assert before == again != of(lambda _: build(base))
+
+
+def test_what_other_models_use_a_layer_for_does_not_count():
+    def build(layer):
+        rows = keras.Input((2,))
+        model = keras.Model(rows, LAYERS.Add()([layer(rows), rows]))
+        model.compile("adam", "mse")
+        return fingerprint(model)
+
+    shared = LAYERS.Dense(2, kernel_initializer="ones")
+    assert build(shared) == build(shared) == build(LAYERS.Dense(2, kernel_initializer="ones"))
