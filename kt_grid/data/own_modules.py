@@ -7,10 +7,9 @@ module is run for it and one that only some branch of a `build` imports is known
 
 import ast
 import functools
-import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
@@ -96,32 +95,6 @@ def _with_imports(ahead: list[Source], folders: list[str]) -> dict[str, Source]:
             found[source.name] = source
             ahead += [s for name in _imports(source) for s in _resolve(name, folders)]
     return found
-
-
-def source_files(objects: Iterable[Any]) -> dict[str, str]:
-    """Hash the files of the user's own modules that things depend on.
-
-    Args:
-        objects: As for `own_modules`.
-
-    Returns:
-        Digests of the files' bytes by absolute path; none where code has no file, as in a notebook.
-    """
-    paths = {source.path for source in own_sources(objects).values() if source.path}
-    digests = {str(path): _file_digest(path) for path in sorted(paths)}
-    return {path: found for path, found in digests.items() if found}
-
-
-def changed_files(recorded: Mapping[str, str]) -> list[str]:
-    """List the files that aren't what they were, without importing any.
-
-    Args:
-        recorded: What `source_files` returned.
-
-    Returns:
-        Paths of files that have other bytes, or can't be read any more.
-    """
-    return [path for path, known in recorded.items() if _file_digest(Path(path)) != known]
 
 
 def is_own(name: str, file: str | None) -> bool:
@@ -266,10 +239,3 @@ def _find(name: str, places: list[str]) -> tuple[Source | None, list[str]]:
     if not spec.origin or not spec.has_location or not is_own(name, spec.origin):
         return None, []
     return Source(name, Path(spec.origin).resolve(), inside is not None), [*(inside or [])]
-
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:32] if path.is_file() else None
-    except OSError:
-        return None

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 import kt_grid
-from kt_grid.data.own_modules import changed_files, is_installed, own_modules, source_files
+from kt_grid.data.own_modules import is_installed, own_modules, own_sources
 
 FILES = {
     "mine.py": "import near\ndef build(hp):\n    if hp:\n        from pack.deep import late\n",
@@ -33,22 +33,14 @@ def build(tmp_path, monkeypatch):
 
 
 def test_files_are_found_through_imports_wherever_they_stand(build, tmp_path):
-    found = {str(Path(path).relative_to(tmp_path.resolve())) for path in source_files([build])}
+    paths = [source.path for source in own_sources([build]).values()]
+    found = {str(path.relative_to(tmp_path.resolve())) for path in paths}
     assert found == {*FILES} - {"unused.py"}
     assert {module.__name__ for module in own_modules([build])} == {"mine", "near"}
-
-
-def test_changed_files_are_those_with_other_bytes(build, tmp_path):
-    recorded = source_files([build])
-    assert changed_files(recorded) == []
-    (tmp_path / "near.py").write_text(FILES["near.py"] + "# more\n")
-    (tmp_path / "far.py").unlink()
-    changed = [Path(path).name for path in changed_files(recorded)]
-    assert sorted(changed) == ["far.py", "near.py"]
 
 
 def test_what_is_installed_is_not_own():
     assert is_installed(Path(kt_grid.__file__).resolve().parent / "data")
     assert is_installed(Path(keras.__file__).resolve().parent)
     assert not is_installed(Path(__file__).resolve().parent)
-    assert source_files([kt_grid.KFold, keras.layers.Dense]) == {}
+    assert own_sources([kt_grid.KFold, keras.layers.Dense]) == {}
