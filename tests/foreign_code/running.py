@@ -19,7 +19,7 @@ from kt_grid.splitters.folds import make_splits
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import COMPLETED
 
-EPOCHS, BATCH, SEED = 3, 5, 7
+EPOCHS, BATCH, SEED = 3, 8, 7
 X = np.random.RandomState(0).normal(size=(24, 3)).astype(np.float32)
 Y = np.arange(24) % 2
 
@@ -58,7 +58,13 @@ def load(habit: Habit, text: str, folder: Path, name: str) -> ModuleType:
 
 
 def search(
-    habit: Habit, folder: Path, *, engine: str = "auto", workers: int = 1, resumed: bool = False
+    habit: Habit,
+    folder: Path,
+    *,
+    folds: int = 3,
+    engine: str = "auto",
+    workers: int = 1,
+    resumed: bool = False,
 ) -> kt_grid.SearchResults:
     """Search a habit's grid, perhaps with an interruption after the first fold."""
     for attempt in ("first", "then") if resumed else ("only",):
@@ -66,7 +72,7 @@ def search(
         tuner = kt_grid.CrossValidationTuner(
             module.Model() if hasattr(module, "Model") else module.build,
             objective="val_loss",
-            cv=kt_grid.KFold(3),
+            cv=kt_grid.KFold(folds),
             grid=getattr(module, "grid", {}),
             seed=SEED,
             engine=engine,
@@ -84,18 +90,20 @@ def search(
     return tuner.search_results()
 
 
-def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
+def meant(
+    habit: Habit, folder: Path, folds: int = 3
+) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
     """Train what a habit means with plain Keras: parameters, and the scores of each fold."""
     module = load(habit, habit.meant or habit.written, folder, "meant_file")
-    splits = make_splits(kt_grid.KFold(3), len(X), Y)
+    splits = make_splits(kt_grid.KFold(folds), len(X), Y)
     found = []
     settings = keras.config.floatx(), keras.config.epsilon()
     for parameters in habit.trials:
-        folds = [
+        scores = [
             _train(module, parameters, train, test, derive_seed(SEED, parameters, 0, number))
             for number, (train, test) in enumerate(splits)
         ]
-        found.append((parameters, folds))
+        found.append((parameters, scores))
     keras.config.set_floatx(settings[0])
     keras.config.set_epsilon(settings[1])
     return found
@@ -128,7 +136,7 @@ def deviations(
 def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int) -> Any:
     """One fold: batch after batch, in the order that the seed gives."""
     y = np.asarray(getattr(module, "y", Y), np.float32)
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values = dict(parameters)
