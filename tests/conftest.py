@@ -184,7 +184,7 @@ class StubWorkers(Workers):
         self._context = shared.unpack(shared.packed)
 
     @property
-    def places(self):
+    def slots(self):
         return self._count + 1
 
     def start(self):

@@ -87,13 +87,13 @@ def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments)
 
 
 def _count_products(model: Any) -> float:
-    """How often one row is multiplied in convolutions over an area: all weights at all places."""
+    """How often one row is multiplied in convolutions over an area: all weights everywhere."""
     slow = [layer for layer in all_layers(model) if type(layer).__name__ in _SLOW]
-    return float(sum(layer.count_params() * _count_places(layer) for layer in slow))
+    return float(sum(layer.count_params() * _count_positions(layer) for layer in slow))
 
 
-def _count_places(layer: Any) -> float:
-    """At how many places a convolution's weights are used; infinite if that isn't known."""
+def _count_positions(layer: Any) -> float:
+    """At how many positions a convolution's weights are used; infinite if that isn't known."""
     shape = getattr(getattr(layer, "output", None), "shape", ())
     area = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
     # A recurrent layer uses them at every step of the time, which the output may not show.

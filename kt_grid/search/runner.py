@@ -333,8 +333,8 @@ class TrialRunner:
         rows = work.tasks[trained.split].test
         if trained.predictions is not None and rows is not None:
             y_true = self.arrays_of(dict(work.trial.hyperparameters.values)).take(rows).y
-            place = (self.store, work.trial.trial_id, trained.split)
-            write_predictions(*place, rows, y_true, trained.predictions)
+            fold = (self.store, work.trial.trial_id, trained.split)
+            write_predictions(*fold, rows, y_true, trained.predictions)
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""
