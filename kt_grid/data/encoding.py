@@ -114,16 +114,7 @@ class Encoder:
 
 
 def make_encoder(table: Table, position: int, how: str) -> Encoder:
-    """Make the encoder of a column.
-
-    Args:
-        table: The table.
-        position: The column's position in it.
-        how: One of `ENCODINGS` but "drop".
-
-    Returns:
-        The encoder, with the column's categories if it needs them.
-    """
+    """Make the encoder of a column."""
     needed = how in ("one-hot", "ordinal")
     categories = to_words(table.columns[position]).used() if needed else ()
     return Encoder(table.names[position], how, tuple(categories))

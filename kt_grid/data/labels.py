@@ -13,9 +13,6 @@ def label_indices(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
 
     Args:
         words: Texts, of shape `(rows,)` or `(rows, 1)`.
-
-    Returns:
-        Float32 of shape `(rows,)`, and the names.
     """
     flat = [str(word) for word in np.asarray(words, dtype=object).reshape(-1)]
     labels = sorted(set(flat))

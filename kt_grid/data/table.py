@@ -179,11 +179,6 @@ def column_of(series: "pd.Series[Any]") -> Column:
 def table_of(frame: "pd.DataFrame", source: Path | str, notes: tuple[str, ...] = ()) -> Table:
     """Make a table of a DataFrame.
 
-    Args:
-        frame: The DataFrame.
-        source: Where it comes from, for messages.
-        notes: What is worth telling of it.
-
     Returns:
         The table, without the frame's index.
 
@@ -346,13 +341,6 @@ def _mend(cell: str, column: str) -> str:
 
 def check_names(where: str, names: list[str]) -> list[str]:
     """Refuse column names that come twice.
-
-    Args:
-        where: Where they stand, for the message.
-        names: The names.
-
-    Returns:
-        The names.
 
     Raises:
         DataError: If one comes twice.

@@ -184,9 +184,6 @@ def known_target(y: Any, loss: Loss, labels: Labels) -> Any:
         loss: The loss of the trained model.
         labels: Names of the classes, if the search's targets were their indices.
 
-    Returns:
-        The targets as the model takes them.
-
     Raises:
         DataError: If there is one that the model has no output for.
     """

@@ -48,12 +48,6 @@ class Auto:
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, with the engine that trained it and why.
-
         Raises:
             EngineError: If a model can't be trained, or its loss is no longer finite.
         """
@@ -69,17 +63,7 @@ class Auto:
 
 
 def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
-    """Say why a model is better trained by `model.fit`.
-
-    Args:
-        model: A built and compiled model.
-        described: Its design.
-        arrays: The search's rows.
-        fit: How to train.
-
-    Returns:
-        The reason, or None.
-    """
+    """Say why a model is better trained by `model.fit`; None if it isn't."""
     reason = refusal(model, described, arrays, fit)
     if reason is None and fit.batch_size * _count_products(model) > _PRODUCTS_A_STEP:
         return "convolutions over an area, which model.fit trains faster"

@@ -239,9 +239,6 @@ def as_scores(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 def check_scores(scores: Mapping[str, float]) -> None:
     """Refuse a training that diverged.
 
-    Args:
-        scores: Metrics by name.
-
     Raises:
         EngineError: If the loss on the held-out rows isn't finite.
     """

@@ -153,11 +153,7 @@ def _boundary(metric: CompiledMetric, loss: Loss) -> tuple[str, ...]:
 
 
 def describe_compile(model: Any) -> Compiled:
-    """Tell what a model is compiled with.
-
-    Args:
-        model: A built `keras.Model`.
-    """
+    """Tell what a model is compiled with."""
     return Compiled(loss_of(model), tuple(compiled_metrics(model)), _outputs(model))
 
 

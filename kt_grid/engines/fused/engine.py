@@ -156,12 +156,6 @@ class Fused:
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
 
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, as soon as it is there.
-
         Raises:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
