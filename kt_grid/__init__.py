@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kt_grid.plan.experiments.base import Experiment, experiment
     from kt_grid.search.oracle import GridOracle
     from kt_grid.search.predict import Predictor, load_best_model, load_predictor
+    from kt_grid.search.results import Results, read_results
     from kt_grid.search.tuner import CrossValidationTuner
     from kt_grid.space.objective import Objective, Score
     from kt_grid.splitters import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         TimeSeriesSplit,
     )
     from kt_grid.store.directory import SearchStore
-    from kt_grid.store.results import SearchResults, TrialResult, read_results
+    from kt_grid.store.results import SearchResults, TrialResult
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ __all__ = [
     "Reading",
     "RepeatedKFold",
     "RepeatedStratifiedKFold",
+    "Results",
     "Score",
     "SearchResults",
     "SearchStore",
@@ -96,6 +98,7 @@ _HOMES = {
     "Reading": "data",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
+    "Results": "search.results",
     "Score": "space.objective",
     "SearchResults": "store.results",
     "SearchStore": "store.directory",
@@ -113,7 +116,7 @@ _HOMES = {
     "load_predictor": "search.predict",
     "read_csv": "data",
     "read_data": "data",
-    "read_results": "store.results",
+    "read_results": "search.results",
 }
 
 

@@ -26,6 +26,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
     UsageError,
 )
+from kt_grid.report.notebook import Figures, VerdictCard, as_html
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
@@ -33,6 +34,7 @@ from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.predict import select_columns
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
+from kt_grid.search.results import Results, read_results
 from kt_grid.search.resuming import (
     check_models,
     reopen_passing,
@@ -63,7 +65,6 @@ from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord, check_keep
-from kt_grid.store.results import SearchResults, read_results
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
 
@@ -479,13 +480,61 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
 
         Returns:
             `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
-            `rank_test_score`, `mean_fit_time` (seconds), in grid order.
+            `rank_test_score`, `mean_fit_time` (seconds) and what `Results.to_frame` adds: the
+            standard error of the mean, p, standing, and why a trial failed; in grid order.
         """
         return self.search_results(objective).to_frame()
 
-    def search_results(self, objective: str | None = None) -> SearchResults:
+    def search_results(self, objective: str | None = None) -> Results:
         """Return the results as objects, perhaps by another metric."""
         return read_results(self.store, objective)
+
+    def verdict(self) -> VerdictCard:
+        """Say what the search shows, and how sure that is.
+
+        Returns:
+            The verdict; `str` makes a text of it, and a notebook shows a card.
+
+        Example:
+            ```python
+            print(tuner.verdict())
+            ```
+        """
+        return self.search_results().verdict()
+
+    def plot(self) -> Figures:
+        """Draw the figures of the report.
+
+        Returns:
+            A sequence of `matplotlib.figure.Figure`, which a notebook shows with captions.
+
+        Example:
+            ```python
+            tuner.plot()[0].savefig("grid.png")
+            ```
+        """
+        return self.search_results().plot()
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,  # noqa: A002 - the command line's word
+    ) -> str:
+        """Write a report; arguments, returns and errors as `Results.report` has them.
+
+        Example:
+            ```python
+            tuner.report("page.html")
+            print(tuner.report(format="markdown"))
+            ```
+        """
+        return self.search_results().report(path, format=format)
+
+    def _repr_html_(self) -> str:
+        if not self.store.exists():
+            return as_html(heading=self.project_name, about=f"not searched yet; {self.store.root}")
+        return self.search_results()._repr_html_()
 
     @property
     def best_score(self) -> float:
@@ -496,6 +545,21 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     def best_params(self) -> Parameters:
         """The parameters of the best trial."""
         return dict(self._best_trial().hyperparameters.values)
+
+    @property
+    def best_score_(self) -> float:
+        """The mean score of the best trial, by scikit-learn's name."""
+        return self.best_score
+
+    @property
+    def best_params_(self) -> Parameters:
+        """The parameters of the best trial, by scikit-learn's name."""
+        return self.search_results().best_params_
+
+    @property
+    def cv_results_(self) -> dict[str, Any]:
+        """The finished trials as scikit-learn's `GridSearchCV` has them; see `Results`."""
+        return self.search_results().cv_results_
 
     def _searched(self) -> TrialRunner:
         if self._runner is None:
