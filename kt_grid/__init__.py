@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kt_grid.analysis.verdict import Verdict, judge
     from kt_grid.data import Dataset, Reading, read_csv, read_data
     from kt_grid.engines.layers import FillMissing
-    from kt_grid.errors import KtGridError
+    from kt_grid.errors import KtGridError, KtGridWarning
     from kt_grid.plan.experiments.base import Experiment, experiment
     from kt_grid.search.oracle import GridOracle
     from kt_grid.search.predict import Predictor, load_best_model, load_predictor
@@ -50,6 +50,7 @@ __all__ = [
     "GroupShuffleSplit",
     "KFold",
     "KtGridError",
+    "KtGridWarning",
     "LeaveOneGroupOut",
     "LeaveOneOut",
     "Objective",
@@ -90,6 +91,7 @@ _HOMES = {
     "GroupShuffleSplit": "splitters",
     "KFold": "splitters",
     "KtGridError": "errors",
+    "KtGridWarning": "errors",
     "LeaveOneGroupOut": "splitters",
     "LeaveOneOut": "splitters",
     "Objective": "space.objective",

@@ -13,7 +13,7 @@ from kt_grid.errors import PredictionError, UsageError
 from kt_grid.report.base import FolderFormat, Subject
 from kt_grid.report.columns import rows, trial_columns
 from kt_grid.report.formats import FORMATS, format_named
-from kt_grid.report.notebook import Figures, VerdictCard, search_as_html
+from kt_grid.report.notebook import Figures, VerdictCard, as_html, search_as_html
 from kt_grid.space import Parameters, axis_names
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
@@ -201,6 +201,92 @@ class Results(SearchResults):
                 f"Expected a completed trial in {self.directory}. Received: none. Search first"
             )
         return self.best
+
+
+class ResultsOfDirectory:
+    """What can be made of the results in a directory, by whatever has one.
+
+    Attributes:
+        store: The search's directory.
+    """
+
+    store: SearchStore
+
+    def results(self, objective: str | None = None) -> "pd.DataFrame":
+        """Return one row per trial, with scikit-learn's column names.
+
+        Args:
+            objective: Another metric to show and rank by than the search's own.
+
+        Returns:
+            `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
+            `rank_test_score`, `mean_fit_time` (seconds) and what `Results.to_frame` adds: the
+            standard error of the mean, p, standing, and why a trial failed; in grid order.
+        """
+        return self.search_results(objective).to_frame()
+
+    def search_results(self, objective: str | None = None) -> Results:
+        """Return the results as objects, perhaps by another metric."""
+        return read_results(self.store, objective)
+
+    def verdict(self) -> VerdictCard:
+        """Say what the search shows, and how sure that is.
+
+        Returns:
+            The verdict; `str` makes a text of it, and a notebook shows a card.
+
+        Example:
+            ```python
+            print(tuner.verdict())
+            ```
+        """
+        return self.search_results().verdict()
+
+    def plot(self) -> Figures:
+        """Draw the figures of the report.
+
+        Returns:
+            A sequence of `matplotlib.figure.Figure`, which a notebook shows with captions.
+
+        Example:
+            ```python
+            tuner.plot()[0].savefig("grid.png")
+            ```
+        """
+        return self.search_results().plot()
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,  # noqa: A002 - the command line's word
+    ) -> str:
+        """Write a report; arguments, returns and errors as `Results.report` has them.
+
+        Example:
+            ```python
+            tuner.report("page.html")
+            print(tuner.report(format="markdown"))
+            ```
+        """
+        return self.search_results().report(path, format=format)
+
+    def _repr_html_(self) -> str:
+        if not self.store.exists():
+            return as_html(
+                heading=self.store.root.name, about=f"not searched yet, in {self.store.root}"
+            )
+        return self.search_results()._repr_html_()
+
+    @property
+    def best_params_(self) -> Parameters:
+        """The parameters of the best trial, by scikit-learn's name."""
+        return self.search_results().best_params_
+
+    @property
+    def cv_results_(self) -> dict[str, Any]:
+        """The finished trials as scikit-learn's `GridSearchCV` has them; see `Results`."""
+        return self.search_results().cv_results_
 
 
 def _by_ending(path: Path | None) -> str:
