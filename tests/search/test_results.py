@@ -193,7 +193,7 @@ def test_a_report_that_cannot_be_written_is_refused(store, tmp_path, raises):
 
 @pytest.mark.parametrize(
     "copied",
-    [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy],
+    [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy],  # noqa: S301 - our own
     ids=["pickle", "copy", "deepcopy"],
 )
 def test_results_and_verdicts_can_be_pickled_and_copied(store, copied):

@@ -158,13 +158,12 @@ def test_results_are_a_table_with_scikit_learns_columns(tmp_path):
 def test_the_tutorials_closing_lines_run_on_a_tuner(tmp_path, capsys):
     grid_result = searched(tmp_path, cv=KFold(3))
     capsys.readouterr()
-    # As the tutorial has them.
-    print("Best: %f using %s" % (grid_result.best_score_, grid_result.best_params_))
+    print("Best: %f using %s" % (grid_result.best_score_, grid_result.best_params_))  # noqa: UP031 - the tutorial's line
     means = grid_result.cv_results_["mean_test_score"]
     stds = grid_result.cv_results_["std_test_score"]
     params = grid_result.cv_results_["params"]
-    for mean, stdev, param in zip(means, stds, params):
-        print("%f (%f) with: %r" % (mean, stdev, param))
+    for mean, stdev, param in zip(means, stds, params):  # noqa: B905 - likewise
+        print("%f (%f) with: %r" % (mean, stdev, param))  # noqa: UP031 - likewise
     assert capsys.readouterr().out == text(grid_result)
 
 
