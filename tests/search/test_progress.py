@@ -152,8 +152,10 @@ def test_the_bar_of_a_python_search_stays_there():
     progress.fold(PARAMETERS)
     progress.trial(PARAMETERS, 0.5, 0.65104)
     progress.end()
-    last = [line for line in drawn.getvalue().splitlines() if line.strip()][-1]
+    last = [line for line in re.split(r"[\r\n]", drawn.getvalue()) if "trial" in line][-1]
     assert "trial 1/1 fold 1/1 best 0.6510" in last
+    # Nothing takes it away again.
+    assert "\x1b[2K" not in drawn.getvalue().partition(last)[2]
 
 
 def test_a_line_per_trial():
@@ -203,7 +205,7 @@ def test_a_notebook_shows_one_bar_that_moves(cell):
     progress.trial(PARAMETERS, 0.65104, 0.65104)
     progress.trial({"units": 6}, None, 0.65104)
     progress.end()
-    done = [re.search(r"width: ([\d.]+)%", html) for html in cell]
+    done = [re.search(r'style="width: ([\d.]+)%', html) for html in cell]
     assert [found and found[1] for found in done] == [
         *(None, "25.0", "33.3", "41.7", "50.0", "50.0", "75.0", "75.0")
     ]
