@@ -204,7 +204,7 @@ class Results(SearchResults):
 
 
 class ResultsOfDirectory:
-    """What can be made of the results in a directory, by whatever has one.
+    """What a tuner makes of the results in its directory.
 
     Attributes:
         store: The search's directory.
