@@ -124,7 +124,7 @@ def test_a_race_survives_a_kill_at_every_moment(search, tmp_path):
     tuner, whole, moments = search(name="whole", **race)
     assert len(tuner.search_results().given_up) > 1
     left = _contents(tuner.store.root)
-    for last in range(1, moments + 1, 3):
+    for last in range(1, moments + 1, 5):
         name = f"parts{last}"
         _, first, _ = search(last, name, **race)
         tuner, rest, _ = search(None, name, **race)

@@ -6,6 +6,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from sampling import sampled
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
@@ -145,9 +146,17 @@ HABITS = {
 COUNTS = ("schedule with a state", "schedule in an optimizer", "loss with a state")
 
 
-@pytest.mark.parametrize("engine", ["keras", "auto"])
-@pytest.mark.parametrize("habit", HABITS)
-def test_folds_are_those_of_parts_made_for_each(habit, engine):
+@pytest.mark.parametrize(
+    ("engine", "habit"),
+    [
+        *(("keras", habit) for habit in HABITS),
+        *(
+            pytest.param("auto", *habit.values, marks=habit.marks)
+            for habit in sampled(HABITS, "optimizer", "schedule", "trained layer", "adapted layer")
+        ),
+    ],
+)
+def test_folds_are_those_of_parts_made_for_each(engine, habit):
     make, use = HABITS[habit]
     once, each = make(), [make() for _ in TASKS]
     reference, plainly = "keras", lambda part: stepwise(use(part))

@@ -19,7 +19,8 @@ from kt_grid.splitters.folds import make_splits
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import COMPLETED
 
-EPOCHS, BATCH, SEED = 3, 8, 7
+# A part that goes through two trainings is one of an earlier training in the second.
+FOLDS, EPOCHS, BATCH, SEED = 2, 3, 8, 7
 X = np.random.RandomState(0).normal(size=(24, 3)).astype(np.float32)
 Y = np.arange(24) % 2
 
@@ -58,13 +59,7 @@ def load(habit: Habit, text: str, folder: Path, name: str) -> ModuleType:
 
 
 def search(
-    habit: Habit,
-    folder: Path,
-    *,
-    folds: int = 3,
-    engine: str = "auto",
-    workers: int = 1,
-    resumed: bool = False,
+    habit: Habit, folder: Path, *, engine: str = "auto", workers: int = 1, resumed: bool = False
 ) -> kt_grid.SearchResults:
     """Search a habit's grid, perhaps with an interruption after the first fold."""
     for attempt in ("first", "then") if resumed else ("only",):
@@ -72,7 +67,7 @@ def search(
         tuner = kt_grid.CrossValidationTuner(
             module.Model() if hasattr(module, "Model") else module.build,
             objective="val_loss",
-            cv=kt_grid.KFold(folds),
+            cv=kt_grid.KFold(FOLDS),
             grid=getattr(module, "grid", {}),
             seed=SEED,
             engine=engine,
@@ -90,20 +85,18 @@ def search(
     return tuner.search_results()
 
 
-def meant(
-    habit: Habit, folder: Path, folds: int = 3
-) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
+def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
     """Train what a habit means with plain Keras: parameters, and the scores of each fold."""
     module = load(habit, habit.meant or habit.written, folder, "meant_file")
-    splits = make_splits(kt_grid.KFold(folds), len(X), Y)
+    splits = make_splits(kt_grid.KFold(FOLDS), len(X), Y)
     found = []
     settings = keras.config.floatx(), keras.config.epsilon()
     for parameters in habit.trials:
-        scores = [
+        folds = [
             _train(module, parameters, train, test, derive_seed(SEED, parameters, 0, number))
             for number, (train, test) in enumerate(splits)
         ]
-        found.append((parameters, scores))
+        found.append((parameters, folds))
     keras.config.set_floatx(settings[0])
     keras.config.set_epsilon(settings[1])
     return found

@@ -311,7 +311,7 @@ def races():
 
 
 @pytest.mark.parametrize("kind", ["bound", "test"])
-@pytest.mark.parametrize("after", [1, 3, 6, 11, 17, 23])
+@pytest.mark.parametrize("after", [1, 6, 17])
 def test_an_interrupted_race_ends_with_the_same_bytes(raced, tmp_path, races, kind, after):
     if kind not in races:
         results, whole = raced("whole", kind, racing=kind)

@@ -252,7 +252,7 @@ def test_a_result_does_not_depend_on_what_else_is_in_the_grid_nor_on_the_order(t
         pytest.param({"fit": {"epochs": 9}}, "another fit,", id="epochs"),
     ],
 )
-def test_another_search_in_the_same_place_is_refused_or_replaces(tmp_path, whole, changes, named):
+def test_another_search_in_the_same_place_is_refused(tmp_path, whole, changes, named):
     searched_before, folder = whole["best"]
     before = text(searched_before)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
@@ -263,6 +263,17 @@ def test_another_search_in_the_same_place_is_refused_or_replaces(tmp_path, whole
     assert {path: path.read_bytes() for path in files} == files
     assert text(searched(tmp_path)) == before
 
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"seed": 8, "cv": KFold(3)}, id="seed, folds"),
+        pytest.param({"x": X[:10], "y": Y[:10]}, id="rows"),
+        pytest.param({"hypermodel": Other(), "objective": "val_loss"}, id="model, objective"),
+    ],
+)
+def test_another_search_in_the_same_place_replaces_it_if_asked_to(tmp_path, whole, changes):
+    shutil.copytree(whole["best"][1], tmp_path, dirs_exist_ok=True)
     replaced = searched(tmp_path, overwrite=True, **changes)
     fresh = searched(tmp_path / "fresh", **changes)
     assert text(replaced) == text(fresh)
