@@ -125,7 +125,7 @@ def kept_epochs(callbacks: Iterable[Any], trained: int) -> int:
     return trained
 
 
-def without_watching(fit: FitArguments, epochs: Iterable[int]) -> FitArguments:
+def without_stopping(fit: FitArguments, epochs: Iterable[int]) -> FitArguments:
     """Say how a refit trains that follows trainings on fewer rows.
 
     Args:

@@ -37,7 +37,7 @@ from kt_grid.engines.design import (
 )
 from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.fused.background import Background
-from kt_grid.engines.fused.early_stopping import Best, advance_watching
+from kt_grid.engines.fused.early_stopping import Best, advance_stopping
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.fused.suitability import Judge, UnsuitableError, as_unsuitable, refusal
@@ -222,7 +222,7 @@ class Fused:
             else:
                 course = paused.course
                 program.restore(paused.state, ready.fresh)
-            best = advance_watching(
+            best = advance_stopping(
                 program,
                 course,
                 task,
@@ -304,7 +304,7 @@ class Fused:
 
     def _take_up(self, trial: _Trial, task: Task, ready: _Ready) -> _Paused | None:
         """The training by a trial with fewer epochs, if it is one that passes through it."""
-        if trial.fit.watching:
+        if trial.fit.stopping:
             return None
         paused = self._paused.pop(_key(task, trial.fit, _without_epochs(trial.values)), None)
         if paused is None or paused.begins != ready.begins:
@@ -314,7 +314,7 @@ class Fused:
     def _pause(self, job: _Job, course: Course) -> None:
         """Keep a training for the trials with more epochs."""
         task, fit, program = job.task, job.trial.fit, job.program
-        if task.test is None or fit.epochs >= fit.longest or fit.watching:
+        if task.test is None or fit.epochs >= fit.longest or fit.stopping:
             return
         key = _key(task, fit, _without_epochs(job.trial.values))
         self._paused[key] = _Paused(program, course, program.state(), job.ready.begins)
