@@ -2,11 +2,22 @@
 
 import re
 import runpy
+import warnings
+from functools import partial
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "scripts" / "examples").glob("*.py"))
+import kt_grid
+from kt_grid.plan.experiments import REGISTRY, load_experiment
+from kt_grid.plan.options import Options
+from kt_grid.plan.plan import plan
+from kt_grid.report.formats import render
+
+FOLDER = Path(__file__).parent.parent / "scripts" / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.py"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -16,3 +27,33 @@ def test_example_runs(path, tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert re.search(r"^\d+\.\d+ \{'.+\}$", shown, re.MULTILINE)
     assert [*tmp_path.glob("runs/*/search.json")]
+
+
+def test_the_notebook_runs(tmp_path):
+    notebook = nbformat.read(FOLDER / "notebook.ipynb", as_version=4)
+    with warnings.catch_warnings():
+        # Of the kernel's own packages.
+        warnings.simplefilter("ignore")
+        nbclient.NotebookClient(
+            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert not [output for output in outputs if output.output_type == "error"]
+    tables = [o.data["text/html"] for o in outputs if "text/html" in o.get("data", {})]
+    assert "mean_test_score" in tables[0]
+    assert "p_0" in tables[-1]
+    assert [o for o in outputs if {"image/png", "image/svg+xml"} & {*o.get("data", ())}]
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_listing_of_the_tutorial_is_the_built_in_experiment(name, tmp_path, monkeypatch, capsys):
+    """Its search is taken for the experiment's own, with nothing left to train."""
+    monkeypatch.chdir(tmp_path)
+    # A trial of each will do.
+    one = partial(kt_grid.CrossValidationTuner, max_trials=1)
+    monkeypatch.setattr(kt_grid, "CrossValidationTuner", one, raising=False)
+    runpy.run_path(str(FOLDER / "from_the_tutorial" / f"{name}.py"), run_name="__main__")
+    best, line = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Best: 0\.\d{6} using \{.+\}", best)
+    found = plan(load_experiment(name), Options(max_trials=1)).finished()
+    assert line == render(found).splitlines()[1]
