@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import kt_grid
+from kt_grid.engines.backend import load_backend
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -221,6 +222,8 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="numbers must be equal")
     parser.add_argument("--update", action="store_true", help="write down what was printed")
     told = parser.parse_args()
+    # TensorFlow logs nothing then.
+    load_backend()
     failed = False
     for path in [page.resolve() for page in told.pages] or PAGES:
         text = path.read_text(encoding="utf-8")

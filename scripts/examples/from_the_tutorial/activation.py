@@ -41,7 +41,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="activation",
+    project_name="tutorial_activation",
 )
 
 # grid_result = grid.fit(X, Y)

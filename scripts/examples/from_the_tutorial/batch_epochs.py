@@ -38,7 +38,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="batch_epochs",
+    project_name="tutorial_batch_epochs",
 )
 
 # grid_result = grid.fit(X, Y)

@@ -50,7 +50,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="dropout",
+    project_name="tutorial_dropout",
 )
 
 # grid_result = grid.fit(X, Y)

@@ -43,7 +43,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="learning_rate",
+    project_name="tutorial_learning_rate",
 )
 
 # grid_result = grid.fit(X, Y)

@@ -47,7 +47,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="neurons",
+    project_name="tutorial_neurons",
 )
 
 # grid_result = grid.fit(X, Y)

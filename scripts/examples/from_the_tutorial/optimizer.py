@@ -39,7 +39,7 @@ grid = kt_grid.CrossValidationTuner(
     cv=kt_grid.KFold(3),
     seed=7,
     directory="runs",
-    project_name="optimizer",
+    project_name="tutorial_optimizer",
 )
 
 # grid_result = grid.fit(X, Y)
