@@ -91,6 +91,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._read: tuple[Any, ...] = ()
         self._named = frozenset(axis_names(make_axes(self.grid)))
         self._left_out: dict[str, frozenset[str]] = {}
+        self._handed_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
         self.suspended = False
@@ -128,9 +129,15 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self.update_space(register({met.name: stated[0] if stated else met.values}))
             for hyperparameters in (own.hyperparameters, trial.hyperparameters):
                 hyperparameters.values = {**values, met.name: first}
+            self._handed_out[trial.trial_id] |= {met.name}
             self._schedule.forget_axes()
             self._schedule.mark_tried(own.hyperparameters.values)
             self._write(own)
+
+    def handed_out(self, trial: Any) -> frozenset[str]:
+        """Name the hyperparameters that a running trial was given."""
+        values = frozenset(trial.hyperparameters.values)
+        return self._handed_out.get(trial.trial_id, values)
 
     @property
     def tree(self) -> DecisionTree | None:
@@ -196,6 +203,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             trial_id = self._schedule.take(values)
             trial = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
             self._left_out[trial_id] = self._named - set(values)
+            self._handed_out[trial_id] = frozenset(hyperparameters.values)
             self.ongoing_trials[tuner_id] = trial
             self.trials[trial_id] = trial
             self.start_order.append(trial_id)

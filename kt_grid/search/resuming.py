@@ -149,6 +149,8 @@ def write_down(
 ) -> None:
     """Write search.json, with the grid as far as it is known.
 
+    The versions of the packages stay those of the last trainings until something is trained.
+
     Args:
         oracle: Knows the grid.
         store: The search's directory.
@@ -159,12 +161,14 @@ def write_down(
         MismatchError: If the directory holds another search.
         DamageError: If nothing says which search it holds.
     """
+    present = store.peek_record()
+    idle = present is not None and not oracle.end_order
     record = replace(
         record,
         grid=tuple(oracle.axes),
         asked=asked(oracle.grid),
         max_trials=oracle.max_trials,
-        versions=package_versions(),
+        versions=present.versions if present is not None and idle else package_versions(),
     )
     store.claim(record, note)
 

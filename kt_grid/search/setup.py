@@ -5,7 +5,7 @@ a search that the other one wouldn't recognise.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kt_grid.data.arrays import Arrays
@@ -35,6 +35,7 @@ from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time,
 from kt_grid.store.records import Identity, SearchRecord, SplitFacts
 
 if TYPE_CHECKING:
+    from kt_grid.engines.first_weights import FirstWeights
     from kt_grid.search.discovery import Discovery
 
 # What the networks of kt-grid's own experiments compile.
@@ -63,6 +64,7 @@ class Setup:
         tree: What the builds ask for.
         builds: The builds of a model that isn't kt-grid's own; None for one that is.
         code: What the user's code was when the search was set up; None for kt-grid's own.
+        first: Weights by chance of layers that were made outside of `build`, before the first fold.
         notes: What is worth telling before training, a line each.
     """
 
@@ -82,6 +84,7 @@ class Setup:
     tree: DecisionTree
     builds: "Discovery | None" = None
     code: CodeDigest | None = None
+    first: "FirstWeights" = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -115,6 +118,7 @@ def make_setup(
     engine: str = "auto",
     max_trials: int | None = None,
     known: SearchRecord | None = None,
+    first: "FirstWeights | None" = None,
     is_network: bool = False,
 ) -> Setup:
     """Work out what a search is made of, and refuse what can't be meant.
@@ -133,6 +137,7 @@ def make_setup(
         engine: Name of what trains.
         max_trials: At most so many combinations; all by default.
         known: What search.json says, if the search goes on.
+        first: The weights by chance that the search began with, if it goes on.
         is_network: Whether the model is the network of kt-grid's own experiments, which is known
             without TensorFlow.
 
@@ -146,14 +151,16 @@ def make_setup(
         UsageError: If an argument has no meaning here, or all weights of a split's side are 0.
     """
     resolved = _resolve_fit(given, fit)
-    builds, code = None, None
+    builds, code, begun = None, None, first or {}
     passed: tuple[str, ...] = ()
     if is_network:
         arguments = FitArguments(**resolved)
         tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
+        from kt_grid.engines.first_weights import first_weights
 
+        begun = first_weights(hypermodel, first)
         arguments = fit_arguments(hypermodel, resolved)
         code = _digest(hypermodel, arguments, extras)
         builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
@@ -205,6 +212,7 @@ def make_setup(
         tree=tree,
         builds=builds,
         code=code,
+        first=begun,
         notes=(
             *notes,
             *of_folds,
@@ -273,9 +281,17 @@ def _own_fit(
 
     if not overrides_fit(hypermodel):
         return fit, ()
-    supplied, written = builds.supplied(), written_arguments(hypermodel)
+    supplied, written = builds.supplied or frozenset(), written_arguments(hypermodel)
     named = axis_names(make_axes(grid))
     passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
+    own_choice = supplied & {*named} - builds.tree.names(grid)
+    overruled = [name for name in FIT_AXES if name in own_choice]
+    if overruled:
+        raise UsageError(
+            f"Expected axes that the training heeds. Received: {overruled[0]}, which "
+            f"{type(hypermodel).__name__}.fit sets by itself. Let it pass on its **kwargs, or ask "
+            f"for it by hp.Int({overruled[0]!r}, …)"
+        )
     # Given twice, an argument would be an error.
     own = {name: value for name, value in fit.own.items() if name not in written}
     return replace(fit, own=own), passed

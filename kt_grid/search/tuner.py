@@ -17,6 +17,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import configure_backend
+from kt_grid.engines.fresh import SHARED_PARTS
 from kt_grid.engines.scored import with_extras
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
@@ -65,10 +66,15 @@ from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord, check_keep
+from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
 from kt_grid.workers.jobs import Context
-from kt_grid.workers.placement import Placement, check_environment
+from kt_grid.workers.placement import AUTO, Placement, check_environment
 
 _LOOKAHEAD = 1000
+# Methods of a subclass of its own that "auto" keeps in this process, where all of them are called.
+_IN_ONE_PROCESS = ("run_trial", "on_search_begin", "on_search_end")
+# keras-tuner calls them from a training of its own.
+_UNCALLED = ("on_batch_begin", "on_batch_end", "on_epoch_begin", "on_epoch_end")
 
 
 def as_hypermodel(model: Any) -> Any:
@@ -84,6 +90,27 @@ def as_hypermodel(model: Any) -> Any:
     hypermodel = keras_tuner.HyperModel()
     hypermodel.build = model
     return hypermodel
+
+
+def _overridden(tuner: Any, names: Sequence[str]) -> list[str]:
+    """Which methods a subclass of the tuner has of its own."""
+    return [n for n in names if getattr(type(tuner), n) is not getattr(CrossValidationTuner, n)]
+
+
+def _check_overrides(tuner: "CrossValidationTuner") -> None:
+    """Refuse methods of a subclass that would never be called."""
+    if not tuner.placement.begins_here and _overridden(tuner, ("run_trial",)):
+        raise UsageError(
+            f"Expected one process for {type(tuner).__name__}.run_trial, since workers run trials "
+            f"without it. Received: {tuner.placement.elsewhere}. Search with workers=1, or put "
+            "what it does into build(hp), a HyperModel's fit, a callback or a Score"
+        )
+    uncalled = _overridden(tuner, _UNCALLED)
+    if uncalled:
+        raise UsageError(
+            "Expected what is to be done in a training as a callback: search(…, callbacks=[…]). "
+            f"Received: {type(tuner).__name__}.{uncalled[0]}, which no training of a fold calls"
+        )
 
 
 def _told_failures(trials: Sequence[Any]) -> str:
@@ -179,7 +206,11 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         check_engine(engine)
         check_environment()
         configure_backend()
-        self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
+        one_process = bool(_overridden(self, _IN_ONE_PROCESS)) and workers == AUTO
+        self.placement = Placement(
+            1 if one_process else workers, scheduler, trial_timeout, racing is not None
+        )
+        _check_overrides(self)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid({} if grid is None else grid)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
@@ -293,6 +324,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             engine=self.engine_name,
             max_trials=self.oracle.max_trials,
             known=self.store.peek_record(),
+            first=read_first_weights(self.store),
         )
 
     def run(self, setup: Setup) -> None:
@@ -324,6 +356,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             ).with_entries(self.about)
             tell, asking = self.observer.note, self._require_runner().asking
             changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
+            built = write_first_weights(self.store, setup.first, built)
             take_up(self.oracle, self.store, replace(record, builds=built), tell)
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.refresh()
@@ -347,9 +380,11 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 raise
             finally:
                 # Builds may have asked for more axes meanwhile.
-                built = {**setup.built(), **{n: v for n, v in built.items() if n == "code"}}
+                kept = {n: v for n, v in built.items() if n in ("code", FIRST)}
+                built = {**setup.built(), **kept}
                 write_down(self.oracle, self.store, replace(record, builds=built))
                 self.observer.end()
+                SHARED_PARTS.release()
 
     def _take(self, setup: Setup) -> None:
         """Let the oracle follow what the builds ask for, and rank by the objective."""
@@ -377,7 +412,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
         self.oracle.suspended = not self.placement.begins_here
-        if not self.oracle.suspended:
+        if self.oracle.suspended:
+            self.on_search_begin()
+        else:
             super().search()
         if self.oracle.suspended:
             self._run_elsewhere(runner)
@@ -387,8 +424,15 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.oracle.suspended = False
         if self._left:
             setup = runner.setup
+            # What folds that were trained here have left in shared layers doesn't travel.
+            SHARED_PARTS.restore()
             context = Context(
-                self.hypermodel, setup.targets, setup.splits, setup.engine, setup.extras
+                self.hypermodel,
+                setup.targets,
+                setup.splits,
+                setup.engine,
+                setup.extras,
+                setup.first,
             )
             # Trials with fewer epochs stay before those that train on from where they end.
             most = {"epochs": runner.longest} if runner.longest else {}
@@ -407,17 +451,33 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             trial.status = TrialStatus.COMPLETED
         self.on_trial_end(trial)
 
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet.
+
+        A subclass may do something before and after, but not train in another way, which no
+        record of a fold would tell.
 
         Args:
             trial: The trial.
-            *args: Unused, as `search` keeps the data.
-            **kwargs: Unused.
+            *args: None, as `search` keeps the data.
+            **kwargs: None, as `search` keeps the arguments of the training.
 
         Returns:
             What `TrialRunner.run` gives for trial.json; NaN for the objective if it gives none.
+
+        Raises:
+            FatalRuntimeError: If further arguments are given or the trial is given another
+                hyperparameter, from the UsageError.
         """
+        known = self.oracle.handed_out(trial)
+        added = [*kwargs, *(n for n in trial.hyperparameters.values if n not in known)]
+        if args or added:
+            refused = UsageError(
+                "Expected super().run_trial(trial), since data and arguments are those of search. "
+                f"Received: {', '.join(added) or 'data'}. Declare a hyperparameter in build(hp) or "
+                "in the grid, where batch_size and epochs go to the training by themselves"
+            )
+            raise keras_tuner.errors.FatalRuntimeError(str(refused)) from refused
         judge = self._incumbents.judge_of(trial)
         try:
             while True:
@@ -437,6 +497,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Take the trial's end to the oracle, and drop weights that nobody asked to keep."""
         if self._ending:
             (trial.status, trial.message), self._ending = self._ending, None
+        elif trial.status == TrialStatus.COMPLETED and _overridden(self, ("run_trial",)):
+            self._check_folds(trial)
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
@@ -445,6 +507,20 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.observer.trial(ended.hyperparameters.values, ended.score, self.keeper.best_score)
         self._left -= 1
         self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
+
+    def _check_folds(self, trial: Any) -> None:
+        """Fail a trial whose result isn't that of its folds, because `run_trial` trained itself."""
+        work = self._searched().begin(trial)
+        name, objective = type(self).__name__, self.target.name
+        told = self.oracle.get_trial(trial.trial_id).metrics.get_best_value(objective)
+        if not work.missing and told == self._searched().metrics(work)[objective]:
+            return
+        trial.status = TrialStatus.FAILED
+        trial.message = (
+            f"Expected {name}.run_trial to train and score the folds by super().run_trial(trial), "
+            f"and to return what that gives. Received: another {objective} than theirs, or no "
+            "folds. Train in a HyperModel's fit, and score by a Score"
+        )
 
     def _tell_failure(self, trial: Any) -> None:
         """Tell why a trial failed when it does; those that fail alike would fill the screen."""
@@ -460,7 +536,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         if self.oracle.suspended:
             return
         self.keeper.refresh()
-        self.save()
+        # A directory in which nothing was done stays as it is.
+        if self.oracle.end_order or not self.store.has_state():
+            self.save()
 
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
@@ -500,7 +578,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._require_runner()
         with self.locked():
-            return self._models.refit(runner, trial, runner.setup.identity)
+            try:
+                return self._models.refit(runner, trial, runner.setup.identity)
+            finally:
+                SHARED_PARTS.release()
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -546,7 +627,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
         """
-        return self._models.best_fold(trial, self._runner)
+        try:
+            return self._models.best_fold(trial, self._runner)
+        finally:
+            SHARED_PARTS.release()
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
@@ -564,7 +648,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         Raises:
             PredictionError: As `load_model`.
         """
-        return self._models.all_folds(trial, self._runner)
+        try:
+            return self._models.all_folds(trial, self._runner)
+        finally:
+            SHARED_PARTS.release()
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.
