@@ -60,7 +60,14 @@ def probe(
     with settings_kept(), generators_kept():
         own_fit = overrides_fit(hypermodel)
         try:
-            model = build_model(hypermodel, hyperparameters, arrays, _SEED, compiled=not own_fit)
+            model = build_model(
+                hypermodel,
+                hyperparameters,
+                arrays,
+                _SEED,
+                compiled=not own_fit,
+                only_look=True,
+            )
             shown["compiled"] = describe_compile(model)
         except Exception as error:  # whatever it is, it is the trial's failure
             shown["error"] = error

@@ -14,13 +14,18 @@ IDENTITY = "search.json"
 TRIAL = "trial.json"
 PREFIX = "trial_"
 BEST = "best"
+SHARED = "shared.weights.h5"
+ANSWER = "answer.json"
 _LONGEST = 200
 # Names that Windows gives to devices, in whatever folder and with whatever ending.
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{p}{i}" for p in ("COM", "LPT") for i in range(1, 10)}
 
 _FOLDERS = re.compile(rf"{PREFIX}\w+|{BEST}")
 _FILES = {
-    "": re.compile(rf"search\.json|oracle\.json|tuner\w*\.json|{LOCK}|{re.escape(HOLDER)}"),
+    "": re.compile(
+        rf"search\.json|oracle\.json|tuner\w*\.json|{re.escape(ANSWER)}|{re.escape(SHARED)}"
+        rf"|{LOCK}|{re.escape(HOLDER)}"
+    ),
     BEST: re.compile(r"model\.keras|refit\.json"),
     PREFIX: re.compile(r"trial\.json|fold_\d+\.json|fold_\d+\.(weights\.h5|predictions\.npz)"),
 }
