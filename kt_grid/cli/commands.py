@@ -18,6 +18,7 @@ from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.plan.options import Options, flag_of
 from kt_grid.plan.plan import Plan, plan
+from kt_grid.plan.recall import Answer, recall, remember
 from kt_grid.plan.run import run as run_search
 from kt_grid.plan.run import zoom as zoom_into
 from kt_grid.report.base import Subject, TextFormat
@@ -127,21 +128,28 @@ def run(names: opt.Names, options: Options) -> None:
         raise UsageError(
             f"Expected one NAME with --name. Received: {', '.join(names)}. Run them one by one"
         )
-    plans = [
-        plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
-        for experiment in _experiments(names)
-    ]
+    words = list(REGISTRY) if names == [opt.ALL] else names
+    answers = {word: recall(word, options) for word in words}
+    asked = [word for word in words if answers[word] is None]
+    plans = {
+        word: plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
+        for word, experiment in zip(asked, _experiments(asked), strict=True)
+    }
     if options.zoom:
-        plans = [_zoomed(planned) for planned in plans]
+        plans = {word: _zoomed(planned) for word, planned in plans.items()}
     failed = False
     with processes_kept():
-        for number, planned in enumerate(plans):
-            if len(plans) > 1:
-                typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
-            if options.dry_run:
+        for number, word in enumerate(words):
+            planned, answer = plans.get(word), answers[word]
+            if len(words) > 1:
+                name = planned.experiment.name if planned else Path(word.partition(":")[0]).stem
+                typer.echo(f"{'' if number == 0 else chr(10)}# {name}")
+            if answer is not None:
+                failed |= _repeat(answer, options)
+            elif planned is not None and options.dry_run:
                 _show_plan(planned)
-            else:
-                failed |= _search(planned)
+            elif planned is not None:
+                failed |= _search(word, planned)
     if failed:
         raise typer.Exit(FAILED)
 
@@ -231,8 +239,7 @@ def _store_of_models(directory: Path, name: str) -> SearchStore:
     return store
 
 
-def _experiments(names: list[str]) -> list[Experiment]:
-    words = list(REGISTRY) if names == [opt.ALL] else names
+def _experiments(words: list[str]) -> list[Experiment]:
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
         _load_backend()
@@ -273,7 +280,7 @@ def _zoomed(planned: Plan) -> Plan:
 def _show_plan(planned: Plan) -> None:
     trials = planned.trials()
     for parameters in trials:
-        typer.echo(parameters)
+        typer.echo({n: v for n, v in parameters.items() if n not in planned.unlisted})
     fits = len(trials) * planned.splits
     typer.echo(f"{len(trials)} trials, {fits} fits")
     trained = planned.trained()
@@ -281,18 +288,36 @@ def _show_plan(planned: Plan) -> None:
         complain(f"{trained} of these trials are finished already")
 
 
-def _search(planned: Plan) -> bool:
+def _search(word: str, planned: Plan) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
     quiet = planned.options.quiet
     process.can_resume()
     finished = planned.finished() is not None
     if not finished:
         planned.store.lock.check()
-    if not quiet:
-        _tell_defaults(planned)
+    told = _defaults(planned)
+    if told and not quiet:
+        complain(told)
     if not finished:
         _load_backend()
-    results = run_search(planned, Silent() if quiet else _progress(planned))
+    observer = Silent() if quiet else _progress(planned.store.root.name)
+    results = run_search(planned, observer)
+    remember(word, planned, told)
+    return _show(results, quiet=quiet)
+
+
+def _repeat(answer: Answer, options: Options) -> bool:
+    """Print once more what a search was answered; tell whether a trial failed."""
+    if not options.quiet:
+        if answer.told:
+            complain(answer.told)
+        observer = _progress(answer.results.experiment)
+        for note in answer.notes:
+            observer.note(note)
+    return _show(answer.results, quiet=options.quiet)
+
+
+def _show(results: SearchResults, *, quiet: bool) -> bool:
     typer.echo(render(results), nl=False)
     _tell_failures(results)
     if not quiet:
@@ -300,8 +325,8 @@ def _search(planned: Plan) -> bool:
     return bool(results.failed)
 
 
-def _tell_defaults(planned: Plan) -> None:
-    """Say what is taken because nothing else was asked for, and which option changes it."""
+def _defaults(planned: Plan) -> str:
+    """What is taken because nothing else was asked for, and which option changes it."""
     options, setup = planned.options, planned.setup
     taken = {
         "epochs": f"{setup.fit.epochs} epochs",
@@ -315,14 +340,13 @@ def _tell_defaults(planned: Plan) -> None:
         for name, text in taken.items()
         if text and getattr(options, name) is None and name not in axes
     ]
-    if told:
-        complain(f"{planned.store.root.name}: defaults: {', '.join(told)}")
+    return f"{planned.store.root.name}: defaults: {', '.join(told)}" if told else ""
 
 
-def _progress(planned: Plan) -> "Observer":
+def _progress(name: str) -> "Observer":
     from kt_grid.search.progress import TerminalProgress
 
-    return TerminalProgress(planned.store.root.name, _console())
+    return TerminalProgress(name, _console())
 
 
 def _console() -> "Console":

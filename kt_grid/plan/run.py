@@ -7,7 +7,7 @@ from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.zoom import propose_zoom
 from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
-from kt_grid.plan.plan import Plan
+from kt_grid.plan.plan import Plan, with_stated
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.space import check_grid, from_json, replace_axes
 from kt_grid.store.results import SearchResults, read_results
@@ -40,7 +40,8 @@ def zoom(planned: Plan) -> Plan:
         )
     proposed = propose_zoom(analyse(results)) if results.complete else None
     present = {axis.name: axis.values for axis in results.axes if not axis.conditions}
-    asked_for = {**present, **dict(results.about.asked)}
+    unlisted = results.about.unlisted
+    asked_for = {**present, **{n: v for n, v in results.about.asked.items() if n not in unlisted}}
     grid = dict(proposed.grid) if proposed else {n: from_json(v) for n, v in asked_for.items()}
     own = check_grid(planned.options.grid)
     if len(own) > 1:
@@ -52,7 +53,8 @@ def zoom(planned: Plan) -> Plan:
             f"Received: --grid for {', '.join(refined)}, which are all"
         )
     options = replace(planned.options, grid={**grid, **own[0]}, words=())
-    return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
+    finer = with_stated(replace_axes(planned.experiment.grid, options.grid), options)
+    return replace(planned, options=options, grid=finer)
 
 
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
@@ -103,7 +105,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     )
     with tuner.locked():
         tuner.run(planned.setup)
-        results = tuner.search_results()
+        results = read_results(planned.store)
         if options.refit and results.completed:
             tuner.refit()
     return results
@@ -123,4 +125,5 @@ def _about(planned: Plan) -> dict[str, Any]:
         "labels": list(dataset.labels),
         "encoders": [encoder.to_json() for encoder in dataset.encoders],
         "reading": planned.options.reading.to_json(),
+        "unlisted": list(planned.unlisted),
     }

@@ -231,7 +231,7 @@ def run_details(results: SearchResults) -> dict[str, str]:
         "seed": results.seed,
         "data": _data(about),
         "data digest": identity.data,
-        "training": _listed(identity.fit),
+        "training": _listed(about.training),
         "engine": identity.engine,
         "versions": _versions(results),
     }

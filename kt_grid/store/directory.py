@@ -421,8 +421,3 @@ class SearchStore:
         self.write(self.model_file, save)
         record = replace(record, model=file_digest(self.model_file) or "")
         self.write_entry(self.refit_file, record.to_json())
-
-    def refit_parameters(self) -> dict[str, Any] | None:
-        """Return the parameters of the refitted model; None if there is no whole one."""
-        record = self.read_refit()
-        return None if record is None else dict(record.parameters)

@@ -252,6 +252,7 @@ class SearchRecord:
         identity: What makes the search the same search.
         grid: The axes, as far as they are known.
         asked: The axes that were asked for, as JSON values: lists by name, or a list of such.
+        unlisted: Axes of one value for all trials, which reports don't list.
         max_trials: At most so many combinations; None for all.
         versions: Versions of Python and of the packages that numbers depend on, by name.
         repeats: Passes over all folds.
@@ -267,6 +268,7 @@ class SearchRecord:
 
     grid: tuple[Axis, ...] = field(metadata={"read": _read_axes})
     asked: Any = field(default_factory=dict, kw_only=True, metadata={"read": _read_asked})
+    unlisted: tuple[str, ...] = field(default=(), kw_only=True)
     max_trials: Annotated[int, Within(1, 2**62)] | None = field(default=None, kw_only=True)
     versions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     experiment: str
@@ -286,6 +288,7 @@ class SearchRecord:
             "format": FORMAT,
             "grid": [axis.to_json() for axis in self.grid],
             "asked": _plain(self.asked),
+            **({"unlisted": [*self.unlisted]} if self.unlisted else {}),
             "max_trials": self.max_trials,
             "versions": dict(self.versions),
             "experiment": self.experiment,
@@ -326,6 +329,14 @@ class SearchRecord:
         parts = self.asked if isinstance(self.asked, list) else [self.asked]
         read = [{name: from_json(values) for name, values in part.items()} for part in parts]
         return read if isinstance(self.asked, list) else read[0]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The arguments of the training, but for those that are axes of the trials."""
+        axes = {axis.name: axis.values for axis in self.grid}
+        common = {name: axes[name][0] for name in self.unlisted if name in axes}
+        fit = {name: value for name, value in self.identity.fit.items() if name not in axes}
+        return {**fit, **common}
 
     def combinations_tree(self) -> DecisionTree | None:
         """Return what the builds ask for; None where the axes say it all.

@@ -278,7 +278,8 @@ def _read(
         if files.damaged and (files.parameters is None or place is not None):
             damage.append(tell(files.damaged))
         if place is not None:
-            number, parameters = place
+            number, combination = place
+            parameters = {n: v for n, v in combination.items() if n not in record.unlisted}
             trial = _trial(files, parameters, own)
             if chosen != own:
                 trial = _rescored(files, trial, chosen)
@@ -291,7 +292,7 @@ def _read(
         splits=splits,
         repeats=record.repeats,
         seed=record.identity.seed,
-        axes=record.grid,
+        axes=tuple(axis for axis in record.grid if axis.name not in record.unlisted),
         trials=tuple(_ranked([found[number] for number in sorted(found)])),
         total=order.total,
         about=record,

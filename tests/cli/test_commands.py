@@ -1027,6 +1027,34 @@ def test_a_fault_of_the_users_file_is_told_with_its_place(call, place, content, 
     assert "fault in kt-grid" not in ended.stderr
 
 
+def test_a_finished_search_of_ones_own_file_is_answered_without_tensorflow(place):
+    text = SURE
+    for name in ("hashlib", "os", "signal", "threading"):
+        text = text.replace(f"import {name}\n", "")
+    (place / "sure.py").write_text(text, encoding="utf-8")
+    words = ("run", "sure.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
+    first = start(*words, cwd=place)
+    assert (first.status, len(first.stdout.splitlines())) == (0, 4)
+    before = files(place / "runs")
+    look = (
+        "import sys, kt_grid.cli, kt_grid.cli.process as process\n"
+        "process._exit = sys.exit\n"
+        "try:\n    kt_grid.cli.main()\n"
+        "finally:\n    print('tensorflow' in sys.modules, file=sys.stderr)"
+    )
+
+    def again():
+        command = [sys.executable, "-c", look, *words]
+        ended = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+        assert ended.stdout == first.stdout
+        return ended.stderr.splitlines()[-1]
+
+    assert again() == "False"
+    assert files(place / "runs") == before
+    (place / "sure.py").write_text(f"{text}# a remark\n", encoding="utf-8")
+    assert again() == "True"
+
+
 def test_a_fault_of_our_own_asks_for_a_report(call, monkeypatch):
     monkeypatch.setattr(kt_grid.cli.commands, "find_stores", len)
     ended = call("report", "own")
@@ -1047,6 +1075,15 @@ def test_epochs_and_batch_size_are_those_of_every_training(call, place):
     axes = call(*words, "--grid", "epochs=3", "--batch-size", "4", "--name", "axes")
     scores = [line.partition(" with")[0] for line in told.stdout.splitlines()[1:]]
     assert scores == [line.partition(" with")[0] for line in axes.stdout.splitlines()[1:]]
+    # Others are other trials of the same search, and what was asked before doesn't stick.
+    dry = call(*words, "--epochs", "5", "--batch-size", "4", "--dry-run")
+    assert dry.stdout.splitlines() == ["{'neurons': 1}", "{'neurons': 2}", "2 trials, 4 fits"]
+    more = call(*words, "--epochs", "5", "--batch-size", "4", "--no-refit")
+    assert (more.status, len(more.stdout.splitlines())) == (0, 3)
+    assert more.stdout not in ("", told.stdout)
+    alone = call(*words, "--epochs", "5", "--batch-size", "4", "--no-refit", "--name", "alone")
+    assert more.stdout == alone.stdout
+    assert call(*words, "--epochs", "3", "--batch-size", "4", "--no-refit").stdout == told.stdout
 
 
 @pytest.mark.parametrize("word", ["--epochs", "--batch-size"])
