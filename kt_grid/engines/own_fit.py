@@ -42,7 +42,7 @@ def declare_fit(
         The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
     written = written_arguments(hypermodel)
-    if not _may_declare(hypermodel):
+    if not may_declare(hypermodel):
         return space, written
     one = arrays.take(np.arange(1))
     try:
@@ -119,7 +119,7 @@ def _trains(called: ast.expr) -> bool:
     return isinstance(called, ast.Attribute) and called.attr == "fit"
 
 
-def _may_declare(hypermodel: Any) -> bool:
+def may_declare(hypermodel: Any) -> bool:
     """Whether a `fit` may ask for hyperparameters, or pass on arguments that aren't written out."""
     return any(_is_open(tree) for tree in _fits(hypermodel))
 

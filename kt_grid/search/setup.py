@@ -153,6 +153,7 @@ def make_setup(
     resolved = _resolve_fit(given, fit)
     builds, code, begun = None, None, first or {}
     passed: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     if is_network:
         arguments = FitArguments(**resolved)
         tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
@@ -164,7 +165,7 @@ def make_setup(
         arguments = fit_arguments(hypermodel, resolved)
         code = _digest(hypermodel, arguments, extras)
         builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
-        arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
+        arguments, passed, told = _own_fit(hypermodel, builds, arguments, grid)
         tree, losses = builds.tree, builds.losses
     objective, notes = _choose_objective(objective, builds, given, known)
     check_racing(racing, objective, extras.scores)
@@ -218,6 +219,7 @@ def make_setup(
             *of_folds,
             *check_splits(splits, given.y, given.groups),
             *_unasked(tree, grid),
+            *told,
         ),
     )
 
@@ -274,27 +276,26 @@ def is_same_code(known: SearchRecord, code: CodeDigest) -> bool:
 
 def _own_fit(
     hypermodel: Any, builds: "Discovery", fit: FitArguments, grid: Grids
-) -> tuple[FitArguments, tuple[str, ...]]:
-    """The arguments that a `fit` of the HyperModel's own gets, and the axes among them."""
+) -> tuple[FitArguments, tuple[str, ...], tuple[str, ...]]:
+    """The arguments that a `fit` of the HyperModel's own gets, the axes among them, and notes."""
     from kt_grid.engines.arguments import overrides_fit
-    from kt_grid.engines.own_fit import written_arguments
+    from kt_grid.engines.own_fit import may_declare, written_arguments
 
     if not overrides_fit(hypermodel):
-        return fit, ()
+        return fit, (), ()
     supplied, written = builds.supplied or frozenset(), written_arguments(hypermodel)
     named = axis_names(make_axes(grid))
     passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
-    own_choice = supplied & {*named} - builds.tree.names(grid)
-    overruled = [name for name in FIT_AXES if name in own_choice]
-    if overruled:
-        raise UsageError(
-            f"Expected axes that the training heeds. Received: {overruled[0]}, which "
-            f"{type(hypermodel).__name__}.fit sets by itself. Let it pass on its **kwargs, or ask "
-            f"for it by hp.Int({overruled[0]!r}, …)"
-        )
+    overruled = supplied & {*named} - builds.tree.names(grid)
+    # A fit that uses hp may look the value up where nobody sees it.
+    notes = tuple(
+        f"axis {name!r} of the grid changes nothing, as {type(hypermodel).__name__}.fit sets it"
+        for name in FIT_AXES
+        if name in overruled and not may_declare(hypermodel)
+    )
     # Given twice, an argument would be an error.
     own = {name: value for name, value in fit.own.items() if name not in written}
-    return replace(fit, own=own), passed
+    return replace(fit, own=own), passed, notes
 
 
 def _choose_objective(
