@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_grid.data.attributes import attributes_of, shows_all
+from kt_grid.data.attributes import attributes_of, entries_of, shows_all
 from kt_grid.data.bytecode import read_code, text_digest
 from kt_grid.data.own_modules import imported_sources, is_own
 
@@ -290,7 +290,7 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
-            return ["table", *map(self._array, _entries(value))]
+            return ["table", *map(self._array, entries_of(value))]
         if not _is(value, (tf.distribute.Strategy, tf.Tensor)):
             self._found.doubt(f"a {type(value).__name__} of TensorFlow's")
         return ["tensorflow", type(value).__name__]
@@ -594,12 +594,3 @@ def _snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _entries(table: Any) -> list[Any]:
-    """The keys and values of a lookup table, in order; none if they are still to be learned."""
-    if not int(table.size()):
-        return []
-    keys, values = (part.numpy() for part in table.export())
-    order = np.argsort(keys)
-    return [keys[order], values[order]]
