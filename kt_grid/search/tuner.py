@@ -18,6 +18,7 @@ from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.scored import with_extras
+from kt_grid.engines.versions import untried_versions
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
     KtGridError,
@@ -283,7 +284,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             WorkerError: If no worker can be used any more.
         """
         with self.locked():
-            for note in setup.notes:
+            for note in (*untried_versions(), *setup.notes):
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
