@@ -14,6 +14,7 @@ from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import label_places
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
+from kt_grid.data.opening import check_file
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import (
@@ -177,7 +178,11 @@ def read_table(
 
     Returns:
         The table, and `reading` with what the file itself says.
+
+    Raises:
+        DataError: If it is no ordinary file, or as its reader has it.
     """
+    check_file(path)
     if path.suffix in TABLES:
         table = TABLES[path.suffix](path)
         wanted = choose(table.names, True)

@@ -111,7 +111,7 @@ def _read(
         try:
             check_ordinary(path, math.inf)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
-                arrays = dict(entries)
+                arrays = {name: np.asarray(entries[name]) for name in entries}
         except _UNREADABLE as error:
             raise PredictionError(
                 f"Expected the predictions of all folds of trial {trial_id}. Received: none in "
