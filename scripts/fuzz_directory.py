@@ -199,7 +199,10 @@ def change(draw: random.Random, root: Path) -> str:
     entry = read_sealed(path)
     if entry is None:
         raise ValueError(path)
-    way = draw.choice([*_ways(entry)])
+    ways = [*_ways(entry)]
+    if not ways:
+        return f"{place}, unchanged"
+    way = draw.choice(ways)
     value = copy.deepcopy(draw.choice(VALUES))
     inner: Any = entry
     for step in way[:-1]:

@@ -33,13 +33,13 @@ def forget_generator() -> None:
     """Drop the generator that Keras draws by where it is given no seed.
 
     Below Keras 3.15 seeding leaves it as it was, so that a model would depend on those before it.
+    Its name in Keras's global state is private, and only newer versions have a constant for it.
     """
     try:
         from keras.src.backend.common.global_state import set_global_attribute
-        from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
     except ImportError:
         return
-    set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+    set_global_attribute("global_seed_generator", None)
 
 
 def compile_once() -> None:
