@@ -23,5 +23,6 @@ def script():
 def test_a_changed_file_is_shown_or_named(script, monkeypatch, tmp_path):
     # A machine that is busy isn't at fault.
     monkeypatch.setattr(script, "SLOW", 20)
+    monkeypatch.setattr(script, "HANGS", 200)
     place = script.prepare(tmp_path)
     assert [told for seed in range(25) for told in script.fuzz(place, seed)] == []
