@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kt_grid.analysis.pooled import Pooled
 from kt_grid.data.arrays import Arrays
 from kt_grid.search.predict import Predictor
@@ -43,17 +41,13 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
 
 def _with_confusion(scored: Pooled, predictor: Predictor, x: Any, y: Any) -> Pooled:
     """Add the confusion matrix, where targets and predictions are classes."""
-    outputs = predictor.outputs(x)
-    predicted = predictor.chosen(outputs)
-    true = y.argmax(axis=1) if y.shape == outputs.shape and y.shape[1] > 1 else y.reshape(-1)
-    if predicted is None or len(true) != len(y) or np.any(true != np.round(true)):
+    outputs, meaning = predictor.outputs(x), predictor.meaning
+    counts = meaning.confusion(y, outputs)
+    if counts is None:
         return scored
-    width = max(outputs.shape[1], 2)
-    counts = np.zeros((width, width), np.int64)
-    np.add.at(counts, (true.astype(np.intp), predicted), 1)
     return Pooled(
         scored.rows,
         scored.figures,
-        classes=tuple(map(str, predictor.class_names(width))),
+        classes=tuple(map(str, meaning.class_names(len(counts)))),
         confusion=tuple(tuple(row) for row in counts.tolist()),
     )

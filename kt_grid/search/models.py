@@ -61,8 +61,8 @@ class KeptModels:
         scores = [sign * trial.metrics.get_best_value(score_name(name, s)) for s in splits]
         return self._load(trial, scores.index(max(scores)), runner)
 
-    def all_folds(self, trial: Any, runner: TrialRunner | None) -> list[Any]:
-        """Load a trial's models of all folds.
+    def all_folds(self, trial: Any, runner: TrialRunner | None) -> Iterator[Any]:
+        """Load a trial's models of all folds, one after the other.
 
         Args:
             trial: A completed keras-tuner trial.
@@ -78,7 +78,7 @@ class KeptModels:
         splits = self._splits(trial)
         for split in splits:
             self.store.check_weights(trial.trial_id, split)
-        return [self._load(trial, split, runner) for split in splits]
+        return (self._load(trial, split, runner) for split in splits)
 
     def _splits(self, trial: Any) -> list[int]:
         record = self.store.peek_record()

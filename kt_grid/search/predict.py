@@ -20,15 +20,14 @@ from kt_grid.data import (
 )
 from kt_grid.data.arrays import as_feed, as_inputs
 from kt_grid.data.encoding import UNKNOWN
-from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, known_target, loss_of
+from kt_grid.data.targets import Loss, known_target, loss_of
 from kt_grid.errors import DamageError, PredictionError, StoreError, UsageError
+from kt_grid.search.outputs import Outputs, Row
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Origin, SearchRecord
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, int | float | str]
 
 
 def load_best_model(directory: str | os.PathLike[str]) -> Any:
@@ -243,7 +242,7 @@ class Predictor:
 
     def outputs(self, x: Any) -> npt.NDArray[np.float64]:
         """Return what the model gives for rows as it takes them; a classifier's probabilities."""
-        outputs = [_probabilities(m.predict(x, verbose=0), self.loss) for m in self._members()]
+        outputs = [self.meaning.values(m.predict(x, verbose=0)) for m in self._members()]
         return np.asarray(np.mean(outputs, axis=0))
 
     def _members(self) -> Iterator[Any]:
@@ -258,32 +257,13 @@ class Predictor:
             yield self.model
 
     def _rows(self, outputs: npt.NDArray[np.float64]) -> Iterator[Row]:
-        """One dict per row of outputs."""
-        chosen = self.chosen(outputs)
-        if chosen is None:
-            for row, values in enumerate(outputs.reshape(len(outputs), -1)):
-                named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
-                only = {"prediction": float(values[0])} if len(values) == 1 else named
-                yield {"row": row, **only}
-            return
-        probabilities = outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
-        names = self.class_names(probabilities.shape[1])
-        for row, (values, place) in enumerate(zip(probabilities, chosen, strict=True)):
-            by_class = {f"p_{n}": float(v) for n, v in zip(names, values, strict=True)}
-            yield {"row": row, **by_class, "class": names[place]}
+        for row, columns in enumerate(self.meaning.rows(outputs)):
+            yield {"row": row, **columns}
 
-    def chosen(self, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.intp] | None:
-        """Return the place of the class that is predicted for each row; None without classes."""
-        if self.loss.name in BINARY and outputs.shape[1:] == (1,):
-            return (outputs[:, 0] > 0.5).astype(np.intp)
-        if self.loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
-            return np.asarray(outputs.argmax(axis=1))
-        return None
-
-    def class_names(self, count: int) -> list[str | int]:
-        """Return the names of the classes; their places where the data has numbers for them."""
-        labels = self.about.labels
-        return [labels[place] if place < len(labels) else place for place in range(count)]
+    @property
+    def meaning(self) -> Outputs:
+        """What the model's outputs mean."""
+        return Outputs(self.loss, tuple(self.about.labels))
 
 
 def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFrame":
@@ -334,14 +314,3 @@ def _fold_weights(store: SearchStore) -> tuple[Path, ...]:
         )
     # All are looked at before the first is used, because a mean of fewer would be another one.
     return tuple(store.check_weights(trial_id, split) for split in range(folds))
-
-
-def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.float64]:
-    """Outputs as doubles; those of a classifier as probabilities."""
-    values = outputs.astype(np.float64)
-    if not loss.from_logits:
-        return values
-    if loss.name in BINARY:
-        return 1 / (1 + np.exp(-values))
-    raised = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kt_grid.search.discovery import Discovery
 
 # What the networks of kt-grid's own experiments compile.
-_NETWORK_LOSS = Loss("binary_crossentropy", 1)
+NETWORK_LOSS = Loss("binary_crossentropy", 1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Setup:
 
     def loss_of(self, parameters: Parameters) -> Loss:
         """Tell what the model of a trial is trained with."""
-        return _NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+        return NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
 
     def built(self) -> dict[str, Any]:
         """Return what search.json keeps of the builds, so that they needn't be run again."""
@@ -149,7 +149,7 @@ def make_setup(
     passed: tuple[str, ...] = ()
     if is_network:
         arguments = FitArguments(**resolved)
-        tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
+        tree, losses = DecisionTree.from_axes(make_axes(grid)), [NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
 
