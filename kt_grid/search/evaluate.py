@@ -9,7 +9,9 @@ from kt_grid.search.predict import Predictor
 from kt_grid.store.directory import SearchStore
 
 
-def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refuse") -> Pooled:
+def evaluate_file(
+    store: SearchStore, path: str | Path, *, unknown: str = "refuse", trial: Any = None
+) -> Pooled:
     """Score the refitted model on the rows of a data file, which have targets.
 
     Args:
@@ -18,6 +20,7 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
             search treated its own.
         unknown: What is done with a category that was not there in training, as
             `Predictor.predict` has it.
+        trial: The trial, as the tuner's `refit` takes it; the best by default.
 
     Returns:
         The loss and every metric that the model compiles; for a classifier also the confusion
@@ -31,7 +34,7 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
     """
     from kt_grid.engines.keras_fit import evaluate
 
-    predictor = Predictor.load(store)
+    predictor = Predictor.load(store, trial=trial)
     x, y = predictor.labelled(path, unknown)
     scores = evaluate(predictor.model, Arrays(x, y))
     named = {name.removeprefix("val_"): value for name, value in scores.items()}

@@ -43,6 +43,7 @@ from kt_grid.search.resuming import (
     write_down,
 )
 from kt_grid.search.runner import TrialRunner, longest_training
+from kt_grid.search.selection import find_trial
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
     DecisionTree,
@@ -472,27 +473,43 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         x: Any = None,
         y: Any = None,
         *,
+        trial: Any = None,
         groups: Any = None,
         sample_weight: Any = None,
         **fit_arguments: Any,
     ) -> Any:
-        """Train the best combination once more, on all rows, and keep the model.
+        """Train a combination once more, on all rows, and keep the model; by default the best.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            trial: None for the best trial; "simplest" for the one with the fewest weights within
+                one standard error of it; an id such as "0003"; or parameters by name, of which the
+                best trial with these values is taken.
             groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model, which is also in `best/model.keras`.
+            The trained model. The best trial's is also in `best/model.keras`, another one's in a
+            folder like `refits/trial_0003`.
 
         Raises:
-            PredictionError: If no trial is completed, or there is no data.
+            PredictionError: If there is no such trial that is completed, or there is no data.
+            UsageError: If the trial can't be meant.
             LockedError: If another search is at work in the directory.
+
+        Example:
+            ```python
+            tuner.refit()
+            smaller = tuner.refit(trial="simplest")
+            other = tuner.refit(trial={"units": 8})
+            ```
         """
-        trial = self._best_trial()
+        best = self._best_trial()
+        chosen = best
+        if trial is not None:
+            chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
         runner = self._runner
         if x is not None:
             given = as_arrays(x, y, sample_weight, groups)
@@ -500,7 +517,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._searched()
         with self.locked():
-            return self._models.refit(runner, trial, runner.setup.identity)
+            is_best = chosen.trial_id == best.trial_id
+            return self._models.refit(runner, chosen, runner.setup.identity, is_best=is_best)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
