@@ -49,8 +49,7 @@ def load_best_model(directory: str | os.PathLike[str]) -> Any:
         probabilities = kt_grid.load_best_model("runs/neurons").predict(x)
         ```
     """
-    path = Path(directory)
-    return _load(SearchStore(path.parent, path.name))
+    return _load(SearchStore.at(directory))
 
 
 def load_predictor(
@@ -77,8 +76,7 @@ def load_predictor(
         table = kt_grid.load_predictor("runs/mine").predict(frame)
         ```
     """
-    path = Path(directory)
-    return Predictor.load(SearchStore(path.parent, path.name), ensemble=ensemble, trial=trial)
+    return Predictor.load(SearchStore.at(directory), ensemble=ensemble, trial=trial)
 
 
 def predict_file(

@@ -27,10 +27,12 @@ from kt_grid.errors import (
     UsageError,
 )
 from kt_grid.search.dispatch import Dispatcher
+from kt_grid.search.held_out import Predicted, predict_held_out
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import NotesAsWarnings, Observer
 from kt_grid.search.oracle import make_oracle
+from kt_grid.search.outputs import Outputs
 from kt_grid.search.predict import select_columns
 from kt_grid.search.progress import VERBOSE, observer_for
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
@@ -65,6 +67,7 @@ from kt_grid.space.objective import (
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.held_out import has_predictions
 from kt_grid.store.records import SearchRecord, check_keep
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
@@ -566,6 +569,18 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """
         return self._models.best_fold(trial, self._runner)
 
+    def _held_out(self, trial: Any) -> Predicted:
+        """The kept predictions, or else what the folds' models predict, if the rows are there."""
+        results, runner = self.search_results(), self._runner
+        found = find_trial(results, trial)
+        kept = has_predictions(self.store, found.trial_id, results.splits)
+        if kept or runner is None:
+            return results._held_out(found)
+        arrays, loss = runner.arrays_of(found.parameters), runner.setup.loss_of(found.parameters)
+        models = self._models.all_folds(self.oracle.get_trial(found.trial_id), runner)
+        predicted = predict_held_out(models, runner.setup.splits, arrays)
+        return Predicted(predicted, Outputs(loss, arrays.labels), results.folds)
+
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
         self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
@@ -582,7 +597,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         Raises:
             PredictionError: As `load_model`.
         """
-        return self._models.all_folds(trial, self._runner)
+        return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.
