@@ -4,7 +4,6 @@ import math
 import os
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -24,17 +23,23 @@ from kt_grid.errors import (
     PredictionError,
     SearchFailedError,
     UnforeseenAxisError,
-    UsageError,
 )
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.held_out import Predicted, predict_held_out
+from kt_grid.search.keras_tuners import (
+    as_hypermodel,
+    executed,
+    listed_grid,
+    new_entries,
+    refuse,
+)
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import NotesAsWarnings, Observer
-from kt_grid.search.oracle import make_oracle
+from kt_grid.search.oracle import make_oracle, reason_of, told_failures
 from kt_grid.search.outputs import Outputs
 from kt_grid.search.predict import select_columns
-from kt_grid.search.progress import VERBOSE, observer_for
+from kt_grid.search.progress import observer_for
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
@@ -73,33 +78,6 @@ from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
 
 _LOOKAHEAD = 1000
-
-
-def as_hypermodel(model: Any) -> Any:
-    """Make a `keras_tuner.HyperModel` of a function `build(hp)`; one stays as it is.
-
-    Raises:
-        UsageError: If it is neither.
-    """
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise UsageError(f"Expected a function build(hp) or a HyperModel. Received: {model!r}")
-    hypermodel = keras_tuner.HyperModel()
-    hypermodel.build = model
-    return hypermodel
-
-
-def _told_failures(trials: Sequence[Any]) -> str:
-    """Why no trial was completed, each reason once."""
-    reasons = Counter(map(_reason, trials))
-    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
-    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
-
-
-def _reason(trial: Any) -> str:
-    """Why a trial failed, without the traceback."""
-    return str(trial.message or "").partition("\n\n")[0]
 
 
 def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
@@ -144,6 +122,11 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        hyperparameters: keras-tuner's `HyperParameters`, whose entries replace the model's.
+        tune_new_entries: keras-tuner's: whether what `build` asks for is an axis too if neither
+            `hyperparameters` nor the grid lists it; else it keeps its default.
+        allow_new_entries: keras-tuner's: whether `build` may ask for such things at all.
+        executions_per_trial: keras-tuner's: trainings of each fold, which differ in their seeds.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
             a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
 
@@ -178,17 +161,24 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         train_scores: bool = False,
         keep_predictions: bool = False,
         racing: str | None = None,
+        hyperparameters: Any = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        executions_per_trial: int = 1,
+        **others: Any,
     ) -> None:
+        refuse(others)
         check_keep(keep)
         check_engine(engine)
         check_environment()
         configure_backend()
         self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid({} if grid is None else grid)
+        self.grid = check_grid(listed_grid({} if grid is None else grid, hyperparameters))
+        self.new_entries = new_entries(self.grid, tune=tune_new_entries, allow=allow_new_entries)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
-        self.cv = cv
         check_cv(cv)
+        self.cv, self.repeats = executed(cv, executions_per_trial)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
         self.seed = check_seed(seed)
@@ -264,31 +254,26 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         with self._observed(verbose), self.locked():
             self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
         if not self.oracle.get_best_trials(1):
-            raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
+            raise SearchFailedError(told_failures(self.oracle.finished_trials()))
 
     @contextmanager
     def _observed(self, verbose: str | int) -> Iterator[None]:
         """Show what `verbose` asks for, unless somebody brought an observer."""
-        quiet = self.observer
-        chosen = observer_for(verbose, self.project_name, lambda: self.target.name)
-        if not isinstance(quiet, NotesAsWarnings):
-            if verbose not in VERBOSE[:2]:
-                raise UsageError(
-                    f"Expected an observer or verbose. Received: both, verbose={verbose}"
-                )
-            chosen = quiet
-        self.observer = chosen
+        own = self.observer
+        self.observer = observer_for(verbose, own, self.project_name, lambda: self.target.name)
         try:
             yield
         finally:
-            self.observer = quiet
+            self.observer = own
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
             self.hypermodel,
             given,
             cv=self.cv,
+            repeats=self.repeats,
             grid=self.grid,
+            new=self.new_entries,
             fit=fit_arguments,
             objective=self._stated,
             extras=self.extras,
@@ -452,7 +437,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _tell_failure(self, trial: Any) -> None:
         """Tell why a trial failed when it does; those that fail alike would fill the screen."""
-        reason = _reason(trial)
+        reason = reason_of(trial)
         if reason not in self._told:
             self._told.add(reason)
             self.observer.note(
@@ -586,17 +571,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
-        """Load the models of all folds of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            One trained model per fold.
-
-        Raises:
-            PredictionError: As `load_model`.
-        """
+        """Load the models of all folds of a trial, as `load_model` loads the best one's."""
         return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
