@@ -13,7 +13,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
+from kt_grid.data.arrays import Arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.scored import with_extras
@@ -49,6 +49,7 @@ from kt_grid.search.resuming import (
     take_up,
     write_down,
 )
+from kt_grid.search.rows import take_rows
 from kt_grid.search.runner import TrialRunner, longest_training
 from kt_grid.search.selection import find_trial
 from kt_grid.search.setup import Setup, make_setup
@@ -228,9 +229,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; what
+                `kt_grid.read_data` gives, whose encodings serve other rows too; or a finite
                 `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
-                targets, which is taken into memory once.
+                targets, which is taken into memory once; `steps_per_epoch` says how many.
             y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
@@ -248,11 +250,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             LockedError: If another search is at work in the directory.
             SearchFailedError: If no trial could be completed.
         """
-        if hasattr(x, "columns"):
-            # By their names the columns are found again in other frames.
-            self.about = {**self.about, "features": [str(name) for name in x.columns]}
+        given, told = take_rows(x, y, sample_weight, groups, fit_arguments)
+        self.about = {**self.about, **told}
         with self._observed(verbose), self.locked():
-            self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
+            self.run(self._make_setup(given, fit_arguments))
         if not self.oracle.get_best_trials(1):
             raise SearchFailedError(told_failures(self.oracle.finished_trials()))
 
@@ -500,7 +501,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
         runner = self._runner
         if x is not None:
-            given = as_arrays(x, y, sample_weight, groups)
+            given, _ = take_rows(x, y, sample_weight, groups, fit_arguments)
             arguments = fit_arguments or recorded_fit(self.store, runner)
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._searched()
