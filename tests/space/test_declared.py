@@ -63,14 +63,15 @@ def test_declared_values_are_mended(kind, arguments, expected):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(0.0, 1.0), (1e-4, 0.1, None, "log"), (0.0, 1.0, None, "linear", 0.3), (0.0, 0.9, 0.3)],
+    [(0.0, 1.0), (1e-4, 0.1, None, "log"), (0.0, 1.0, None, "linear", 0.3), (0.0, 1.0, 0.25)],
     ids=["linear", "log", "default", "steps"],
 )
-def test_the_values_are_those_that_keras_tuner_tries(arguments):
+def test_the_values_are_those_that_keras_tuner_tries(tmp_path, arguments):
     (axis,) = space.declared_axes(_declare("Float", arguments), {})
     oracle = keras_tuner.oracles.GridSearchOracle(
         keras_tuner.Objective("score", "max"), hyperparameters=_declare("Float", arguments)
     )
+    oracle._set_project_dir(tmp_path, "search")
     tried = []
     while (trial := oracle.create_trial("a")).status == "RUNNING":
         tried.append(trial.hyperparameters.values["x"])
