@@ -104,7 +104,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     )
     with tuner.locked():
         tuner.run(planned.setup)
-        results = tuner.search_results()
+        results = read_results(planned.store)
         if options.refit and results.completed:
             tuner.refit()
     return results
