@@ -201,6 +201,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 directory=empty,
                 project_name=project_name,
             )
+        self.executions_per_trial = executions_per_trial
         self.hypermodel = as_hypermodel(hypermodel)
         self.directory = str(directory)
         self.oracle.store = self.store
