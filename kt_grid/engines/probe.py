@@ -12,7 +12,8 @@ from kt_grid.engines.own_fit import declare_fit
 from kt_grid.engines.session import generators_kept, settings_kept
 from kt_grid.errors import NewEntryError
 from kt_grid.space import Asked, Parameters, Value
-from kt_grid.space.asking import ALL_ENTRIES, AskingHyperParameters, NewEntries
+from kt_grid.space.asking import AskingHyperParameters
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 _SEED = 0
 

@@ -17,7 +17,7 @@ from kt_grid.engines.first_model import Compiled
 from kt_grid.engines.probe import Probe, probe
 from kt_grid.errors import GridError, describe_error
 from kt_grid.space import Asked, DecisionTree, Grids, Parameters, key
-from kt_grid.space.asking import ALL_ENTRIES, NewEntries
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 # Beyond these, builds are run when their trials come.
 _MOST_AHEAD = 2_000

@@ -7,7 +7,7 @@ import keras_tuner
 
 from kt_grid.errors import UsageError
 from kt_grid.space import Grids, axis_names, check_grid, make_axes
-from kt_grid.space.asking import NewEntries
+from kt_grid.space.axes import NewEntries
 from kt_grid.space.declared import offered_values
 from kt_grid.splitters import Repeated, Splitter
 from kt_grid.splitters.folds import check_cv

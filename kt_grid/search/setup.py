@@ -27,7 +27,7 @@ from kt_grid.space import (
     check_fit_arguments,
     make_axes,
 )
-from kt_grid.space.asking import ALL_ENTRIES, NewEntries
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv

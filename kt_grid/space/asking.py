@@ -7,33 +7,15 @@ of its values, as a grid does.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
 import keras_tuner
 
 from kt_grid.errors import NewEntryError, UnforeseenAxisError
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 from kt_grid.space.declared import offered_values
 from kt_grid.space.tree import Asked
 from kt_grid.space.values import Parameters, Value, check_values
-
-
-@dataclass(frozen=True)
-class NewEntries:
-    """What becomes of hyperparameters that are asked for and that nobody listed.
-
-    Attributes:
-        listed: Names of those that are listed.
-        tune: Whether others are axes too; else they keep their defaults.
-        allow: Whether others may be asked for at all.
-    """
-
-    listed: frozenset[str] = frozenset()
-    tune: bool = True
-    allow: bool = True
-
-
-ALL_ENTRIES = NewEntries()
 
 
 class _Values(dict[str, Value]):
