@@ -93,7 +93,7 @@ def _iterate(batches: Any, steps: int | None) -> Iterator[Any]:
         number = batches.num_batches if steps is None else steps
         if number is None:
             _refuse("a PyDataset of unknown length. Give it a __len__")
-        yield from (batches[place] for place in range(number))
+        yield from (batches[index] for index in range(number))
     elif steps is not None:
         yield from itertools.islice(batches, steps)
     elif inspect.isgenerator(batches) or not hasattr(batches, "__len__"):
