@@ -4,6 +4,7 @@
     ├── UsageError            an argument that can't be meant (exit status 2)
     │   ├── ExperimentError   no such experiment, or one that can't be loaded
     │   ├── GridError         an axis, a value or a `--grid` word
+    │   │   └── NewEntryError a hyperparameter that a build asks for and that isn't listed
     │   ├── ObjectiveError    an objective whose direction isn't known
     │   └── SplitError        folds that can't be made of these rows
     ├── DataError             a table of numbers that isn't one
@@ -72,6 +73,10 @@ class ExperimentError(UsageError):
 
 class GridError(UsageError):
     """A grid axis, a grid value or a `--grid` word that can't be searched."""
+
+
+class NewEntryError(GridError):
+    """A hyperparameter that a build asks for and that nobody listed, where that isn't allowed."""
 
 
 class ObjectiveError(UsageError):
@@ -176,15 +181,15 @@ def describe_error(error: BaseException) -> str:
         error: An exception that was caught.
 
     Returns:
-        Its kind and cause, after the place in the user's own file if it comes from there.
+        Its kind and cause, after the location in the user's own file if it comes from there.
 
     Example:
         >>> describe_error(ValueError("Graph execution error:\n\nIn[0]: [8,3], In[1]: [4,1]"))
         'ValueError: In[0]: [8,3], In[1]: [4,1]'
     """
     said = f"{type(error).__name__}: {_cause(str(error))}".removesuffix(": ")
-    place = None if isinstance(error, KtGridError) else _own_place(error)
-    return f"in {place}: {said}" if place else said
+    location = None if isinstance(error, KtGridError) else _own_location(error)
+    return f"in {location}: {said}" if location else said
 
 
 def may_succeed_again(reason: str) -> bool:
@@ -214,7 +219,7 @@ def _cause(text: str) -> str:
     return telling[-1] if first_line.startswith("Graph") else telling[0]
 
 
-def _own_place(error: BaseException) -> str | None:
+def _own_location(error: BaseException) -> str | None:
     """The file, line and function of the user's own that an error passed through last."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_own(frame.filename):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kt_grid.data.batches import check_dense, comes_in_batches, take_in
-from kt_grid.data.labels import Labels, label_places
+from kt_grid.data.labels import Labels, label_indices
 from kt_grid.errors import UsageError
 from kt_grid.splitters import Indices, classes_of
 
@@ -70,7 +70,13 @@ def _leaves(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Arrays:
+def as_arrays(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    steps: int | None = None,
+) -> Arrays:
     """Take rows in any container.
 
     Args:
@@ -80,6 +86,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
             them.
         sample_weight: Weights of shape `(rows,)`, or None.
         groups: Group of each row, or None.
+        steps: Only the first so many elements of a dataset; None for all.
 
     Returns:
         The rows; double precision becomes Keras's float type, as `model.fit` would have it.
@@ -98,7 +105,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
                 "Expected a dataset that has its targets and weights in it. "
                 f"Received: {'y' if y is not None else 'sample_weight'} beside it"
             )
-        x, y, sample_weight = take_in(x)
+        x, y, sample_weight = take_in(x, steps)
     elif y is None:
         raise UsageError("Expected targets y beside x, or a dataset of both. Received: x alone")
 
@@ -106,7 +113,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
     members = None if groups is None else np.atleast_1d(np.asarray(groups))
     target = _structure(y, _as_target)
     words = isinstance(target, np.ndarray) and target.dtype.kind in "OSU"
-    target, labels = label_places(target) if words else (target, ())
+    target, labels = label_indices(target) if words else (target, ())
     arrays = Arrays(_structure(x), target, weights, members, labels)
     lengths = {len(a) for a in keras.tree.flatten(arrays.training_tuple())}
     lengths |= set() if members is None else {len(members)}

@@ -12,7 +12,7 @@ from kt_grid.data.csv_file import read_csv_table
 from kt_grid.data.dataset import Dataset
 from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
-from kt_grid.data.labels import label_places
+from kt_grid.data.labels import label_indices
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
@@ -95,7 +95,7 @@ def read_data(
         words = (declared | {*others}) - dropped
         return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
 
-    table, reading = read_table(path, reading, choose)
+    table, detected = read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
@@ -103,7 +103,8 @@ def read_data(
         )
     others = find_columns(path, table.names, aside, _ASIDE)
     position = _find_target(path, table.names, target, others)
-    return _from_table(table, position, reading, dict(zip(aside, others, strict=True)))
+    dataset = _from_table(table, position, detected, dict(zip(aside, others, strict=True)))
+    return replace(dataset, reading=reading)
 
 
 def _find_target(
@@ -189,7 +190,7 @@ def read_table(
 
 def _from_npz(path: Path, target: str) -> Dataset:
     x, y = read_npz(path, (FEATURES, target))
-    y, labels = label_places(y) if y.dtype.hasobject else (y, ())
+    y, labels = label_indices(y) if y.dtype.hasobject else (y, ())
     return Dataset(x, y, (), target, -1, path.name, labels)
 
 

@@ -58,6 +58,24 @@ class Axis:
         return cls(record["name"], values, tuple(conditions), record.get("part"))
 
 
+@dataclass(frozen=True)
+class NewEntries:
+    """What becomes of hyperparameters that are asked for and that nobody listed.
+
+    Attributes:
+        listed: Names of those that are listed.
+        tune: Whether others are axes too; else they keep their defaults.
+        allow: Whether others may be asked for at all.
+    """
+
+    listed: frozenset[str] = frozenset()
+    tune: bool = True
+    allow: bool = True
+
+
+ALL_ENTRIES = NewEntries()
+
+
 def check_grid(grid: Grids) -> tuple[Part, ...]:
     """Check a grid in any form.
 
@@ -141,9 +159,9 @@ def combinations(axes: Sequence[Axis]) -> Iterator[Parameters]:
     seen: set[str] = set()
     for part in parts:
         for parameters in _extend({}, [a for a in axes if a.part in (None, part)]):
-            place = key(parameters)
-            if place not in seen:
-                seen.add(place)
+            combination = key(parameters)
+            if combination not in seen:
+                seen.add(combination)
                 yield parameters
 
 
