@@ -96,7 +96,7 @@ def read_data(
         words = (declared | {*others}) - dropped
         return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
 
-    table, reading = read_table(path, reading, choose)
+    table, detected = read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
@@ -104,7 +104,8 @@ def read_data(
         )
     others = find_columns(path, table.names, aside, _ASIDE)
     position = _find_target(path, table.names, target, others)
-    return _from_table(table, position, reading, dict(zip(aside, others, strict=True)))
+    dataset = _from_table(table, position, detected, dict(zip(aside, others, strict=True)))
+    return replace(dataset, reading=reading)
 
 
 def _find_target(
