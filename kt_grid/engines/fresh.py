@@ -25,6 +25,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
@@ -151,6 +152,14 @@ class SharedParts:
         for number, known in [*self._known.items()]:
             if known.older:
                 self._known.pop(number, None)
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Release what was made outside when a `with` block ends."""
+        try:
+            yield
+        finally:
+            self.release()
 
     def expect(self, layers: Iterable[Any]) -> None:
         """Note of layers that were made before any model whether they are to be trained.

@@ -9,6 +9,7 @@ from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
 from kt_grid.plan.plan import Plan, with_stated
 from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.rows import describe_dataset
 from kt_grid.space import check_grid, from_json, replace_axes
 from kt_grid.store.results import SearchResults, read_results
 
@@ -117,13 +118,8 @@ def _about(planned: Plan) -> dict[str, Any]:
         "experiment": planned.store.root.name,
         "command": command(planned.experiment, planned.options),
         "file": experiment.source,
-        "source": dataset.source,
         "sample": planned.options.sample,
-        "features": list(dataset.features),
-        "target": dataset.target,
-        "target_column": dataset.target_column,
         "labels": list(dataset.labels),
-        "encoders": [encoder.to_json() for encoder in dataset.encoders],
-        "reading": planned.options.reading.to_json(),
+        **describe_dataset(dataset),
         "unlisted": list(planned.unlisted),
     }

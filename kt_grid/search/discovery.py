@@ -17,6 +17,7 @@ from kt_grid.engines.first_model import Compiled
 from kt_grid.engines.probe import probe
 from kt_grid.errors import GridError, describe_error
 from kt_grid.space import Asked, DecisionTree, Grids, Parameters, check_grid, key
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 # Beyond these, builds are run when their trials come.
 _MOST_AHEAD = 2_000
@@ -30,6 +31,7 @@ class Discovery:
         hypermodel: A `keras_tuner.HyperModel`.
         arrays: The rows; a model without an input shape learns it from them.
         fit: Arguments of the training, for a HyperModel with a `fit` of its own.
+        new: What becomes of hyperparameters that aren't listed.
         tree: What the builds ask for.
         ways: What the models compile, by the values of all that their builds ask for; None where a
             build fails.
@@ -40,6 +42,7 @@ class Discovery:
     hypermodel: Any
     arrays: Arrays
     fit: FitArguments
+    new: NewEntries = ALL_ENTRIES
     tree: DecisionTree = field(default_factory=DecisionTree)
     ways: dict[str, Compiled | None] = field(default_factory=dict)
     supplied: frozenset[str] | None = None
@@ -55,7 +58,7 @@ class Discovery:
         Returns:
             What it asked for, in this order.
         """
-        found = probe(self.hypermodel, values, self.arrays, self.fit)
+        found = probe(self.hypermodel, values, self.arrays, self.fit, new=self.new)
         self.ways[key(found.parameters)] = found.compiled
         if self.supplied is None and found.compiled is not None:
             self.supplied = found.supplied
@@ -95,7 +98,8 @@ class Discovery:
         way = self._way(parameters)
         if way not in self.ways:
             given = self._given(parameters)
-            self.ways[way] = probe(self.hypermodel, given, self.arrays, self.fit).compiled
+            found = probe(self.hypermodel, given, self.arrays, self.fit, new=self.new)
+            self.ways[way] = found.compiled
         compiled = self.ways[way]
         return Loss("") if compiled is None else compiled.loss
 

@@ -1,6 +1,6 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.setup import Setup, is_same_code
 from kt_grid.space import Parameters, from_json
+from kt_grid.space.objective import Objective, Score, parse_objective
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord
 from kt_grid.store.trials import TrialFiles, read_trials, score_name, summarise
@@ -110,6 +111,13 @@ def _told_versions(before: Mapping[str, str]) -> str:
     listed = ", ".join(f"{n} {before.get(n, 'of no known version')}" for n in differing)
     current = ", ".join(f"{name} {now[name]}" for name in differing)
     return f"the search began with {listed}, and goes on with {current}"
+
+
+def recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
+    """The objective of the search that a directory holds, until the rows are there to choose by."""
+    if known is None:
+        return Objective("val_loss", "min", stated=False)
+    return parse_objective(known.identity.objective, [score.objective for score in scores])
 
 
 def take_up(

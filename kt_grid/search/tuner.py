@@ -4,7 +4,6 @@ import math
 import os
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -14,36 +13,49 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
+from kt_grid.data.arrays import Arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.fresh import SHARED_PARTS
 from kt_grid.engines.scored import with_extras
+from kt_grid.engines.versions import untried_versions
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
     KtGridError,
     PredictionError,
     SearchFailedError,
     UnforeseenAxisError,
-    UsageError,
 )
-from kt_grid.search.dispatch import Dispatcher
+from kt_grid.search.dispatch import Dispatcher, pack_context
+from kt_grid.search.held_out import Predicted, predict_held_out
+from kt_grid.search.keras_tuners import (
+    as_hypermodel,
+    executed,
+    listed_grid,
+    new_entries,
+    refuse,
+)
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import NotesAsWarnings, Observer
-from kt_grid.search.oracle import make_oracle
+from kt_grid.search.oracle import make_oracle, reason_of, told_failures
+from kt_grid.search.outputs import Outputs
+from kt_grid.search.overrides import check_given, check_result, place_trials
 from kt_grid.search.predict import select_columns
-from kt_grid.search.progress import VERBOSE, observer_for
+from kt_grid.search.progress import observer_for
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
     check_models,
+    recorded_objective,
     reopen_passing,
     reopen_pruned,
     take_up,
     write_down,
 )
+from kt_grid.search.rows import take_rows
 from kt_grid.search.runner import TrialRunner, longest_training
+from kt_grid.search.selection import find_trial
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
     DecisionTree,
@@ -56,80 +68,19 @@ from kt_grid.space import (
 )
 from kt_grid.space.objective import (
     Extras,
-    Objective,
     Score,
     as_objective,
     check_scores,
-    parse_objective,
 )
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.held_out import has_predictions
 from kt_grid.store.records import SearchRecord, check_keep
 from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
-from kt_grid.workers.jobs import Context
-from kt_grid.workers.placement import AUTO, Placement, check_environment
+from kt_grid.workers.placement import check_environment
 
 _LOOKAHEAD = 1000
-# Methods of a subclass of its own that "auto" keeps in this process, where all of them are called.
-_IN_ONE_PROCESS = ("run_trial", "on_search_begin", "on_search_end")
-# keras-tuner calls them from a training of its own.
-_UNCALLED = ("on_batch_begin", "on_batch_end", "on_epoch_begin", "on_epoch_end")
-
-
-def as_hypermodel(model: Any) -> Any:
-    """Make a `keras_tuner.HyperModel` of a function `build(hp)`; one stays as it is.
-
-    Raises:
-        UsageError: If it is neither.
-    """
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise UsageError(f"Expected a function build(hp) or a HyperModel. Received: {model!r}")
-    hypermodel = keras_tuner.HyperModel()
-    hypermodel.build = model
-    return hypermodel
-
-
-def _overridden(tuner: Any, names: Sequence[str]) -> list[str]:
-    """Which methods a subclass of the tuner has of its own."""
-    return [n for n in names if getattr(type(tuner), n) is not getattr(CrossValidationTuner, n)]
-
-
-def _check_overrides(tuner: "CrossValidationTuner") -> None:
-    """Refuse methods of a subclass that would never be called."""
-    if not tuner.placement.begins_here and _overridden(tuner, ("run_trial",)):
-        raise UsageError(
-            f"Expected one process for {type(tuner).__name__}.run_trial, since workers run trials "
-            f"without it. Received: {tuner.placement.elsewhere}. Search with workers=1, or put "
-            "what it does into build(hp), a HyperModel's fit, a callback or a Score"
-        )
-    uncalled = _overridden(tuner, _UNCALLED)
-    if uncalled:
-        raise UsageError(
-            "Expected what is to be done in a training as a callback: search(…, callbacks=[…]). "
-            f"Received: {type(tuner).__name__}.{uncalled[0]}, which no training of a fold calls"
-        )
-
-
-def _told_failures(trials: Sequence[Any]) -> str:
-    """Why no trial was completed, each reason once."""
-    reasons = Counter(map(_reason, trials))
-    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
-    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
-
-
-def _reason(trial: Any) -> str:
-    """Why a trial failed, without the traceback."""
-    return str(trial.message or "").partition("\n\n")[0]
-
-
-def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
-    """The objective of the search that a directory holds, until the rows are there to choose by."""
-    if known is None:
-        return Objective("val_loss", "min", stated=False)
-    return parse_objective(known.identity.objective, [score.objective for score in scores])
 
 
 class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
@@ -167,6 +118,11 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        hyperparameters: keras-tuner's `HyperParameters`, whose entries replace the model's.
+        tune_new_entries: keras-tuner's: whether what `build` asks for is an axis too if neither
+            `hyperparameters` nor the grid lists it; else it keeps its default.
+        allow_new_entries: keras-tuner's: whether `build` may ask for such things at all.
+        executions_per_trial: keras-tuner's: trainings of each fold, which differ in their seeds.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
             a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
 
@@ -201,21 +157,25 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         train_scores: bool = False,
         keep_predictions: bool = False,
         racing: str | None = None,
+        hyperparameters: Any = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        executions_per_trial: int = 1,
+        **others: Any,
     ) -> None:
+        refuse(others)
         check_keep(keep)
         check_engine(engine)
         check_environment()
         configure_backend()
-        one_process = bool(_overridden(self, _IN_ONE_PROCESS)) and workers == AUTO
-        self.placement = Placement(
-            1 if one_process else workers, scheduler, trial_timeout, racing is not None
-        )
-        _check_overrides(self)
+        placed = workers, scheduler, trial_timeout, racing is not None
+        self.placement = place_trials(self, *placed)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid({} if grid is None else grid)
+        self.grid = check_grid(listed_grid({} if grid is None else grid, hyperparameters))
+        self.new_entries = new_entries(self.grid, tune=tune_new_entries, allow=allow_new_entries)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
-        self.cv = cv
         check_cv(cv)
+        self.cv, self.repeats = executed(cv, executions_per_trial)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
         self.seed = check_seed(seed)
@@ -228,7 +188,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.store.clear(self.observer.note)
         self.store.prepare()
         known = self.store.peek_record()
-        self.target = self._stated or _recorded_objective(known, self.extras.scores)
+        self.target = self._stated or recorded_objective(known, self.extras.scores)
         with tempfile.TemporaryDirectory() as empty:
             # Without a HyperModel keras-tuner builds nothing yet: what it would find out is found
             # out when the rows are there. Given the directory, it would reload from tuner0.json.
@@ -237,6 +197,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 directory=empty,
                 project_name=project_name,
             )
+        self.executions_per_trial = executions_per_trial
         self.hypermodel = as_hypermodel(hypermodel)
         self.directory = str(directory)
         self.oracle.store = self.store
@@ -265,9 +226,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; what
+                `kt_grid.read_data` gives, whose encodings serve other rows too; or a finite
                 `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
-                targets, which is taken into memory once.
+                targets, which is taken into memory once; `steps_per_epoch` says how many.
             y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
@@ -285,37 +247,31 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             LockedError: If another search is at work in the directory.
             SearchFailedError: If no trial could be completed.
         """
-        if hasattr(x, "columns"):
-            # By their names the columns are found again in other frames.
-            self.about = {**self.about, "features": [str(name) for name in x.columns]}
+        given, told = take_rows(x, y, sample_weight, groups, fit_arguments)
+        self.about = {**self.about, **told}
         with self._observed(verbose), self.locked():
-            self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
+            self.run(self._make_setup(given, fit_arguments))
         if not self.oracle.get_best_trials(1):
-            raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
+            raise SearchFailedError(told_failures(self.oracle.finished_trials()))
 
     @contextmanager
     def _observed(self, verbose: str | int) -> Iterator[None]:
         """Show what `verbose` asks for, unless somebody brought an observer."""
-        quiet = self.observer
-        chosen = observer_for(verbose, self.project_name, lambda: self.target.name)
-        if not isinstance(quiet, NotesAsWarnings):
-            if verbose not in VERBOSE[:2]:
-                raise UsageError(
-                    f"Expected an observer or verbose. Received: both, verbose={verbose}"
-                )
-            chosen = quiet
-        self.observer = chosen
+        own = self.observer
+        self.observer = observer_for(verbose, own, self.project_name, lambda: self.target.name)
         try:
             yield
         finally:
-            self.observer = quiet
+            self.observer = own
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
             self.hypermodel,
             given,
             cv=self.cv,
+            repeats=self.repeats,
             grid=self.grid,
+            new=self.new_entries,
             fit=fit_arguments,
             objective=self._stated,
             extras=self.extras,
@@ -339,7 +295,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             WorkerError: If no worker can be used any more.
         """
         with self.locked():
-            for note in setup.notes:
+            for note in (*untried_versions(), *setup.notes):
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
@@ -379,7 +335,6 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                     raise error.__cause__ from None
                 raise
             finally:
-                # Builds may have asked for more axes meanwhile.
                 kept = {n: v for n, v in built.items() if n in ("code", FIRST)}
                 built = {**setup.built(), **kept}
                 write_down(self.oracle, self.store, replace(record, builds=built))
@@ -423,21 +378,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Run the trials that are left in worker processes or on a cluster."""
         self.oracle.suspended = False
         if self._left:
-            setup = runner.setup
-            # What folds that were trained here have left in shared layers doesn't travel.
-            SHARED_PARTS.restore()
-            context = Context(
-                self.hypermodel,
-                setup.targets,
-                setup.splits,
-                setup.engine,
-                setup.extras,
-                setup.first,
-            )
             # Trials with fewer epochs stay before those that train on from where they end.
             most = {"epochs": runner.longest} if runner.longest else {}
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
-            with self.placement.open(context.pack(), self._left) as workers:
+            with self.placement.open(pack_context(runner), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
                 Dispatcher(self.oracle, runner, workers, *hooks).run()
         self.on_search_end()
@@ -454,30 +398,15 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet.
 
-        A subclass may do something before and after, but not train in another way, which no
-        record of a fold would tell.
-
         Args:
             trial: The trial.
-            *args: None, as `search` keeps the data.
-            **kwargs: None, as `search` keeps the arguments of the training.
+            *args: Refused, as `search` keeps the data.
+            **kwargs: Refused, as `search` keeps the arguments of the training.
 
         Returns:
             What `TrialRunner.run` gives for trial.json; NaN for the objective if it gives none.
-
-        Raises:
-            FatalRuntimeError: If further arguments are given or the trial is given another
-                hyperparameter, from the UsageError.
         """
-        known = self.oracle.handed_out(trial)
-        added = [*kwargs, *(n for n in trial.hyperparameters.values if n not in known)]
-        if args or added:
-            refused = UsageError(
-                "Expected super().run_trial(trial), since data and arguments are those of search. "
-                f"Received: {', '.join(added) or 'data'}. Declare a hyperparameter in build(hp) or "
-                "in the grid, where batch_size and epochs go to the training by themselves"
-            )
-            raise keras_tuner.errors.FatalRuntimeError(str(refused)) from refused
+        check_given(trial, self.oracle.handed_out(trial), args, kwargs)
         judge = self._incumbents.judge_of(trial)
         try:
             while True:
@@ -497,8 +426,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Take the trial's end to the oracle, and drop weights that nobody asked to keep."""
         if self._ending:
             (trial.status, trial.message), self._ending = self._ending, None
-        elif trial.status == TrialStatus.COMPLETED and _overridden(self, ("run_trial",)):
-            self._check_folds(trial)
+        elif trial.status == TrialStatus.COMPLETED:
+            check_result(self, trial, self._searched())
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
@@ -508,23 +437,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self._left -= 1
         self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
 
-    def _check_folds(self, trial: Any) -> None:
-        """Fail a trial whose result isn't that of its folds, because `run_trial` trained itself."""
-        work = self._searched().begin(trial)
-        name, objective = type(self).__name__, self.target.name
-        told = self.oracle.get_trial(trial.trial_id).metrics.get_best_value(objective)
-        if not work.missing and told == self._searched().metrics(work)[objective]:
-            return
-        trial.status = TrialStatus.FAILED
-        trial.message = (
-            f"Expected {name}.run_trial to train and score the folds by super().run_trial(trial), "
-            f"and to return what that gives. Received: another {objective} than theirs, or no "
-            "folds. Train in a HyperModel's fit, and score by a Score"
-        )
-
     def _tell_failure(self, trial: Any) -> None:
         """Tell why a trial failed when it does; those that fail alike would fill the screen."""
-        reason = _reason(trial)
+        reason = reason_of(trial)
         if reason not in self._told:
             self._told.add(reason)
             self.observer.note(
@@ -550,38 +465,53 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         x: Any = None,
         y: Any = None,
         *,
+        trial: Any = None,
         groups: Any = None,
         sample_weight: Any = None,
         **fit_arguments: Any,
     ) -> Any:
-        """Train the best combination once more, on all rows, and keep the model.
+        """Train a combination once more, on all rows, and keep the model; by default the best.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            trial: None for the best trial; "simplest" for the one with the fewest weights within
+                one standard error of it; an id such as "0003"; or parameters by name, of which the
+                best trial with these values is taken.
             groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model, which is also in `best/model.keras`.
+            The trained model. The best trial's is also in `best/model.keras`, another one's in a
+            folder like `refits/trial_0003`.
 
         Raises:
-            PredictionError: If no trial is completed, or there is no data.
+            PredictionError: If there is no such trial that is completed, or there is no data.
+            UsageError: If the trial can't be meant.
             LockedError: If another search is at work in the directory.
+
+        Example:
+            ```python
+            tuner.refit()
+            smaller = tuner.refit(trial="simplest")
+            other = tuner.refit(trial={"units": 8})
+            ```
         """
-        trial = self._best_trial()
+        best = self._best_trial()
+        chosen = best
+        if trial is not None:
+            chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
         runner = self._runner
         if x is not None:
-            given = as_arrays(x, y, sample_weight, groups)
+            given, _ = take_rows(x, y, sample_weight, groups, fit_arguments)
             arguments = fit_arguments or recorded_fit(self.store, runner)
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._require_runner()
         with self.locked():
-            try:
-                return self._models.refit(runner, trial, runner.setup.identity)
-            finally:
-                SHARED_PARTS.release()
+            is_best = chosen.trial_id == best.trial_id
+            with SHARED_PARTS.released():
+                return self._models.refit(runner, chosen, runner.setup.identity, is_best=is_best)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -627,31 +557,29 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
         """
-        try:
+        with SHARED_PARTS.released():
             return self._models.best_fold(trial, self._runner)
-        finally:
-            SHARED_PARTS.release()
+
+    def _held_out(self, trial: Any) -> Predicted:
+        """The kept predictions, or else what the folds' models predict, if the rows are there."""
+        results, runner = self.search_results(), self._runner
+        found = find_trial(results, trial)
+        kept = has_predictions(self.store, found.trial_id, results.splits)
+        if kept or runner is None:
+            return results._held_out(found)
+        arrays, loss = runner.arrays_of(found.parameters), runner.setup.loss_of(found.parameters)
+        models = self._models.all_folds(self.oracle.get_trial(found.trial_id), runner)
+        predicted = predict_held_out(models, runner.setup.splits, arrays)
+        return Predicted(predicted, Outputs(loss, arrays.labels), results.folds)
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
         self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
-        """Load the models of all folds of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            One trained model per fold.
-
-        Raises:
-            PredictionError: As `load_model`.
-        """
-        try:
-            return self._models.all_folds(trial, self._runner)
-        finally:
-            SHARED_PARTS.release()
+        """Load the models of all folds of a trial, as `load_model` loads the best one's."""
+        with SHARED_PARTS.released():
+            return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.
