@@ -149,7 +149,7 @@ class SharedParts:
         """
         self.restore()
         self._outside = []
-        for number, known in [*self._known.items()]:
+        for number, known in self._known.copy().items():
             if known.older:
                 self._known.pop(number, None)
 

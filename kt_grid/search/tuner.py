@@ -427,7 +427,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         if self._ending:
             (trial.status, trial.message), self._ending = self._ending, None
         elif trial.status == TrialStatus.COMPLETED:
-            check_result(self, trial, self._searched())
+            check_result(self, trial, self._require_runner())
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)

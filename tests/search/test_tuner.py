@@ -753,7 +753,7 @@ def test_a_directory_stays_as_it_is_where_nothing_was_done(tmp_path):
         return tuner, {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
     tuner, before = searched()
-    assert not tuner._searched().setup.code.certain
+    assert not tuner._require_runner().setup.code.certain
     assert json.loads((tmp_path / "search" / "oracle.json").read_text())["start_order"]
     _, after = searched()
     assert after == before
