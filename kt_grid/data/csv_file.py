@@ -341,6 +341,8 @@ def _read_frame(
 
     missing = [*_MISSING_SPELLINGS, *reading.na_values]
     with open_text(path, reading) as text:
+        # pandas fills all memory at some blank lines that end with a carriage return alone.
+        text.reconfigure(newline=None)
         for _ in range(layout.skipped):
             text.readline()
         text.separator = layout.separator
