@@ -211,18 +211,20 @@ def estimate_noise(scores: Floats, design: Design) -> Noise | None:
         return None
     within = squares + step**2 / 12
     within[~unsteady] = _shrunk(squares[~unsteady], (folds - 1) * passes, step)
-    return Noise(within, _seed_part(scores), folds, passes, design.overlap, unsteady)
+    seed = _seed_part(scores, unsteady)
+    return Noise(within, seed, folds, passes, design.overlap, unsteady)
 
 
-def _seed_part(scores: Floats) -> Floats:
+def _seed_part(scores: Floats, unsteady: Booleans) -> Floats:
     """The seeds' variance of one score: the folds' number times what the means of passes vary."""
     trials, passes, folds = scores.shape
     if passes < 2:
         return np.zeros(trials)
     means = scores.mean(axis=2)
     own = means - means.mean(axis=1, keepdims=True)
-    squares = ((own - own.mean(axis=0)) ** 2).sum(axis=1) / (passes - 1)
-    result: Floats = folds * _shrunk(squares, passes - 1, 0.0)
+    squares = ((own - own[~unsteady].mean(axis=0)) ** 2).sum(axis=1) / (passes - 1)
+    squares[~unsteady] = _shrunk(squares[~unsteady], passes - 1, 0.0)
+    result: Floats = folds * squares
     return result
 
 
@@ -257,19 +259,21 @@ def _smallest_step(scores: Floats, scale: float) -> float:
 def _find_unsteady(own: Floats, step: float) -> Booleans:
     """Trials of which a fold collapsed, so that it doesn't hide what the others show.
 
-    A trial is one if its mean square around the folds' medians is beyond what even noise gives in
-    one search of a hundred; none is if that were more than a fifth of them: then noise isn't even.
+    A trial is one if in a pass its mean square around the folds' medians is beyond what even noise
+    gives in one search of a hundred; none is if that were more than a fifth of them: then noise
+    isn't even.
     """
     from scipy.special import chdtri, fdtri
 
     trials, passes, folds = own.shape
     nobody = np.zeros(trials, dtype=np.bool_)
-    if passes > 1 or trials <= _FEW:
+    if trials <= _FEW:
         return nobody
-    squares = ((own - np.median(own, axis=0)) ** 2).sum(axis=(1, 2)) / (folds - 1)
-    typical = float(np.median(squares)) / (chdtri(folds - 1, 0.5) / (folds - 1)) + step**2 / 12
-    limit = fdtri(folds - 1, (folds - 1) * (trials - 1), 1 - _COLLAPSED / trials)
-    found: Booleans = squares > limit * typical
+    freedom, looks = folds - 1, trials * passes
+    squares = ((own - np.median(own, axis=0)) ** 2).sum(axis=2) / freedom
+    typical = float(np.median(squares)) / (chdtri(freedom, 0.5) / freedom) + step**2 / 12
+    limit = fdtri(freedom, freedom * (looks - 1), 1 - _COLLAPSED / looks)
+    found: Booleans = (squares > limit * typical).any(axis=1)
     return found if typical > 0 and found.sum() <= _MOST_COLLAPSED * trials else nobody
 
 
@@ -331,8 +335,7 @@ def _ranges(noise: Noise, draws: int, random: np.random.Generator) -> Drawn:
     factor = np.ones(shape, np.float32)
     if trials > 2:
         factor = np.float32(weight + known) / _chi_squares(weight + known, shape, random)
-        own = noise.folds - 1
-        factor[:, few] = np.float32(own) / _chi_squares(own, (draws, len(few)), random)
+        factor[:, few] = np.float32(freedom) / _chi_squares(freedom, (draws, len(few)), random)
     deviations = random.standard_normal(shape, np.float32)
     deviations *= np.sqrt(factor)
     deviations *= np.sqrt(noise.variance).astype(np.float32)
