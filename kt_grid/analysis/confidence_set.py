@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 Drawn = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
 
+LEVEL = 0.05
+
 _PRIOR = 4.0
 _SAME = 1e-9
 _LEAST = 1e-20
@@ -100,7 +102,7 @@ class ConfidenceSet:
 
 
 def confidence_set(
-    scores: Floats, design: Design, level: float = 0.05, seed: int = 0
+    scores: Floats, design: Design, level: float = LEVEL, seed: int = 0, precision: int = 100
 ) -> ConfidenceSet:
     """Tell which trials are significantly worse than the best.
 
@@ -113,6 +115,7 @@ def confidence_set(
         design: How the splits measure.
         level: Share of searches in which a trial that isn't worse may be called so.
         seed: Of the draws; the same scores give the same result.
+        precision: How many draws are expected beyond the level.
 
     Returns:
         The comparison.
@@ -134,7 +137,7 @@ def confidence_set(
         if noise is None:
             break
         means = scores[left].mean(axis=(1, 2))
-        found, quantile = _compare(means, noise, level, random)
+        found, quantile = _compare(means, noise, level, random, precision)
         found = np.maximum(found, floor)
         p[left], variance[left], luck[left], own_seed[left] = (
             *(found, noise.variance),
@@ -278,24 +281,31 @@ def _find_unsteady(own: Floats, step: float) -> Booleans:
 
 
 def _compare(
-    means: Floats, noise: Noise, level: float, random: np.random.Generator
+    means: Floats, noise: Noise, level: float, random: np.random.Generator, precision: int
 ) -> tuple[Floats, float]:
     """P-values against the best mean, and the statistic that the level needs."""
-    variance = noise.variance
     best = int(np.argmax(means))
-    gaps = means[best] - means
-    gaps[gaps <= _SAME * np.abs(means).max()] = 0.0
-    errors = np.sqrt(variance[best] + variance)
-    t = np.divide(gaps, errors, out=np.zeros_like(gaps), where=errors > 0)
+    t = distances(means, noise)
     if len(means) == 2 and noise.passes == 1:
         p, quantile = _paired(t, noise.folds - 1, level)
     else:
-        drawn = draw_ranges(noise, math.ceil(100 / level), random)
+        drawn = draw_ranges(noise, math.ceil(precision / level), random)
         beyond = len(drawn) - np.searchsorted(drawn, t, side="left")
         p = (1 + beyond) / (len(drawn) + 1)
         quantile = float(drawn[min(math.ceil((1 - level) * (len(drawn) + 1)), len(drawn)) - 1])
     p[best] = 1.0
     return p, quantile
+
+
+def distances(means: Floats, noise: Noise) -> Floats:
+    """Return by how many standard errors each trial is behind the best mean."""
+    variance = noise.variance
+    best = int(np.argmax(means))
+    gaps = means[best] - means
+    gaps[gaps <= _SAME * np.abs(means).max()] = 0.0
+    errors = np.sqrt(variance[best] + variance)
+    result: Floats = np.divide(gaps, errors, out=np.zeros_like(gaps), where=errors > 0)
+    return result
 
 
 def _paired(t: Floats, freedom: int, level: float) -> tuple[Floats, float]:
@@ -407,7 +417,7 @@ class Outlook:
 
 
 def look_ahead(
-    scores: Floats, design: Design, folds: int, level: float = 0.05, seed: int = 0
+    scores: Floats, design: Design, folds: int, level: float = LEVEL, seed: int = 0
 ) -> Outlook | None:
     """Estimate what more folds or more passes would show, for trials of typical noise.
 

@@ -90,7 +90,7 @@ class Plan:
             return None
         if results.damage or not self.store.has_state():
             return None
-        if not confirm(self.options.racing, results):
+        if not self._would_prune_again(results):
             return None
         best = results.best
         if best and self.store.lost_weights(best.trial_id):
@@ -98,6 +98,12 @@ class Plan:
         if self.options.refit and best and not self._has_refit(best):
             return None
         return results
+
+    def _would_prune_again(self, results: SearchResults) -> bool:
+        only, contenders = self.options.only, results.about.contenders
+        if only is None and contenders is None:
+            return confirm(self.options.racing, results)
+        return only is not None and contenders is not None
 
     def _has_refit(self, best: TrialResult) -> bool:
         refitted = self.store.refit_parameters()
@@ -140,6 +146,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         objective=_stated_objective(experiment, options, scores),
         extras=Extras(scores, options.train_scores, options.keep_predictions),
         racing=options.racing,
+        only=options.only,
         seed=options.seed,
         engine=options.engine,
         max_trials=options.max_trials,

@@ -26,7 +26,14 @@ from kt_grid.errors import (
     UnforeseenAxisError,
     UsageError,
 )
+from kt_grid.search.contenders import (
+    check_only,
+    drop_others,
+    known_contenders,
+    setup_of_first_pass,
+)
 from kt_grid.search.dispatch import Dispatcher
+from kt_grid.search.identity import asked
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import Observer, Silent
@@ -62,7 +69,7 @@ from kt_grid.space.objective import (
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import SearchRecord, check_keep
+from kt_grid.store.records import Contenders, SearchRecord, check_keep
 from kt_grid.store.results import SearchResults, read_results
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
@@ -138,7 +145,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
-            a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
+            is significantly worse than the best one on the folds it has, which may drop the best.
+        only: "contenders" gives all passes but the first only to trials that may be the best after
+            it; for a `cv` of several passes, such as `Repeated(KFold(3), 5)`.
 
     Example:
         ```python
@@ -171,6 +180,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         train_scores: bool = False,
         keep_predictions: bool = False,
         racing: str | None = None,
+        only: str | None = None,
     ) -> None:
         check_keep(keep)
         check_engine(engine)
@@ -184,6 +194,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         check_cv(cv)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
+        self.only = only
+        check_only(only, racing)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
@@ -265,6 +277,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             objective=self._stated,
             extras=self.extras,
             racing=self.racing,
+            only=self.only,
             seed=self.seed,
             engine=self.engine_name,
             max_trials=self.oracle.max_trials,
@@ -287,6 +300,22 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
+            contenders = self._find_contenders(setup) if setup.only else None
+            self._run_passes(setup, contenders)
+
+    def _find_contenders(self, setup: Setup) -> Contenders:
+        """Run the first pass over all trials, unless it is known what that shows."""
+        oracle = self.oracle
+        known = known_contenders(self.store, setup, asked(self.grid), oracle.max_trials)
+        if known is not None:
+            return known
+        with self.keeper.keeping_all():
+            self._run_passes(setup_of_first_pass(setup), None)
+        return drop_others(oracle, self.store, setup)
+
+    def _run_passes(self, setup: Setup, contenders: Contenders | None) -> None:
+        """Run all trials of a setup; all but the first pass only for contenders, if there are."""
+        with self.locked():
             self._take(setup)
             # The directory: begin the search there, or go on with the one that it holds.
             record = SearchRecord(
@@ -296,6 +325,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 labels=tuple(setup.arrays.labels),
                 splits=setup.described,
                 racing=self.racing,
+                contenders=contenders,
                 identity=setup.identity,
             ).with_entries(self.about)
             tell, asking = self.observer.note, self._searched().asking
@@ -304,7 +334,8 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             # The trials: those that are finished stay, those that were pruned get another chance.
             self.keeper.refresh()
             reopen_passing(self.oracle, self.observer.note)
-            reopen_pruned(self.oracle, failed=changed)
+            dropped = contenders.dropped if contenders else ()
+            reopen_pruned(self.oracle, failed=changed, but=dropped)
             self._incumbents = Incumbents(self.oracle, setup.race)
             total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
             # Counted on, because to count them anew takes longer the larger the grid is.

@@ -1,0 +1,158 @@
+"""One pass over all trials, then the other passes over those that may be the best after it.
+
+The first pass is a search of its own in the same directory, to which the others are added. Which
+trials get these is written into search.json, so that the same command gives the same again.
+"""
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kt_grid.analysis.confidence_set import LEVEL
+from kt_grid.analysis.contenders import first_p_values, first_pass
+from kt_grid.analysis.measurement import measure_splits
+from kt_grid.errors import UsageError
+from kt_grid.space.objective import Objective
+from kt_grid.store.directory import SearchStore
+from kt_grid.store.records import Contenders, SplitFacts
+from kt_grid.store.results import SearchResults, TrialResult, read_results
+
+if TYPE_CHECKING:
+    from kt_grid.search.oracle import GridOracle
+    from kt_grid.search.setup import Setup
+
+CONTENDERS = "contenders"
+ONLY = (CONTENDERS,)
+
+
+def check_only(only: str | None, racing: str | None) -> None:
+    """Refuse another word, or a race beside it.
+
+    Raises:
+        UsageError: If it is one.
+    """
+    if only not in (None, *ONLY):
+        raise UsageError(f"Expected only to be {CONTENDERS}. Received: {only!r}")
+    if only is not None and racing is not None:
+        raise UsageError(
+            f"Expected the further passes for the {CONTENDERS} only, or racing. Received: both"
+        )
+
+
+def check_passes(
+    objective: Objective, repeats: int, splits: SplitFacts, cv: str, rows: int
+) -> None:
+    """Refuse splits of which there is no first pass that shows which trials may be the best.
+
+    Args:
+        objective: What is optimised.
+        repeats: Passes over all folds.
+        splits: What `describe_splits` says of them.
+        cv: The splitter, in Python's spelling.
+        rows: Rows searched.
+
+    Raises:
+        UsageError: If they are such.
+    """
+    if repeats < 2:
+        raise UsageError(
+            f"Expected several passes, all but the first of which are for the {CONTENDERS} only. "
+            "Received: one. Ask for more with",
+            mend="a splitter that repeats itself, such as Repeated(KFold(3), 5)",
+            option="--repeats 5",
+        )
+    count = len(splits.split_rows)
+    measurement = measure_splits(objective, count, repeats, splits, cv, rows)
+    why_not = measurement.why_not
+    if why_not is None and count // repeats < 2:
+        why_not = "a pass of a single fold doesn't show how large the noise is"
+    if why_not is not None:
+        raise UsageError(
+            f"Expected folds that show which trials are the {CONTENDERS}. Received: {cv}, but "
+            f"{why_not}"
+        )
+
+
+def setup_of_first_pass(setup: "Setup") -> "Setup":
+    """Return the setup of a search of the first pass alone."""
+    folds = len(setup.splits) // setup.repeats
+    cv: Any = copy.copy(setup.cv)
+    cv.n_repeats = 1
+    described = setup.described
+    baseline = None if described.baseline is None else described.baseline[:folds]
+    return replace(
+        setup,
+        cv=cv,
+        splits=setup.splits[:folds],
+        identity=replace(
+            setup.identity, cv=repr(cv), folds=folds, splits=setup.identity.splits[:folds]
+        ),
+        described=replace(
+            described,
+            split_rows=described.split_rows[:folds],
+            fresh_folds=True,
+            baseline=baseline,
+        ),
+    )
+
+
+def known_contenders(
+    store: SearchStore, setup: "Setup", asked: Any, max_trials: int | None
+) -> Contenders | None:
+    """Return what an earlier run with the same grid has found.
+
+    Args:
+        store: The search's directory.
+        setup: What the search is made of.
+        asked: The grid that is asked for, as search.json has it.
+        max_trials: At most so many combinations.
+
+    Returns:
+        Which trials are contenders; None if that isn't known, or what it was found from is lost.
+    """
+    record = store.peek_record()
+    if record is None or record.contenders is None:
+        return None
+    if (record.asked, record.max_trials) != (asked, max_trials):
+        return None
+    if record.identity.difference(setup.identity) is not None:
+        return None
+    results = read_results(store)
+    there = {trial.trial_id for trial in first_pass(results).completed}
+    return record.contenders if there.issuperset(record.contenders.dropped) else None
+
+
+def drop_others(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders:
+    """Find out which trials may be the best after the first pass, and give up the others.
+
+    One that has all passes from an earlier run stays as it is.
+
+    Args:
+        oracle: Knows the trials.
+        store: The search's directory, with the first pass of all trials.
+        setup: What the search is made of.
+
+    Returns:
+        Which trials get the other passes.
+    """
+    first = first_pass(read_results(store))
+    p = first_p_values(first)
+    splits = range(len(setup.splits))
+    for trial in first.completed:
+        trial_id = trial.trial_id
+        whole = {*splits} <= {*store.fold_numbers(trial_id)}
+        if p[trial_id] <= LEVEL and not whole:
+            oracle.give_up(trial_id, _told(trial, first, p[trial_id], len(splits)))
+    return Contenders(
+        kept=tuple(trial_id for trial_id in p if p[trial_id] > LEVEL),
+        dropped=tuple(trial_id for trial_id in p if p[trial_id] <= LEVEL),
+    )
+
+
+def _told(trial: TrialResult, first: SearchResults, p: float, splits: int) -> str:
+    sign = first.objective.sign
+    best = max((t.mean or 0.0 for t in first.completed), key=lambda mean: sign * mean)
+    return (
+        f"given up after {first.splits} of {splits} folds: significantly worse than the best after "
+        f"the first pass, {trial.mean:.6g} against {best:.6g}, p = {p:.3g}"
+    )
