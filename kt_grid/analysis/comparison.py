@@ -70,14 +70,16 @@ class TrialAnalysis:
 
 @dataclass(frozen=True)
 class BaselineAnalysis:
-    """The best trial against always answering the majority class.
+    """The best trial against always giving the same answer.
 
     Attributes:
+        answer: Which one, in words.
         mean: The baseline's mean over the splits.
         std: Its standard deviation, ddof=0.
         p: P-value of the baseline's being the best, as one more trial; None if it can't be told.
     """
 
+    answer: str
     mean: float
     std: float
     p: float | None
@@ -427,13 +429,15 @@ def _baseline(
 ) -> BaselineAnalysis | None:
     if results.baseline is None:
         return None
+    is_class = is_accuracy(results.objective)
+    answer = "the most frequent class" if is_class else "the mean of the training rows"
     scores = np.array([results.baseline], dtype=np.float64)
     mean, std = float(scores.mean()), float(scores.std())
     if measurement.why_not is not None:
-        return BaselineAnalysis(mean, std, None)
+        return BaselineAnalysis(answer, mean, std, None)
     one_more = results.objective.sign * measurement.shaped(scores)
     found = confidence_set(np.concatenate([shaped, one_more]), measurement.design, LEVEL)
-    return BaselineAnalysis(mean, std, _known(found.p[-1]))
+    return BaselineAnalysis(answer, mean, std, _known(found.p[-1]))
 
 
 def _expected(

@@ -164,7 +164,8 @@ def _standings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     if needed is None:
         return
     if is_accuracy(analysis.results.objective) and needed >= 1:
-        yield f"{setting}, no difference at all would be significant for typical noise."
+        if not analysis.worse:
+            yield f"{setting}, no difference at all would be significant for typical noise."
     else:
         yield (
             f"{setting}, a difference of about {needed:.2g} would be significant for a "
@@ -213,10 +214,11 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
     baseline, best = analysis.baseline, analysis.best
     if baseline is None or best is None or best.trial.mean is None:
         return
-    rival = f"always answering the most frequent class ({short(baseline.mean)})"
+    rival = f"always answering {baseline.answer} ({short(baseline.mean)})"
+    sign = analysis.results.objective.sign
     if baseline.is_beaten:
         yield f"It is significantly better than {rival}."
-    elif best.trial.mean > baseline.mean + _ROUNDING:
+    elif sign * (best.trial.mean - baseline.mean) > _ROUNDING * max(1.0, abs(baseline.mean)):
         yield f"It is better than {rival}, but not significantly."
     else:
         yield f"It is no better than {rival}."

@@ -208,7 +208,7 @@ def _tiles(analysis: Analysis) -> list[Tile]:
         tiles.append(("first after smoothing", mean, name(smoothed.trial.parameters)))
     if analysis.baseline is not None:
         beaten = f"{'' if analysis.baseline.is_beaten else 'not '}significantly worse than the best"
-        tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))
+        tiles.append((f"always {analysis.baseline.answer}", short(analysis.baseline.mean), beaten))
     if analysis.optimism:
         title = f"selection bias (best of {len(analysis.compared)})"
         tiles.append((title, f"about {short(analysis.optimism)}", ""))

@@ -180,7 +180,15 @@ def make_setup(
 
         check_hold_back(splits, arguments, arrays.groups, arrays.sample_weight)
     check_weighted(arrays.sample_weight, splits)
-    described = describe_splits(splits, arrays.y, count_repeats(splitter), objective)
+    only_loss = losses[0].name if len(losses) == 1 and arrays.sample_weight is None else ""
+    described = describe_splits(
+        splits,
+        arrays.y,
+        count_repeats(splitter),
+        objective,
+        scores=extras.scores,
+        loss=only_loss,
+    )
     if only is not None:
         repeats = count_repeats(splitter)
         check_passes(objective, repeats, described, repr(splitter), arrays.rows)

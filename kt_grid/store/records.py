@@ -202,8 +202,8 @@ class SplitFacts:
     Attributes:
         split_rows: Rows that train and rows that are held out, by split.
         fresh_folds: Whether each repeat holds out other rows than the first.
-        baseline: By split, what always answering the majority class scores; None if there are
-            no classes.
+        baseline: By split, what always answering the training rows' majority class scores, or
+            their mean where the objective is no accuracy; None if neither has a meaning.
     """
 
     split_rows: Annotated[tuple[tuple[Rows, Rows], ...], Within(0, MOST_SPLITS)] = ()

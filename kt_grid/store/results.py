@@ -127,8 +127,12 @@ class SearchResults:
 
     @property
     def baseline(self) -> tuple[float, ...] | None:
-        """By split, what always answering the majority class scores; None if there are none."""
-        return self.about.splits.baseline if self.about.splits else None
+        """By split, what always giving the same answer scores; None if that isn't known.
+
+        The answer is the most frequent class of the training rows, or their mean.
+        """
+        own = str(self.objective) == self.about.identity.objective
+        return self.about.splits.baseline if self.about.splits and own else None
 
     @property
     def stops_early(self) -> bool:

@@ -16,6 +16,14 @@ def test_standard_error_is_scipys():
     assert standard_error(scores) == pytest.approx(scipy.stats.sem(scores[:, 0], axis=1), rel=1e-12)
 
 
+def test_standard_error_of_two_passes_by_hand():
+    """Means 1 and 3 vary by 2, so seeds by 2 times 2; scores of a pass by 2 and 8, 5 on average.
+
+    So rows have 5 - 4 = 1, and the mean of all 1 / 2 + 4 / 4.
+    """
+    assert standard_error(np.array([[[0.0, 2.0], [1.0, 5.0]]])) == pytest.approx(1.5**0.5)
+
+
 @pytest.mark.parametrize(("passes", "folds"), [(5, 3), (10, 10)], ids=str)
 def test_passes_over_the_same_rows_lower_only_what_the_seeds_add(passes, folds):
     """The truth: over many sets of 300 rows, the deviation of the mean of all scores."""

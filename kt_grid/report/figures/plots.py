@@ -281,7 +281,7 @@ def _legend(figure: "Figure", analysis: Analysis, *, published: bool | None = No
             Line2D([], [], color=charts.PURPLE, marker="s", linestyle="none", label="published")
         )
     elif analysis.baseline is not None and published is None:
-        label = "always the most frequent class"
+        label = f"always {analysis.baseline.answer}"
         handles.append(Line2D([], [], color=charts.GREEN, linestyle="--", label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
