@@ -5,6 +5,7 @@ trials get these is written into search.json, so that the same command gives the
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from kt_grid.analysis.confidence_set import LEVEL
 from kt_grid.analysis.contenders import first_p_values, first_pass
 from kt_grid.analysis.measurement import measure_splits
 from kt_grid.errors import UsageError
+from kt_grid.search.identity import asked
 from kt_grid.space.objective import Objective
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Contenders, SplitFacts
@@ -96,45 +98,42 @@ def setup_of_first_pass(setup: "Setup") -> "Setup":
     )
 
 
-def known_contenders(
-    store: SearchStore, setup: "Setup", asked: Any, max_trials: int | None
-) -> Contenders | None:
-    """Return what an earlier run with the same grid has found.
-
-    Args:
-        store: The search's directory.
-        setup: What the search is made of.
-        asked: The grid that is asked for, as search.json has it.
-        max_trials: At most so many combinations.
-
-    Returns:
-        Which trials are contenders; None if that isn't known, or what it was found from is lost.
-    """
-    record = store.peek_record()
-    if record is None or record.contenders is None:
-        return None
-    if (record.asked, record.max_trials) != (asked, max_trials):
-        return None
-    if record.identity.difference(setup.identity) is not None:
-        return None
-    results = read_results(store)
-    there = {trial.trial_id for trial in first_pass(results).completed}
-    return record.contenders if there.issuperset(record.contenders.dropped) else None
-
-
-def drop_others(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders:
+def find_contenders(
+    oracle: "GridOracle", store: SearchStore, setup: "Setup", run: Callable[["Setup"], None]
+) -> Contenders:
     """Find out which trials may be the best after the first pass, and give up the others.
-
-    One that has all passes from an earlier run stays as it is.
 
     Args:
         oracle: Knows the trials.
-        store: The search's directory, with the first pass of all trials.
+        store: The search's directory.
         setup: What the search is made of.
+        run: Runs the first pass, which it does unless it is known what that shows.
 
     Returns:
         Which trials get the other passes.
     """
+    known = _known(oracle, store, setup)
+    if known is not None:
+        return known
+    run(setup_of_first_pass(setup))
+    return _drop_others(oracle, store, setup)
+
+
+def _known(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders | None:
+    """What an earlier run with the same grid has found, if what it was found from is there."""
+    record = store.peek_record()
+    if record is None or record.contenders is None:
+        return None
+    if (record.asked, record.max_trials) != (asked(oracle.grid), oracle.max_trials):
+        return None
+    if record.identity.difference(setup.identity) is not None:
+        return None
+    there = {trial.trial_id for trial in first_pass(read_results(store)).completed}
+    return record.contenders if there.issuperset(record.contenders.dropped) else None
+
+
+def _drop_others(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders:
+    """Give up what isn't a contender; a trial that has all passes already stays as it is."""
     first = first_pass(read_results(store))
     p = first_p_values(first)
     splits = range(len(setup.splits))
