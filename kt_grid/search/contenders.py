@@ -20,6 +20,7 @@ from kt_grid.store.records import Contenders, SplitFacts
 from kt_grid.store.results import SearchResults, TrialResult, read_results
 
 if TYPE_CHECKING:
+    from kt_grid.search.models import WeightKeeper
     from kt_grid.search.oracle import GridOracle
     from kt_grid.search.setup import Setup
 
@@ -99,23 +100,27 @@ def setup_of_first_pass(setup: "Setup") -> "Setup":
 
 
 def find_contenders(
-    oracle: "GridOracle", store: SearchStore, setup: "Setup", run: Callable[["Setup"], None]
-) -> Contenders:
+    oracle: "GridOracle", keeper: "WeightKeeper", setup: "Setup", run: Callable[["Setup"], None]
+) -> Contenders | None:
     """Find out which trials may be the best after the first pass, and give up the others.
 
     Args:
         oracle: Knows the trials.
-        store: The search's directory.
+        keeper: Keeps all weights meanwhile.
         setup: What the search is made of.
         run: Runs the first pass, which it does unless it is known what that shows.
 
     Returns:
-        Which trials get the other passes.
+        Which trials get the other passes; None if all do.
     """
+    if setup.only is None:
+        return None
+    store = keeper.store
     known = _known(oracle, store, setup)
     if known is not None:
         return known
-    run(setup_of_first_pass(setup))
+    with keeper.keeping_all():
+        run(setup_of_first_pass(setup))
     return _drop_others(oracle, store, setup)
 
 

@@ -318,14 +318,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
-            contenders = None
-            if setup.only:
-                contenders = find_contenders(self.oracle, self.store, setup, self._run_first_pass)
-            self._run_passes(setup, contenders)
-
-    def _run_first_pass(self, setup: Setup) -> None:
-        with self.keeper.keeping_all():
-            self._run_passes(setup)
+            chosen = find_contenders(self.oracle, self.keeper, setup, self._run_passes)
+            self._run_passes(setup, chosen)
 
     def _run_passes(self, setup: Setup, contenders: Contenders | None = None) -> None:
         """Run all trials of a setup; all but the first pass only for contenders, if there are."""
