@@ -285,7 +285,7 @@ def _compare(
 ) -> tuple[Floats, float]:
     """P-values against the best mean, and the statistic that the level needs."""
     best = int(np.argmax(means))
-    t = distances(means, noise)
+    t = _distances(means, noise)
     if len(means) == 2 and noise.passes == 1:
         p, quantile = _paired(t, noise.folds - 1, level)
     else:
@@ -297,8 +297,28 @@ def _compare(
     return p, quantile
 
 
-def distances(means: Floats, noise: Noise) -> Floats:
-    """Return by how many standard errors each trial is behind the best mean."""
+def could_be_worse(means: Floats, noise: Noise, level: float) -> Booleans:
+    """Tell which trials would be worse if they were compared with nobody but the best.
+
+    With more rivals, or noise that has to be estimated, it takes more, so that the others needn't
+    be compared.
+
+    Args:
+        means: Higher is better.
+        noise: Of the trials.
+        level: Of the comparison.
+
+    Returns:
+        Whether each could be significantly worse.
+    """
+    from scipy.special import ndtr
+
+    result: Booleans = 2 * ndtr(-_distances(means, noise)) <= level
+    return result
+
+
+def _distances(means: Floats, noise: Noise) -> Floats:
+    """By how many standard errors each trial is behind the best mean."""
     variance = noise.variance
     best = int(np.argmax(means))
     gaps = means[best] - means

@@ -11,72 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from kt_grid.analysis.confidence_set import LEVEL
 from kt_grid.analysis.contenders import first_p_values, first_pass
-from kt_grid.analysis.measurement import measure_splits
-from kt_grid.errors import UsageError
 from kt_grid.search.identity import asked
-from kt_grid.space.objective import Objective
+from kt_grid.search.setup import Setup
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import Contenders, SplitFacts
+from kt_grid.store.records import Contenders
 from kt_grid.store.results import SearchResults, TrialResult, read_results
 
 if TYPE_CHECKING:
     from kt_grid.search.models import WeightKeeper
     from kt_grid.search.oracle import GridOracle
-    from kt_grid.search.setup import Setup
-
-CONTENDERS = "contenders"
-ONLY = (CONTENDERS,)
 
 
-def check_only(only: str | None, racing: str | None) -> None:
-    """Refuse another word, or a race beside it.
-
-    Raises:
-        UsageError: If it is one.
-    """
-    if only not in (None, *ONLY):
-        raise UsageError(f"Expected only to be {CONTENDERS}. Received: {only!r}")
-    if only is not None and racing is not None:
-        raise UsageError(
-            f"Expected the further passes for the {CONTENDERS} only, or racing. Received: both"
-        )
-
-
-def check_passes(
-    objective: Objective, repeats: int, splits: SplitFacts, cv: str, rows: int
-) -> None:
-    """Refuse splits of which there is no first pass that shows which trials may be the best.
-
-    Args:
-        objective: What is optimised.
-        repeats: Passes over all folds.
-        splits: What `describe_splits` says of them.
-        cv: The splitter, in Python's spelling.
-        rows: Rows searched.
-
-    Raises:
-        UsageError: If they are such.
-    """
-    if repeats < 2:
-        raise UsageError(
-            f"Expected several passes, all but the first of which are for the {CONTENDERS} only. "
-            "Received: one. Ask for more with",
-            mend="a splitter that repeats itself, such as Repeated(KFold(3), 5)",
-            option="--repeats 5",
-        )
-    count = len(splits.split_rows)
-    measurement = measure_splits(objective, count, repeats, splits, cv, rows)
-    why_not = measurement.why_not
-    if why_not is None and count // repeats < 2:
-        why_not = "a pass of a single fold doesn't show how large the noise is"
-    if why_not is not None:
-        raise UsageError(
-            f"Expected folds that show which trials are the {CONTENDERS}. Received: {cv}, but "
-            f"{why_not}"
-        )
-
-
-def setup_of_first_pass(setup: "Setup") -> "Setup":
+def setup_of_first_pass(setup: Setup) -> Setup:
     """Return the setup of a search of the first pass alone."""
     folds = len(setup.splits) // setup.repeats
     cv: Any = copy.copy(setup.cv)
@@ -100,7 +46,7 @@ def setup_of_first_pass(setup: "Setup") -> "Setup":
 
 
 def find_contenders(
-    oracle: "GridOracle", keeper: "WeightKeeper", setup: "Setup", run: Callable[["Setup"], None]
+    oracle: "GridOracle", keeper: "WeightKeeper", setup: Setup, run: Callable[[Setup], None]
 ) -> Contenders | None:
     """Find out which trials may be the best after the first pass, and give up the others.
 
@@ -124,7 +70,7 @@ def find_contenders(
     return _drop_others(oracle, store, setup)
 
 
-def _known(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders | None:
+def _known(oracle: "GridOracle", store: SearchStore, setup: Setup) -> Contenders | None:
     """What an earlier run with the same grid has found, if what it was found from is there."""
     record = store.peek_record()
     if record is None or record.contenders is None:
@@ -137,7 +83,7 @@ def _known(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contende
     return record.contenders if there.issuperset(record.contenders.dropped) else None
 
 
-def _drop_others(oracle: "GridOracle", store: SearchStore, setup: "Setup") -> Contenders:
+def _drop_others(oracle: "GridOracle", store: SearchStore, setup: Setup) -> Contenders:
     """Give up what isn't a contender; a trial that has all passes already stays as it is."""
     first = first_pass(read_results(store))
     p = first_p_values(first)

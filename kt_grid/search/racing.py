@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from kt_grid.analysis.confidence_set import confidence_set, distances, estimate_noise
+from kt_grid.analysis.confidence_set import confidence_set, could_be_worse, estimate_noise
 from kt_grid.analysis.measurement import Measurement, measure_splits
 from kt_grid.errors import UsageError
 from kt_grid.space import Axis, key
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Says why a trial with these scores, of its first splits, needn't be trained any further.
 Judge: TypeAlias = Callable[[Sequence[float]], str]
 
+CONTENDERS = "contenders"
 BOUND, TEST = RACING = ("bound", "test")
 
 LEVEL = 0.05
@@ -116,8 +117,6 @@ class Race:
         The set is that of the trial and its rivals on the splits that it has. The level is shared
         out over all looks at a trial.
         """
-        from scipy.special import ndtr
-
         if len(scores) not in self.looks:
             return ""
         known = np.array([*(s[: len(scores)] for s in rivals.scores), scores], dtype=np.float64)
@@ -126,9 +125,8 @@ class Race:
         if noise is None:
             return ""
         level = LEVEL / len(self.looks)
-        behind = distances(shaped.mean(axis=(1, 2)), noise)[-1]
         # No draws are needed for what wouldn't be significant beside a single rival.
-        if 2 * ndtr(-behind) > level:
+        if not could_be_worse(shaped.mean(axis=(1, 2)), noise, level)[-1]:
             return ""
         found = confidence_set(shaped, design, level, precision=_PRECISION)
         if not found.worse[-1]:
@@ -251,6 +249,54 @@ def check_racing(
             "val_auc or val_mse, or",
             mend=f"racing={TEST!r}",
             option=f"--racing {TEST}",
+        )
+
+
+def check_only(only: str | None, racing: str | None) -> None:
+    """Refuse another word, or a race beside it.
+
+    Raises:
+        UsageError: If it is one.
+    """
+    if only not in (None, CONTENDERS):
+        raise UsageError(f"Expected only to be {CONTENDERS}. Received: {only!r}")
+    if only is not None and racing is not None:
+        raise UsageError(
+            f"Expected the further passes for the {CONTENDERS} only, or racing. Received: both"
+        )
+
+
+def check_passes(
+    objective: Objective, repeats: int, splits: SplitFacts, cv: str, rows: int
+) -> None:
+    """Refuse splits of which there is no first pass that shows which trials may be the best.
+
+    Args:
+        objective: What is optimised.
+        repeats: Passes over all folds.
+        splits: What `describe_splits` says of them.
+        cv: The splitter, in Python's spelling.
+        rows: Rows searched.
+
+    Raises:
+        UsageError: If they are such.
+    """
+    if repeats < 2:
+        raise UsageError(
+            f"Expected several passes, all but the first of which are for the {CONTENDERS} only. "
+            "Received: one. Ask for more with",
+            mend="a splitter that repeats itself, such as Repeated(KFold(3), 5)",
+            option="--repeats 5",
+        )
+    count = len(splits.split_rows)
+    measurement = measure_splits(objective, count, repeats, splits, cv, rows)
+    why_not = measurement.why_not
+    if why_not is None and count // repeats < 2:
+        why_not = "a pass of a single fold doesn't show how large the noise is"
+    if why_not is not None:
+        raise UsageError(
+            f"Expected folds that show which trials are the {CONTENDERS}. Received: {cv}, but "
+            f"{why_not}"
         )
 
 

@@ -16,9 +16,8 @@ from kt_grid.data.weighting import check_weighted, resolve_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
-from kt_grid.search.contenders import check_only, check_passes
 from kt_grid.search.identity import make_identity, package_versions
-from kt_grid.search.racing import Race, check_racing, make_race
+from kt_grid.search.racing import Race, check_only, check_passes, check_racing, make_race
 from kt_grid.space import (
     FIT_AXES,
     DecisionTree,

@@ -26,7 +26,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
     UsageError,
 )
-from kt_grid.search.contenders import check_only, find_contenders
+from kt_grid.search.contenders import find_contenders
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
@@ -34,7 +34,7 @@ from kt_grid.search.observer import NotesAsWarnings, Observer
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.predict import select_columns
 from kt_grid.search.progress import VERBOSE, observer_for
-from kt_grid.search.racing import GivenUp, Incumbents, check_racing
+from kt_grid.search.racing import GivenUp, Incumbents, check_only, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
     check_models,

@@ -7,8 +7,8 @@ from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.verdict import judge
 from kt_grid.errors import UsageError
 from kt_grid.report.formats import render
-from kt_grid.search.contenders import check_only, check_passes
 from kt_grid.search.observer import Silent
+from kt_grid.search.racing import check_only, check_passes
 from kt_grid.space.objective import Objective
 from kt_grid.splitters import KFold, Repeated, ShuffleSplit, TimeSeriesSplit
 from kt_grid.store.directory import SearchStore
