@@ -29,7 +29,7 @@ COMMANDS = [
 ]
 OPTIONS = {
     "run": (
-        "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
+        "--grid --max-trials --folds --cv --repeats --only --groups --folds-from --test-size --gap "
         "--seed --data --target --objective --sample --engine "
         "--epochs --batch-size "
         "--sample-weight --class-weight --early-stopping --validation-split "

@@ -282,7 +282,8 @@ def _show_plan(planned: Plan) -> None:
     for parameters in trials:
         typer.echo({n: v for n, v in parameters.items() if n not in planned.unlisted})
     fits = len(trials) * planned.splits
-    typer.echo(f"{len(trials)} trials, {fits} fits")
+    most = "at most " if planned.options.only else ""
+    typer.echo(f"{len(trials)} trials, {most}{fits} fits")
     trained = planned.trained()
     if trained:
         complain(f"{trained} of these trials are finished already")

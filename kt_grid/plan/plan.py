@@ -111,7 +111,7 @@ def is_whole(store: SearchStore, results: SearchResults, options: Options) -> bo
         return False
     if any(may_succeed_again(trial.reason or "") for trial in results.failed):
         return False
-    if not confirm(options.racing, results):
+    if not _would_prune_again(results, options):
         return False
     best = results.best
     if best is None:
@@ -119,6 +119,13 @@ def is_whole(store: SearchStore, results: SearchResults, options: Options) -> bo
     refitted = store.read_refit() if options.refit else None
     left_out = options.refit and (refitted is None or refitted.trial_id != best.trial_id)
     return not left_out and not store.lost_weights(best.trial_id)
+
+
+def _would_prune_again(results: SearchResults, options: Options) -> bool:
+    contenders = results.about.contenders
+    if options.only is None and contenders is None:
+        return confirm(options.racing, results)
+    return options.only is not None and contenders is not None
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
@@ -157,6 +164,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         objective=_stated_objective(experiment, options, scores),
         extras=Extras(scores, options.train_scores, options.keep_predictions),
         racing=options.racing,
+        only=options.only,
         seed=options.seed,
         engine=options.engine,
         max_trials=options.max_trials,

@@ -103,6 +103,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         train_scores=planned.setup.extras.train_scores,
         keep_predictions=planned.setup.extras.predictions,
         racing=options.racing,
+        only=options.only,
     )
     with tuner.locked():
         tuner.run(planned.setup)

@@ -275,6 +275,15 @@ class WeightKeeper:
         """The best mean score so far."""
         return float(self._leaders[0].score) if self._leaders else None
 
+    @contextmanager
+    def keeping_all(self) -> Iterator[None]:
+        """Delete no weights while a `with` block runs, since any trial may become the best."""
+        keep, self.keep = self.keep, "all"
+        try:
+            yield
+        finally:
+            self.keep = keep
+
     def refresh(self) -> None:
         """Look at all finished trials and find which one is best."""
         self._leaders = self.oracle.get_best_trials(1)

@@ -306,6 +306,18 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 if running.trial_id != own.trial_id
             }
 
+    def give_up(self, trial_id: str, reason: str) -> None:
+        """Take a completed trial for one that needn't be trained any further.
+
+        Args:
+            trial_id: The trial.
+            reason: Why.
+        """
+        with self._lock:
+            trial = self.trials[trial_id]
+            trial.status, trial.score, trial.message = TrialStatus.STOPPED, None, reason
+            self._write(trial)
+
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
         """Return the best completed trials of the grid; never one that failed or was given up.
 

@@ -1,6 +1,6 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -204,7 +204,7 @@ def apply_splits(oracle: GridOracle, splits: int, before: int) -> None:
                 oracle.reopen(trial_id)
 
 
-def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
+def reopen_pruned(oracle: GridOracle, *, failed: bool = False, but: Container[str] = ()) -> None:
     """Hand out again what was pruned: the grid, the splits or the race may be others now.
 
     A trial that still can't win is pruned again before anything is trained.
@@ -212,10 +212,11 @@ def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
     Args:
         oracle: Knows the trials.
         failed: Whether failed trials get another chance too, because the code has changed.
+        but: Ids of trials that stay as they are.
     """
     again = (TrialStatus.STOPPED, *([TrialStatus.FAILED] if failed else []))
     for trial_id, trial in list(oracle.trials.items()):
-        if trial.status in again:
+        if trial.status in again and trial_id not in but:
             oracle.reopen(trial_id)
 
 

@@ -18,7 +18,7 @@ from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.identity import make_identity, package_versions
-from kt_grid.search.racing import Race, check_racing, make_race
+from kt_grid.search.racing import Race, check_only, check_passes, check_racing, make_race
 from kt_grid.space import (
     FIT_AXES,
     DecisionTree,
@@ -58,6 +58,7 @@ class Setup:
         objective: What is optimised.
         extras: What is wanted of each fold beyond the model's own metrics.
         race: When a trial is pruned for a better one; None for never.
+        only: "contenders" if all passes but the first are for those only; None for all trials.
         seed: Where every random draw comes from.
         engine: Name of what trains.
         identity: What a directory must agree with, to hold this search.
@@ -79,6 +80,7 @@ class Setup:
     objective: Objective
     extras: Extras
     race: Race | None
+    only: str | None
     seed: int
     engine: str
     identity: Identity
@@ -117,6 +119,7 @@ def make_setup(
     extras: Extras,
     repeats: int = 1,
     racing: str | None = None,
+    only: str | None = None,
     seed: int = 7,
     engine: str = "auto",
     max_trials: int | None = None,
@@ -137,6 +140,7 @@ def make_setup(
         extras: What is wanted of each fold beyond the model's own metrics.
         repeats: Passes over a number of folds; a splitter brings its own.
         racing: "bound", "test" or None.
+        only: "contenders" or None.
         seed: Where every random draw comes from.
         engine: Name of what trains.
         max_trials: At most so many combinations; all by default.
@@ -179,6 +183,7 @@ def make_setup(
         tree, losses = builds.tree, builds.losses
     objective, notes = _choose_objective(objective, builds, given, known)
     check_racing(racing, objective, extras.scores)
+    check_only(only, racing)
     targets = Targets(given)
     arrays = targets.for_loss(losses[0]) if len(losses) == 1 else given
     # Folds of groups can't be stratified by a number alone.
@@ -195,7 +200,18 @@ def make_setup(
 
         check_hold_back(splits, arguments, arrays.groups, arrays.sample_weight)
     check_weighted(arrays.sample_weight, splits)
-    described = describe_splits(splits, arrays.y, count_repeats(splitter), objective)
+    only_loss = losses[0].name if len(losses) == 1 and arrays.sample_weight is None else ""
+    described = describe_splits(
+        splits,
+        arrays.y,
+        count_repeats(splitter),
+        objective,
+        scores=extras.scores,
+        loss=only_loss,
+    )
+    if only is not None:
+        repeats = count_repeats(splitter)
+        check_passes(objective, repeats, described, repr(splitter), arrays.rows)
     return Setup(
         targets=targets,
         arrays=arrays,
@@ -205,7 +221,10 @@ def make_setup(
         passed_axes=passed,
         objective=objective,
         extras=extras,
-        race=make_race(racing, objective, count_repeats(splitter), described),
+        race=make_race(
+            racing, objective, count_repeats(splitter), described, repr(splitter), arrays.rows
+        ),
+        only=only,
         seed=seed,
         engine=engine,
         identity=make_identity(

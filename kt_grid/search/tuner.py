@@ -26,6 +26,7 @@ from kt_grid.errors import (
     SearchFailedError,
     UnforeseenAxisError,
 )
+from kt_grid.search.contenders import find_contenders
 from kt_grid.search.dispatch import Dispatcher, pack_context
 from kt_grid.search.held_out import Predicted, predict_held_out
 from kt_grid.search.keras_tuners import (
@@ -43,7 +44,7 @@ from kt_grid.search.outputs import Outputs
 from kt_grid.search.overrides import check_given, check_result, place_trials
 from kt_grid.search.predict import select_columns
 from kt_grid.search.progress import observer_for
-from kt_grid.search.racing import GivenUp, Incumbents, check_racing
+from kt_grid.search.racing import GivenUp, Incumbents, check_only, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
     check_models,
@@ -76,7 +77,7 @@ from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.held_out import has_predictions
-from kt_grid.store.records import SearchRecord, check_keep
+from kt_grid.store.records import Contenders, SearchRecord, check_keep
 from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
 from kt_grid.workers.placement import check_environment
 
@@ -124,7 +125,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         allow_new_entries: keras-tuner's: whether `build` may ask for such things at all.
         executions_per_trial: keras-tuner's: trainings of each fold, which differ in their seeds.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
-            a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
+            is significantly worse than the best one on the folds it has, which may drop the best.
+        only: "contenders" gives all passes but the first only to trials that may be the best after
+            it; for a `cv` of several passes, such as `Repeated(KFold(3), 5)`.
 
     Example:
         ```python
@@ -157,6 +160,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         train_scores: bool = False,
         keep_predictions: bool = False,
         racing: str | None = None,
+        only: str | None = None,
         hyperparameters: Any = None,
         tune_new_entries: bool = True,
         allow_new_entries: bool = True,
@@ -178,6 +182,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.cv, self.repeats = executed(cv, executions_per_trial)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
+        self.only = only
+        check_only(only, racing)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
@@ -276,6 +282,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             objective=self._stated,
             extras=self.extras,
             racing=self.racing,
+            only=self.only,
             seed=self.seed,
             engine=self.engine_name,
             max_trials=self.oracle.max_trials,
@@ -299,47 +306,54 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
-            self._take(setup)
-            # The directory: begin the search there, or go on with the one that it holds.
-            record = SearchRecord(
-                grid=(),
-                experiment=self.project_name,
-                repeats=setup.repeats,
-                labels=tuple(setup.arrays.labels),
-                splits=setup.described,
-                racing=self.racing,
-                identity=setup.identity,
-            ).with_entries(self.about)
-            tell, asking = self.observer.note, self._require_runner().asking
-            changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
-            built = write_first_weights(self.store, setup.first, built)
-            take_up(self.oracle, self.store, replace(record, builds=built), tell)
-            # The trials: those that are finished stay, those that were pruned get another chance.
-            self.keeper.refresh()
-            reopen_passing(self.oracle, self.observer.note)
-            reopen_pruned(self.oracle, failed=changed)
-            self._incumbents = Incumbents(self.oracle, setup.race)
-            total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
-            # Counted on, because to count them anew takes longer the larger the grid is.
-            self._left = total - finished
-            self.observer.begin(total, len(setup.splits), finished)
-            self.placement.begin()
-            try:
-                # The folds of each, trained by an engine, and a record on disk for each of them.
+            chosen = find_contenders(self.oracle, self.keeper, setup, self._run_passes)
+            self._run_passes(setup, chosen)
+
+    def _run_passes(self, setup: Setup, contenders: Contenders | None = None) -> None:
+        """Run all trials of a setup; all but the first pass only for contenders, if there are."""
+        self._take(setup)
+        # The directory: begin the search there, or go on with the one that it holds.
+        record = SearchRecord(
+            grid=(),
+            experiment=self.project_name,
+            repeats=setup.repeats,
+            labels=tuple(setup.arrays.labels),
+            splits=setup.described,
+            racing=self.racing,
+            contenders=contenders,
+            identity=setup.identity,
+        ).with_entries(self.about)
+        tell, asking = self.observer.note, self._require_runner().asking
+        changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
+        built = write_first_weights(self.store, setup.first, built)
+        take_up(self.oracle, self.store, replace(record, builds=built), tell)
+        # The trials: those that are finished stay, those that were pruned get another chance.
+        self.keeper.refresh()
+        reopen_passing(self.oracle, self.observer.note)
+        dropped = contenders.dropped if contenders else ()
+        reopen_pruned(self.oracle, failed=changed, but=dropped)
+        self._incumbents = Incumbents(self.oracle, setup.race)
+        total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
+        # Counted on, because to count them anew takes longer the larger the grid is.
+        self._left = total - finished
+        self.observer.begin(total, len(setup.splits), finished)
+        self.placement.begin()
+        try:
+            # The folds of each, trained by an engine, and a record on disk for each of them.
+            self._run_trials(self._require_runner())
+            while self.keeper.reopen_lost(self.observer.note):
+                self._left += 1
                 self._run_trials(self._require_runner())
-                while self.keeper.reopen_lost(self.observer.note):
-                    self._left += 1
-                    self._run_trials(self._require_runner())
-            except keras_tuner.errors.FatalError as error:
-                if isinstance(error.__cause__, KtGridError):
-                    raise error.__cause__ from None
-                raise
-            finally:
-                kept = {n: v for n, v in built.items() if n in ("code", FIRST)}
-                built = {**setup.built(), **kept}
-                write_down(self.oracle, self.store, replace(record, builds=built))
-                self.observer.end()
-                SHARED_PARTS.release()
+        except keras_tuner.errors.FatalError as error:
+            if isinstance(error.__cause__, KtGridError):
+                raise error.__cause__ from None
+            raise
+        finally:
+            kept = {n: v for n, v in built.items() if n in ("code", FIRST)}
+            built = {**setup.built(), **kept}
+            write_down(self.oracle, self.store, replace(record, builds=built))
+            self.observer.end()
+            SHARED_PARTS.release()
 
     def _take(self, setup: Setup) -> None:
         """Let the oracle follow what the builds ask for, and rank by the objective."""
@@ -442,9 +456,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         reason = reason_of(trial)
         if reason not in self._told:
             self._told.add(reason)
-            self.observer.note(
-                f"trial {trial.trial_id} {trial.hyperparameters.values} failed: {reason}"
-            )
+            what = f"trial {trial.trial_id} {trial.hyperparameters.values}"
+            self.observer.note(f"{what} failed: {reason}")
 
     def on_search_end(self) -> None:
         """Write keras-tuner's own files once; per trial they would grow with the square."""
@@ -499,9 +512,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             ```
         """
         best = self._best_trial()
-        chosen = best
-        if trial is not None:
-            chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
+        found = None if trial is None else find_trial(self.search_results(), trial)
+        chosen = self.oracle.get_trial(found.trial_id) if found else best
         runner = self._runner
         if x is not None:
             given, _ = take_rows(x, y, sample_weight, groups, fit_arguments)
@@ -546,13 +558,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         return best[0]
 
     def load_model(self, trial: Any) -> Any:
-        """Load the best fold's model of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            The trained model of the fold with the best score, the first of equal ones.
+        """Load the model of a trial's fold with the best score, the first of equal ones.
 
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
@@ -582,13 +588,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
-        """Predict with the refitted model.
-
-        Args:
-            x: Rows, as `search` takes them.
-
-        Returns:
-            What the model's `predict` returns.
+        """Return what the refitted model predicts for rows, as `search` takes them.
 
         Raises:
             PredictionError: If there is no refitted model, or a DataFrame lacks a column.
