@@ -16,6 +16,7 @@ from kt_grid.data.labels import label_places
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
+from kt_grid.data.suspects import WHOLE_IN_SINGLE, notes_of
 from kt_grid.data.table import (
     Choose,
     Column,
@@ -41,8 +42,6 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
 _PLAIN = Reading()
 # What pandas calls a column without a name, which is the index that it wrote before.
 _UNNAMED = ("", "Unnamed: 0")
-# Single precision has all whole numbers up to here.
-_WHOLE_IN_SINGLE = 2**24
 _ASIDE = "--groups, --folds-from or --sample-weight"
 
 
@@ -212,8 +211,8 @@ def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str,
     zeros = find_columns(table.path, table.names, reading.zero_is_missing, "--zero-is-missing")
     table = without_zeros(table, zeros)
     table = fill_gaps(table, [*features, target], reading, target)
+    notes += notes_of(table, {p: how[p] for p in features})
     plan = [(p, make_encoder(table, p, how[p]) if how[p] else None) for p in features]
-    notes += [_rounding(table, p) for p in features if not how[p] and _is_rounded(table, p)]
     names = tuple(table.names[p] for p in features)
     y, labels = as_target(table.columns[target])
     return Dataset(
@@ -289,26 +288,6 @@ def _with_target(table: Table, target: int, reading: Reading) -> Table:
     return replace(table, columns=columns)
 
 
-def _is_rounded(table: Table, position: int) -> bool:
-    """Tell whether single precision changes whole numbers, or all that differs between rows."""
-    column = table.columns[position]
-    if isinstance(column, Words) or not np.nanmax(np.abs(column)) > _WHOLE_IN_SINGLE:
-        return False
-    values = column[~np.isnan(column)]
-    error = np.abs(values.astype(np.float32).astype(np.float64) - values)
-    whole = bool(np.all(values == np.round(values)))
-    return bool(error.any() if whole else error.max() > 0.01 * values.std())
-
-
-def _rounding(table: Table, position: int) -> str:
-    name = table.names[position]
-    return (
-        f"{table.path}: column {name!r} holds numbers that single precision rounds, so that some "
-        f"may become equal; --drop '{name}' leaves it out, --encode '{name}=ordinal' takes "
-        "them as categories"
-    )
-
-
 def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """Make a target of a column: numbers as they are, words as their places in sorted order.
 
@@ -324,7 +303,7 @@ def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         codes = np.array([places.get(text, 0) for text in column.texts], np.float32)
         return codes[column.codes], tuple(labels)
     single = column.astype(np.float32)
-    if np.abs(column).max() <= _WHOLE_IN_SINGLE or not _is_whole(column):
+    if np.abs(column).max() <= WHOLE_IN_SINGLE or not _is_whole(column):
         return single, ()
     # Classes are told apart before anything is rounded.
     return (single if _count(single) == _count(column) else column.astype(np.int64)), ()

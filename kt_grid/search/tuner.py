@@ -288,7 +288,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
-            self._take(setup)
+            self.take(setup)
             # The directory: begin the search there, or go on with the one that it holds.
             record = SearchRecord(
                 grid=(),
@@ -328,8 +328,12 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
                 write_down(self.oracle, self.store, replace(record, builds=built))
                 self.observer.end()
 
-    def _take(self, setup: Setup) -> None:
-        """Let the oracle follow what the builds ask for, and rank by the objective."""
+    def take(self, setup: Setup) -> None:
+        """Take rows and trainings from a setup; the oracle follows what its builds ask for.
+
+        Args:
+            setup: What `make_setup` made of the same arguments as this tuner's.
+        """
         if setup.objective != self.target:
             self.target = setup.objective
             self.oracle.objective = keras_tuner.Objective(self.target.name, self.target.direction)
