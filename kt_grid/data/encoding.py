@@ -1,18 +1,16 @@
 """Columns that hold no numbers become features, in the way that was declared."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.dates import date_format, date_parser
 from kt_grid.data.table import Table, Words, to_words
 from kt_grid.errors import DataError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_A_DAY = 86_400
 UNKNOWN = ("refuse", "ignore")
 
 
@@ -91,11 +89,11 @@ class Encoder:
         )
 
     def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
-        parse = _date_parser(self.how.removeprefix("days").removeprefix(":"))
+        parse = date_parser(self.how.removeprefix("days").removeprefix(":"))
         days = np.zeros(len(words.texts))
         for place, text in enumerate(words.texts):
             try:
-                days[place] = _days(parse(text)) if text else np.nan
+                days[place] = parse(text) if text else np.nan
             except ValueError:
                 rows = np.flatnonzero(words.codes == place)
                 if len(rows):
@@ -105,11 +103,13 @@ class Encoder:
     def _refuse_date(self, table: Table, position: int, row: int) -> DataError:
         written = self.how.removeprefix("days").removeprefix(":")
         expected = f"a date written as {written}" if written else "an ISO date such as 2024-12-31"
+        cell = table.cell(row, position)
+        likely = date_format(cell) or "%d.%m.%Y"
         return DataError(
             f"Expected {expected} in {table.where(row, position)}. "
-            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in",
-            mend=f"Reading(encode={{{self.column!r}: 'days:%d.%m.%Y'}})",
-            option=f"--encode '{self.column}=days:%d.%m.%Y'",
+            f"Received: {cell[:40]!r}. State how dates are written, as in",
+            mend=f"Reading(encode={{{self.column!r}: 'days:{likely}'}})",
+            option=f"--encode '{self.column}=days:{likely}'",
         )
 
 
@@ -166,14 +166,3 @@ def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) ->
         part = encoder.encode(table, position, unknown)
         return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
     return np.asarray(table.columns[position], np.float32).reshape(-1, 1)
-
-
-def _date_parser(written: str) -> Callable[[str], datetime]:
-    if not written:
-        return datetime.fromisoformat
-    return lambda text: datetime.strptime(text, written)
-
-
-def _days(moment: datetime) -> float:
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY

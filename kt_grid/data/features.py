@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kt_grid.data.encoding import Encoder, assemble
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import Labels, class_word, listed
-from kt_grid.data.loading import NPZ, as_target, read_table
+from kt_grid.data.loading import NPZ, as_targets, read_table
 from kt_grid.data.npz import FEATURES, read_npz
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import (
@@ -129,43 +129,44 @@ def read_labelled(
         return x, _npz_places(path, y, target)
     encoded = {encoder.column for encoder in encoders}
 
-    def find(names: Sequence[str], named: bool) -> tuple[list[int], int]:
+    def find(names: Sequence[str], named: bool) -> tuple[list[int], list[int]]:
         places = _feature_places(path, names, named, features, target.column)
-        if named and target.name in names:
-            return places, [*names].index(target.name)
+        words = [target.name] if target.name in names else target.name.split(",")
+        if named and {*words} <= {*names}:
+            return places, [[*names].index(word) for word in words]
         if len(names) > target.column >= 0 and target.column not in places and not named:
-            return places, target.column
+            return places, [target.column]
         raise DataError(
             f"Expected {path} to have the target's column, {target.name!r}. "
             f"Received: {', '.join(names[:50])}"
         )
 
     def choose(names: Sequence[str], named: bool) -> Wanted:
-        places, position = find(names, named)
+        places, targets = find(names, named)
         words = {p for p, name in zip(places, features, strict=True) if name in encoded}
         return Wanted(
             # Of classes with names the texts are compared, so that 01 and 1 stay what they were.
-            frozenset(words | ({position} if target.labels else set())),
-            ignored=frozenset(range(len(names))) - {*places, position},
+            frozenset(words | ({*targets} if target.labels else set())),
+            ignored=frozenset(range(len(names))) - {*places, *targets},
         )
 
     known = () if list(features) == _positions(features, target.column) else features
     table, told = read_table(path, replace(reading, drop=(), encode={}), choose, known)
-    places, position = find(table.names, table.named)
+    places, targets = find(table.names, table.named)
     table = replace(table, to_train=False)
     if target.labels:
-        words = to_words(table.columns[position])
+        words = to_words(table.columns[targets[0]])
         texts = tuple("" if is_missing(text, told) else text for text in words.texts)
         columns = [*table.columns]
-        columns[position] = Words(texts, words.codes)
+        columns[targets[0]] = Words(texts, words.codes)
         table = replace(table, columns=columns)
     else:
-        table = with_numbers(table, [position], told)
-    plan, table = _prepared(table, places, features, encoders, told, position)
+        table = with_numbers(table, targets, told)
+    plan, table = _prepared(table, places, features, encoders, told, targets)
     x = assemble(table, plan, features, unknown)
     if target.labels:
-        return x, _known_places(table, position, target, told)
-    return x, as_target(table.columns[position])[0]
+        return x, _known_places(table, targets[0], target, told)
+    return x, as_targets(table, targets)[0]
 
 
 def features_of(
@@ -250,7 +251,7 @@ def _prepared(
     features: Sequence[str],
     encoders: Sequence[Encoder],
     reading: Reading,
-    target: int | None = None,
+    targets: Sequence[int] = (),
 ) -> tuple[list[tuple[int, Encoder | None]], Table]:
     """How the features' columns are encoded, and the table with its gaps treated."""
     encoded = {encoder.column: encoder for encoder in encoders}
@@ -258,8 +259,7 @@ def _prepared(
     plan = [(p, encoded.get(name)) for p, name in zip(places, features, strict=True)]
     zeros = [p for p, name in zip(places, features, strict=True) if name in reading.zero_is_missing]
     table = with_numbers(table, [p for p, encoder in plan if encoder is None], reading)
-    used = [*places] if target is None else [*places, target]
-    return plan, fill_gaps(without_zeros(table, zeros), used, reading, target)
+    return plan, fill_gaps(without_zeros(table, zeros), [*places, *targets], reading, targets)
 
 
 def _feature_places(

@@ -162,8 +162,9 @@ class Predictor:
 
         Returns:
             A row per row: `row` from 0; for a classifier a column `p_<class>` per class and
-            `class`, by the classes' own names; `prediction`, or `prediction_0` and so on, for
-            anything else. The index is the DataFrame's.
+            `class`, by the classes' own names; `prediction` for anything else, or of several
+            outputs `prediction_<target>`, or `prediction_0` and so on. The index is the
+            DataFrame's.
 
         Raises:
             DataError: If a column is missing, or a value can't be one of the feature's.
@@ -276,8 +277,13 @@ class Predictor:
         """One dict per row of outputs."""
         chosen = self.chosen(outputs)
         if chosen is None:
+            targets = (self._origin.target or "").split(",")
             for row, values in enumerate(outputs.reshape(len(outputs), -1)):
-                named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
+                one_each = len(targets) == len(values)
+                named = {
+                    f"prediction_{targets[i] if one_each else i}": float(v)
+                    for i, v in enumerate(values)
+                }
                 only = {"prediction": float(values[0])} if len(values) == 1 else named
                 yield {"row": row, **only}
             return
