@@ -3,8 +3,8 @@
 With a loss that is a mean over rows, and layers that treat each row by itself, `s` rows in a
 batch of `b` give the same loss and gradient as `s` rows alone, if the real ones weigh `b / s` and
 the others nothing. Then one compiled step serves full and short batches, and folds of any size.
-Where that isn't certain (batch statistics, activity penalties, masks), the short batch is a step
-of its own size.
+Statistics of a batch are taken over its real rows (`batch_statistics`). Where that isn't certain
+(other layers, activity penalties, masks), the short batch is a step of its own size.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.engines.fused.batch_statistics import is_masked
 from kt_grid.engines.parts import find_parts
 
 _MEAN_OVER_ROWS = "sum_over_batch_size"
@@ -47,7 +48,8 @@ def may_pad(model: Any) -> bool:
         model: A compiled model.
 
     Returns:
-        True if all its layers work row by row and its loss is a mean over rows.
+        True if all its layers work row by row, or by statistics that leave out rows, and its loss
+        is a mean over rows.
     """
     rowwise = all(_is_row_by_row(part) for part in find_parts(model, keras.Operation))
     # Keras takes one weight per row only where there is one loss per row.
@@ -58,7 +60,7 @@ def may_pad(model: Any) -> bool:
 def _is_row_by_row(part: Any) -> bool:
     """Whether a layer, a model or another operation never looks from one row to another."""
     layer = isinstance(part, keras.Layer) and part.activity_regularizer is None
-    known = type(part).__name__ in (*_ROW_BY_ROW, *_MODELS)
+    known = type(part).__name__ in (*_ROW_BY_ROW, *_MODELS) or is_masked(part)
     return layer and known and _spares_rows(vars(part))
 
 

@@ -1,10 +1,10 @@
 """One training as one XLA program over data that stays in memory."""
 
-import contextlib
 import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kt_grid.engines.base import as_scores
 from kt_grid.engines.design import generalise, text_of
+from kt_grid.engines.fused.batch_statistics import is_masked, over_real_rows
 from kt_grid.engines.fused.padding import fill_up, may_pad, pad_rows, row_weights
 from kt_grid.engines.fused.program_inputs import Masks, ProgramInputs, draw_masks
 from kt_grid.engines.fused.suitability import as_unsuitable
@@ -71,6 +72,7 @@ class TrainingProgram:
         self._data = data
         x = keras.tree.flatten(data[0])[0]
         self.rows = None if may_pad(model) else rows
+        self._batch_norms = [part for part in find_parts(model, keras.Layer) if is_masked(part)]
         self._places = rows if self.rows else pad_rows(x.shape[0], batch_size)
         example = keras.tree.map_structure(lambda a: a[:1], data[0])
         self._inputs = ProgramInputs(model, example, self._places)
@@ -133,7 +135,7 @@ class TrainingProgram:
             for masked in self._inputs.masked
         ]
         orders, weights = tf.zeros((self._block, self._places), tf.int32), tf.zeros(self._places)
-        with contextlib.suppress(Exception):
+        with suppress(Exception):
             self._train(orders, weights, masks, tf.constant(0), tf.constant(0))
 
     def load(self, fresh: Any, seed: int, rows: int) -> Course:
@@ -279,10 +281,12 @@ class TrainingProgram:
             places: Weights that fill up a short batch, or None.
         """
         x, y, weights = self._gather(indices)
+        statistics: AbstractContextManager[None] = nullcontext()
         if places is not None:
             weights = places if weights is None else _weigh(weights, places)
+            statistics = over_real_rows(self._batch_norms, tf.cast(places > 0, tf.float32))
         model = self.model
-        with self._inputs.turned(masks):
+        with self._inputs.turned(masks), statistics:
             with tf.GradientTape() as tape:
                 predicted = model(x, training=True)
                 loss = model.compute_loss(

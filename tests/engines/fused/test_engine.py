@@ -91,9 +91,11 @@ def eager(make: Any) -> Any:
     return made
 
 
-def assert_same(make: Any, rows: Arrays, tasks: list[Task], fit: FitArguments) -> None:
+def assert_same(
+    make: Any, rows: Arrays, tasks: list[Task], fit: FitArguments, engine: Any = None
+) -> None:
     """Weights within 1e-5 of their largest, and scores to match, on every fold."""
-    ours = trained(Fused(), make, rows, tasks, fit)
+    ours = trained(engine or Fused(), make, rows, tasks, fit)
     theirs = trained(KerasFit(), eager(make), rows, tasks, fit)
     assert ours.keys() == theirs.keys()
     for split, (weights, scores) in theirs.items():
@@ -276,6 +278,47 @@ def test_batches_of_any_size_on_unequal_folds(batch_size, rows, tasks):
     assert {len(task.train) for task in tasks} == {33, 34}
     fit = FitArguments(epochs=2, batch_size=batch_size)
     assert_same(lambda: compiled(dense(), "adam"), rows, tasks, fit)
+
+
+def convolved(**options: Any) -> Any:
+    """Statistics over rows and places, of features on the last axis or another."""
+    layers = [
+        keras.layers.Reshape((2, 2, 1)),
+        keras.layers.Conv2D(3, 1),
+        keras.layers.BatchNormalization(**options),
+        keras.layers.Flatten(),
+    ]
+    return keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+
+
+def frozen() -> Any:
+    layer = keras.layers.BatchNormalization()
+    layer.trainable = False
+    return dense(layer)
+
+
+BATCH_NORMS = {
+    "momentum": lambda: dense(keras.layers.BatchNormalization(momentum=0.5, epsilon=0.1)),
+    "one feature": lambda: dense(
+        keras.layers.Dense(1), keras.layers.BatchNormalization(scale=False, center=False)
+    ),
+    "over an area": convolved,
+    "another axis": lambda: convolved(axis=1),
+    "frozen": frozen,
+}
+
+
+@pytest.mark.parametrize("name", BATCH_NORMS)
+def test_batch_statistics_are_those_of_the_real_rows(name, rows, tasks):
+    """Moving averages too, which are among the weights; one program for folds of all sizes.
+
+    The short batch has one row in one fold, whose variance is zero, and two in the other.
+    """
+    assert [len(task.train) % 8 for task in tasks[1:]] == [1, 2]
+    engine = Fused()
+    make = lambda: compiled(BATCH_NORMS[name]())  # noqa: E731
+    assert_same(make, rows, tasks[1:], FitArguments(epochs=2, batch_size=8), engine)
+    assert engine.compiled == 1
 
 
 def test_class_weight(rows, tasks):

@@ -42,7 +42,15 @@ def penalised():
     [
         pytest.param(lambda: model(), True, id="dense"),
         pytest.param(lambda: model(keras.layers.Dropout(0.5)), True, id="dropout"),
-        pytest.param(lambda: model(keras.layers.BatchNormalization()), False, id="batch_norm"),
+        pytest.param(lambda: model(keras.layers.BatchNormalization()), True, id="batch_norm"),
+        pytest.param(
+            lambda: model(keras.layers.BatchNormalization(synchronized=True)),
+            False,
+            id="batch_norm-of-several-devices",
+        ),
+        pytest.param(
+            lambda: model(keras.layers.BatchNormalization(renorm=True)), False, id="batch_renorm"
+        ),
         pytest.param(
             lambda: model(keras.layers.Dense(2, activity_regularizer="l2")), False, id="activity"
         ),
@@ -78,7 +86,7 @@ def penalised():
         pytest.param(lambda: model(keras.Sequential([keras.layers.Dense(2)])), True, id="nested"),
         pytest.param(
             lambda: model(keras.Sequential([keras.layers.BatchNormalization()])),
-            False,
+            True,
             id="batch-norm-within",
         ),
         pytest.param(lambda: recurrent(), True, id="recurrent"),
