@@ -353,11 +353,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 self.observer.end()
 
     def take(self, setup: Setup) -> None:
-        """Take rows and trainings from a setup; the oracle follows what its builds ask for.
-
-        Args:
-            setup: What `make_setup` made of the same arguments as this tuner's.
-        """
+        """Take rows and trainings from a setup of the same arguments, and follow its builds."""
         if setup.objective != self.target:
             self.target = setup.objective
             self.oracle.objective = keras_tuner.Objective(self.target.name, self.target.direction)
@@ -495,8 +491,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model. The best trial's is also in `best/model.keras`, another one's in a
-            folder like `refits/trial_0003`.
+            The trained model, kept in `best/`, or in a folder like `refits/trial_0003`.
 
         Raises:
             PredictionError: If there is no such trial that is completed, or there is no data.
@@ -507,11 +502,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             ```python
             tuner.refit()
             smaller = tuner.refit(trial="simplest")
-            other = tuner.refit(trial={"units": 8})
             ```
         """
-        best = self._best_trial()
-        chosen = best
+        best = chosen = self._best_trial()
         if trial is not None:
             chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
         runner = self._runner
@@ -521,8 +514,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._searched()
         with self.locked():
-            is_best = chosen.trial_id == best.trial_id
-            return self._models.refit(runner, chosen, runner.setup.identity, is_best=is_best)
+            same = chosen.trial_id == best.trial_id
+            return self._models.refit(runner, chosen, runner.setup.identity, is_best=same)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
