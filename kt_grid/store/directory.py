@@ -20,7 +20,7 @@ from kt_grid.store.layout import (
     REFITS,
     TRIAL,
     check_own,
-    check_place,
+    check_root,
     own_files,
     remove,
 )
@@ -45,7 +45,7 @@ class SearchStore:
     """
 
     def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
-        self.root = check_place(Path(directory), name)
+        self.root = check_root(Path(directory), name)
         self.lock = SearchLock(self.root)
         self._fingerprints = Fingerprints()
 
@@ -236,7 +236,7 @@ class SearchStore:
         Raises:
             StoreError: If it can't be written, or its folder is a link, which may lead anywhere.
         """
-        self._check_place(path)
+        self._check_path(path)
         write_file(path, save)
 
     def write_entry(self, path: Path, entry: Mapping[str, Any]) -> None:
@@ -245,10 +245,10 @@ class SearchStore:
         Raises:
             StoreError: As `write`.
         """
-        self._check_place(path)
+        self._check_path(path)
         write_sealed(path, entry)
 
-    def _check_place(self, path: Path) -> None:
+    def _check_path(self, path: Path) -> None:
         if self._leads_away(path):
             raise StoreError(
                 f"Expected {path.parent} to be a folder of the search. Received: a link, behind "
@@ -444,7 +444,7 @@ class SearchStore:
             trial_id: The trial, if it isn't the best one.
         """
         model, about = self.refit_dir(trial_id) / MODEL, self.refit_dir(trial_id) / REFIT
-        self._check_place(about)
+        self._check_path(about)
         with faults(about):
             about.unlink(missing_ok=True)
         self.write(model, save)
