@@ -320,7 +320,12 @@ def _read_columns(
     frame, is_whole = _read_frame(path, layout, wanted, reading)
     columns = range(len(layout.names))
     wordy = [p for p in columns if p not in wanted.ignored and frame[p].dtype.kind not in "iuf"]
-    undeclared = [p for p in wordy if p not in wanted.words]
+    # Of words without any that may be a missing value, the texts are what they are in the file.
+    undeclared = [
+        p
+        for p in wordy
+        if p not in wanted.words and (frame[p].dtype.kind == "b" or frame[p].isna().any())
+    ]
     if undeclared:
         words, _ = _read_frame(path, layout, Wanted(frozenset(undeclared)), reading, undeclared)
         frame[undeclared] = words[undeclared]
@@ -359,7 +364,6 @@ def _read_frame(
     with open_text(path, reading) as text:
         for _ in range(layout.skipped):
             text.readline()
-        text.separator = layout.separator
         try:
             # pandas-stubs know no columns named by position.
             frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
@@ -394,8 +398,15 @@ def _read_frame(
     # A row that lacks cells misses the last one.
     if not frame.iloc[:, -1].isna().any():
         return frame, True
-    as_many = text.separators == len(frame) * (width - 1)
+    as_many = _count_separators(path, layout, reading) == len(frame) * (width - 1)
     return frame, as_many and not frame.isna().all(axis=1).any()
+
+
+def _count_separators(path: Path, layout: _Layout, reading: Reading) -> int:
+    with open_text(path, reading) as text:
+        for _ in range(layout.skipped):
+            text.readline()
+        return sum(chunk.count(layout.separator) for chunk in iter(lambda: text.read(2**20), ""))
 
 
 def _no_rows(path: Path, layout: _Layout) -> DataError:

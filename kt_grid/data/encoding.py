@@ -28,6 +28,11 @@ class Encoder:
     how: str
     categories: tuple[str, ...] = ()
 
+    @property
+    def width(self) -> int:
+        """Number of features that the column becomes."""
+        return len(self.categories) if self.how == "one-hot" else 1
+
     def to_json(self) -> dict[str, Any]:
         """Return the encoder as plain JSON values."""
         return {**asdict(self), "categories": list(self.categories)}
@@ -137,19 +142,18 @@ def assemble(
     Returns:
         Features as `Dataset.x` has them.
     """
-    if not any(encoder for _, encoder in plan):
-        x = np.empty((table.rows, len(plan)), np.float32)
-        for index, (p, _) in enumerate(plan):
-            x[:, index] = np.asarray(table.columns[p])
+    if not any(encoder and encoder.how == "text" for _, encoder in plan):
+        widths = [encoder.width if encoder else 1 for _, encoder in plan]
+        x, end = np.empty((table.rows, sum(widths)), np.float32), 0
+        for (p, encoder), width in zip(plan, widths, strict=True):
+            begin, end = end, end + width
+            x[:, begin:end] = _part(table, p, encoder, unknown)
         return x
     parts = {
         name: _part(table, p, encoder, unknown)
         for name, (p, encoder) in zip(names, plan, strict=True)
     }
-    texts = [name for name, part in parts.items() if part.dtype.hasobject]
-    if not texts:
-        return np.concatenate([*parts.values()], axis=1)
-    return parts[texts[0]] if len(parts) == 1 else parts
+    return next(iter(parts.values())) if len(parts) == 1 else parts
 
 
 def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:

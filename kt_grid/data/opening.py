@@ -35,19 +35,14 @@ class Text(io.TextIOWrapper):
     """A file's text, which remembers what `read` has seen of it.
 
     Attributes:
-        separator: The character to count.
-        separators: How often it was read.
         has_null: Whether a null character was read, at which C code would end a cell.
     """
 
-    separator = ","
-    separators = 0
     has_null = False
 
     def read(self, size: int | None = -1) -> str:
         """Read some characters."""
         chunk = super().read(size)
-        self.separators += chunk.count(self.separator)
         self.has_null = self.has_null or "\0" in chunk
         return chunk
 

@@ -44,7 +44,8 @@ class Words:
 
     def used(self) -> list[str]:
         """Return the words that stand in a row, sorted."""
-        return sorted(self.texts[code] for code in np.unique(self.codes))
+        counts = np.bincount(self.codes, minlength=len(self.texts))
+        return sorted(self.texts[code] for code in np.flatnonzero(counts))
 
     def rows_with(self, chosen: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
         """Tell which rows hold a word that is chosen."""
