@@ -39,9 +39,10 @@ OPTIONS = {
         "--zoom --train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
-    "report": "--format --output --objective --pooled --published --directory",
-    "predict": "--data --output --ensemble --unknown --directory",
-    "evaluate": "--data --output --unknown --directory",
+    "report": "--format --output --objective --pooled --published --watch --directory",
+    "predict": "--data --output --trial --ensemble --unknown --name --directory",
+    "evaluate": "--data --output --trial --unknown --name --directory",
+    "refit": "--trial --data --name --directory",
     "list": "--directory",
     "remove": "--yes --directory",
     "new": "",

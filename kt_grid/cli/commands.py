@@ -1,29 +1,37 @@
 """The commands: parse, make one library call, render."""
 
+import shlex
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import astuple, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 import kt_grid
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
-from kt_grid.cli.parameters import GroupedCommand, takes_options
+from kt_grid.cli.parameters import GroupedCommand, options_of, takes_options
 from kt_grid.cli.process import FAILED, complain
 from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
+from kt_grid.cli.watching import clear_screen
+from kt_grid.cli.watching import watch as follow
 from kt_grid.engines.backend import load_backend
-from kt_grid.errors import UsageError
+from kt_grid.errors import DamageError, UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.plan.options import Options, flag_of
 from kt_grid.plan.plan import Plan, plan
 from kt_grid.plan.recall import Answer, recall, remember
+from kt_grid.plan.run import refit as refit_trial
 from kt_grid.plan.run import run as run_search
 from kt_grid.plan.run import zoom as zoom_into
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.export import table_as_csv
-from kt_grid.report.formats import format_named, render
+from kt_grid.report.formats import Format, format_named, render
 from kt_grid.report.pooled import pool_best, render_evaluation, render_pooled
 from kt_grid.report.published import Published, published_results
 from kt_grid.report.tables import aligned
@@ -31,6 +39,7 @@ from kt_grid.report.text import render_verdict
 from kt_grid.search.evaluate import evaluate_file
 from kt_grid.search.observer import Silent
 from kt_grid.search.predict import predict_file
+from kt_grid.search.selection import parse_trial
 from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
@@ -162,6 +171,7 @@ def report(
     objective: opt.ReportObjective = None,
     pooled: opt.ShowPooled = False,
     published: opt.ShowPublished = False,
+    watch: opt.Watch = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Show the results of a search, finished or not, or of several side by side.
@@ -170,29 +180,52 @@ def report(
     """
     chosen = format_named(style)
     stores = find_stores(directory, names)
-    searches = [read_results(store, objective) for store in stores]
     side_by_side = len(names) > 1 or names == [opt.ALL]
+    if not isinstance(chosen, TextFormat) and output is None:
+        raise UsageError(
+            f"Expected --output DIR with --format {style}. Received: none. "
+            f"{chosen.reader} reads a directory"
+        )
+    live = watch and (output is not None or sys.stdout.isatty())
+
+    def show() -> list[SearchResults]:
+        searches = [read_results(store, objective) for store in stores]
+        if live and output is None:
+            clear_screen()
+        if pooled:
+            _write(render_pooled(map(pool_best, stores, searches), style), output)
+        else:
+            _show_report(searches, chosen, output, published=published, side_by_side=side_by_side)
+        return searches
+
+    if watch and not live:
+        # A pipe gets one report, once the searches have ended.
+        follow(stores, lambda: [read_results(store) for store in stores])
+    searches = follow(stores, show) if live else show()
+    for results in searches:
+        _tell_unfinished(results)
+    if any(results.damage for results in searches):
+        raise typer.Exit(FAILED)
+
+
+def _show_report(
+    searches: list[SearchResults],
+    chosen: Format,
+    output: Path | None,
+    *,
+    published: bool,
+    side_by_side: bool,
+) -> None:
     subjects = [
         Subject(results, _published(results.experiment, must=published))
         if published or side_by_side
         else Subject(results)
         for results in searches
     ]
-    if pooled:
-        _write(render_pooled(map(pool_best, stores, searches), style), output)
-    elif isinstance(chosen, TextFormat):
+    if isinstance(chosen, TextFormat):
         _write(chosen.render(subjects, side_by_side=side_by_side), output)
-    elif output is None:
-        raise UsageError(
-            f"Expected --output DIR with --format {style}. Received: none. "
-            f"{chosen.reader} reads a directory"
-        )
-    else:
+    elif output is not None:
         complain(chosen.write(subjects, output))
-    for results in searches:
-        _tell_unfinished(results)
-    if any(results.damage for results in searches):
-        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -200,17 +233,20 @@ def predict(
     name: opt.Name,
     data: opt.NewRows,
     output: opt.Output = None,
+    trial: opt.Trial = None,
     ensemble: opt.Ensemble = False,
     unknown: opt.Unknown = "refuse",
+    search: opt.SearchName = None,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Predict with the best model of a search, refitted on all rows.
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
-    store = _store_of_models(directory, name)
-    rows = list(predict_file(store, data, ensemble=ensemble, unknown=unknown))
-    _write(table_as_csv(rows), output)
+    chosen = parse_trial(trial or ())
+    store, _ = _open(directory, name, search)
+    rows = predict_file(store, data, ensemble=ensemble, unknown=unknown, trial=chosen)
+    _write(table_as_csv([*rows]), output)
 
 
 @app.command()
@@ -218,25 +254,93 @@ def evaluate(
     name: opt.Name,
     data: opt.LabelledRows,
     output: opt.Output = None,
+    trial: opt.Trial = None,
     unknown: opt.Unknown = "refuse",
+    search: opt.SearchName = None,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Score the best model of a search, refitted on all rows, on rows that it has not seen.
 
     Example: kt-grid evaluate neurons --data new.csv
     """
-    store = _store_of_models(directory, name)
-    _write(render_evaluation(data.name, evaluate_file(store, data, unknown=unknown)), output)
+    chosen = parse_trial(trial or ())
+    store, _ = _open(directory, name, search)
+    scored = evaluate_file(store, data, unknown=unknown, trial=chosen)
+    _write(render_evaluation(data.name, scored), output)
 
 
-def _store_of_models(directory: Path, name: str) -> SearchStore:
-    """Find a search whose models are to be loaded."""
+@app.command()
+def refit(
+    name: opt.Name,
+    trial: opt.RefitTrial = None,
+    data: opt.RefitRows = None,
+    search: opt.SearchName = None,
+    directory: opt.Directory = Path("runs"),
+) -> None:
+    """Train another combination of a search than the best on all rows, to predict with it.
+
+    Example: kt-grid refit neurons --trial simplest
+    """
+    wanted = parse_trial(trial or ())
+    store, experiment = _open(directory, name, search)
+    planned = _planned_again(store, experiment, data)
+    with _waiting("training on all rows"):
+        chosen, file = refit_trial(planned, wanted)
+    complain(
+        f"trial {chosen.trial_id} {chosen.parameters}, trained on all rows: {file}. "
+        f"--trial {chosen.trial_id} of kt-grid predict and evaluate takes it"
+    )
+
+
+def _open(directory: Path, name: str, search: str | None) -> tuple[SearchStore, Experiment | None]:
+    """Find a search whose models are needed, and load the file that is named, if one is."""
     _load_backend()
-    store = find_store(directory, name)
-    if Path(name.partition(":")[0]).suffix == ".py":
-        # The saved model may name layers that the file registers.
-        load_experiment(name)
-    return store
+    store = find_store(directory, name if search is None else search)
+    # The file makes the models, and a saved one may name layers that it registers.
+    named = search is not None or Path(name.partition(":")[0]).suffix == ".py"
+    return store, load_experiment(name) if named else None
+
+
+def _planned_again(store: SearchStore, experiment: Experiment | None, data: Path | None) -> Plan:
+    """The plan of a search that was run, by the command that its search.json holds."""
+    origin = read_results(store).about.origin
+    if origin is None or not origin.command:
+        raise UsageError(
+            f"Expected {store.root} to be a search of the command line. Received: one made in "
+            "Python. Use the tuner's refit(trial=…) there"
+        )
+    word, options = _read_command(origin.command)
+    if experiment is None:
+        if word not in REGISTRY:
+            # A search's directory may be anybody's, and can't say which code is run.
+            named = "" if store.root.name == Path(word).stem else f" --name {store.root.name}"
+            raise UsageError(
+                "Expected the file that builds the models, since it is run. Received: only the "
+                f"search's name. Name the file as kt-grid run had it: kt-grid refit {word}{named}"
+            )
+        experiment = REGISTRY[word]
+    options = replace(
+        options,
+        directory=store.root.parent,
+        name=store.root.name,
+        data=options.data if data is None else data,
+        grid=parse_grid([*options.words], experiment.grid),
+    )
+    return plan(experiment, options)
+
+
+def _read_command(line: str) -> tuple[str, Options]:
+    """The experiment and the options of a command line `kt-grid run …`."""
+    command = cast(TyperGroup, get_command(app)).commands["run"]
+    try:
+        words = shlex.split(line)
+        given = command.make_context("run", words[words.index("run") + 1 :]).params
+    except (ValueError, TyperException) as error:
+        raise DamageError(
+            f"Expected search.json to hold a command kt-grid run …. Received: {line!r}. "
+            "Run the command that began the search again"
+        ) from error
+    return given["names"][0], options_of(given)
 
 
 def _experiments(words: list[str]) -> list[Experiment]:
@@ -248,10 +352,14 @@ def _experiments(words: list[str]) -> list[Experiment]:
 
 def _load_backend() -> None:
     """Import TensorFlow, which takes seconds."""
+    with _waiting("loading TensorFlow"):
+        load_backend()
+
+
+def _waiting(message: str) -> AbstractContextManager[object]:
     from kt_grid.search.progress import waiting
 
-    with waiting(_console(), "loading TensorFlow"):
-        load_backend()
+    return waiting(_console(), message)
 
 
 def _published(experiment: str, *, must: bool) -> Published:

@@ -152,7 +152,10 @@ class Options:
         None, "Rows, as CSV, Parquet or .npz; default: the Pima data.", "Data", metavar="FILE"
     )
     target: str | None = _option(
-        None, "Target column; default: the last.", "Data", metavar="COLUMN"
+        None,
+        "Target column, or several of numbers with commas between them; default: the last.",
+        "Data",
+        metavar="COLUMN",
     )
     separator: str | None = _reading(
         "separator",

@@ -1,6 +1,6 @@
 """What a model's outputs mean: probabilities of classes by their names, or numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class Outputs:
     Attributes:
         loss: The loss.
         labels: Names of the classes 0, 1, …; empty where the data has these numbers for them.
+        targets: Names of the targets, if they are numbers.
 
     Example:
         >>> outputs = Outputs(Loss("binary_crossentropy", 1), ("no", "yes"))
@@ -29,6 +30,7 @@ class Outputs:
 
     loss: Loss
     labels: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def values(self, raw: npt.NDArray[Any]) -> Floats:
         """Return outputs as doubles; those of a classifier as probabilities."""
@@ -91,12 +93,13 @@ class Outputs:
             values: As `values` returns them, of shape `(rows, …)`.
 
         Yields:
-            `p_<class>` by class and `class`; else `prediction`, or `prediction_0` and so on.
+            `p_<class>` by class and `class`; else `prediction`, or `prediction_<target>` of each
+            target, or `prediction_0` and so on where it isn't known what they are.
         """
         chosen = self.chosen(values)
         if chosen is None:
             for row in values.reshape(len(values), -1):
-                yield numbered("prediction", row)
+                yield numbered("prediction", row, self.targets)
             return
         probabilities = values if values.shape[1] > 1 else np.hstack([1 - values, values])
         names = self.class_names(probabilities.shape[1])
@@ -105,8 +108,9 @@ class Outputs:
             yield {**by_class, "class": names[place]}
 
 
-def numbered(name: str, values: Any) -> Row:
-    """Name several numbers by their places; a single one needs none."""
+def numbered(name: str, values: Any, ends: Sequence[str] = ()) -> Row:
+    """Name several numbers by one end each, or else by their positions; a single one needs none."""
     if len(values) == 1:
         return {name: float(values[0])}
-    return {f"{name}_{place}": float(value) for place, value in enumerate(values)}
+    known = ends if len(ends) == len(values) else range(len(values))
+    return {f"{name}_{end}": float(value) for end, value in zip(known, values, strict=True)}

@@ -159,8 +159,9 @@ class Predictor:
 
         Returns:
             A row per row: `row` from 0; for a classifier a column `p_<class>` per class and
-            `class`, by the classes' own names; `prediction`, or `prediction_0` and so on, for
-            anything else. The index is the DataFrame's.
+            `class`, by the classes' own names; `prediction` for anything else, or of several
+            outputs `prediction_<target>`, or `prediction_0` and so on. The index is the
+            DataFrame's.
 
         Raises:
             DataError: If a column is missing, or a value can't be one of the feature's.
@@ -276,7 +277,8 @@ class Predictor:
     @property
     def meaning(self) -> Outputs:
         """What the model's outputs mean."""
-        return Outputs(self.loss, tuple(self.about.labels))
+        targets = (self._origin.target or "").split(",")
+        return Outputs(self.loss, tuple(self.about.labels), tuple(targets))
 
 
 def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFrame":

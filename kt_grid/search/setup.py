@@ -17,6 +17,7 @@ from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
+from kt_grid.search.cautions import find_cautions
 from kt_grid.search.identity import make_identity, package_versions
 from kt_grid.search.racing import Race, check_only, check_passes, check_racing, make_race
 from kt_grid.space import (
@@ -248,6 +249,7 @@ def make_setup(
             *notes,
             *of_folds,
             *check_splits(splits, given.y, given.groups),
+            *find_cautions(given, arguments, () if builds is None else builds.compiled, losses),
             *_unasked(tree, grid),
             *told,
         ),

@@ -311,7 +311,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _run_passes(self, setup: Setup, contenders: Contenders | None = None) -> None:
         """Run all trials of a setup; all but the first pass only for contenders, if there are."""
-        self._take(setup)
+        self.take(setup)
         # The directory: begin the search there, or go on with the one that it holds.
         record = SearchRecord(
             grid=(),
@@ -355,8 +355,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.observer.end()
             SHARED_PARTS.release()
 
-    def _take(self, setup: Setup) -> None:
-        """Let the oracle follow what the builds ask for, and rank by the objective."""
+    def take(self, setup: Setup) -> None:
+        """Take rows and trainings from a setup of the same arguments, and follow its builds."""
         if setup.objective != self.target:
             self.target = setup.objective
             self.oracle.objective = keras_tuner.Objective(self.target.name, self.target.direction)
@@ -496,8 +496,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model. The best trial's is also in `best/model.keras`, another one's in a
-            folder like `refits/trial_0003`.
+            The trained model, kept in `best/`, or in a folder like `refits/trial_0003`.
 
         Raises:
             PredictionError: If there is no such trial that is completed, or there is no data.
@@ -508,7 +507,6 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             ```python
             tuner.refit()
             smaller = tuner.refit(trial="simplest")
-            other = tuner.refit(trial={"units": 8})
             ```
         """
         best = self._best_trial()
