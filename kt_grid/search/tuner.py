@@ -217,7 +217,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self._incumbents = Incumbents(self.oracle)
         self._ending: tuple[str, str] | None = None
         self._left = 0
-        self._told: set[str] = set()
+        self._told: set[str] | None = None
 
     def search(
         self,
@@ -263,12 +263,12 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
     @contextmanager
     def _observed(self, verbose: str | int) -> Iterator[None]:
         """Show what `verbose` asks for, unless somebody brought an observer."""
-        own = self.observer
+        own, self._told = self.observer, set()
         self.observer = observer_for(verbose, own, self.project_name, lambda: self.target.name)
         try:
             yield
         finally:
-            self.observer = own
+            self.observer, self._told = own, None
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
@@ -452,9 +452,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
 
     def _tell_failure(self, trial: Any) -> None:
-        """Tell why a trial failed when it does; those that fail alike would fill the screen."""
+        """Tell a `search` why a trial failed; those that fail alike would fill the screen."""
         reason = reason_of(trial)
-        if reason not in self._told:
+        if self._told is not None and reason not in self._told:
             self._told.add(reason)
             what = f"trial {trial.trial_id} {trial.hyperparameters.values}"
             self.observer.note(f"{what} failed: {reason}")

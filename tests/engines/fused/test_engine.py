@@ -148,7 +148,8 @@ for later in ("Muon", "ScheduleFreeAdamW"):
     sampled(
         OPTIMIZERS,
         *("sgd", "momentum, clipvalue", "rmsprop, schedule", "adam, ema_overwrite"),
-        *("amsgrad, accumulation", "schedule_free_adamw"),
+        "amsgrad, accumulation",
+        *({*OPTIMIZERS} & {"ScheduleFreeAdamW"}),
     ),
 )
 def test_optimizer_moves_the_weights_alike(name, rows, tasks):
