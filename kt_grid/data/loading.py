@@ -14,6 +14,7 @@ from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import label_indices
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
+from kt_grid.data.opening import check_file
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import (
@@ -95,7 +96,7 @@ def read_data(
         words = (declared | {*others}) - dropped
         return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
 
-    table, reading = read_table(path, reading, choose)
+    table, detected = read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
@@ -103,7 +104,8 @@ def read_data(
         )
     others = find_columns(path, table.names, aside, _ASIDE)
     position = _find_target(path, table.names, target, others)
-    return _from_table(table, position, reading, dict(zip(aside, others, strict=True)))
+    dataset = _from_table(table, position, detected, dict(zip(aside, others, strict=True)))
+    return replace(dataset, reading=reading)
 
 
 def _find_target(
@@ -177,7 +179,11 @@ def read_table(
 
     Returns:
         The table, and `reading` with what the file itself says.
+
+    Raises:
+        DataError: If it is no ordinary file, or as its reader has it.
     """
+    check_file(path)
     if path.suffix in TABLES:
         table = TABLES[path.suffix](path)
         wanted = choose(table.names, True)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # The csv module takes no longer cell by default, and a header that is cut at the wrong separator
 # is one cell.
 _LONGEST_CELL = 2**31 - 1
+
+_KINDS = {"a folder": stat.S_ISDIR, "a pipe": stat.S_ISFIFO, "a device": stat.S_ISCHR}
 
 
 class Text(io.TextIOWrapper):
@@ -39,6 +42,24 @@ class Text(io.TextIOWrapper):
         self.separators += chunk.count(self.separator)
         self.has_null = self.has_null or "\0" in chunk
         return chunk
+
+
+def check_file(path: Path) -> None:
+    """Refuse what can't be read several times: a pipe makes us wait, a device never ends.
+
+    Raises:
+        DataError: If it is no ordinary file, nor a link to one; that there is none is for others
+            to find.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode):
+        kind = next((name for name, test in _KINDS.items() if test(mode)), "no file")
+        raise DataError(
+            f"Expected a file of rows at {path}. Received: {kind}. Write the rows to a file first"
+        )
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from kt_grid.engines.versions import compile_once
+
 _FLAGS = "XLA_FLAGS"
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -46,6 +48,7 @@ def load_backend() -> None:
     with _stderr_turned_away(), nullcontext() if "tensorflow" in sys.modules else _all_kept():
         importlib.import_module("keras_tuner")
         importlib.import_module("tensorflow").config.list_logical_devices()
+        compile_once()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 

@@ -133,7 +133,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     store = SearchStore(options.directory, options.name or experiment.name)
     model = experiment.model
     if experiment.declares:
-        from kt_grid.search.tuner import as_hypermodel
+        from kt_grid.search.keras_tuners import as_hypermodel
 
         model = as_hypermodel(model)
     setup = make_setup(

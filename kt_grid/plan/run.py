@@ -9,6 +9,7 @@ from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
 from kt_grid.plan.plan import Plan
 from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.rows import describe_dataset
 from kt_grid.space import check_grid, from_json, replace_axes
 from kt_grid.store.results import SearchResults, read_results
 
@@ -104,7 +105,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
     )
     with tuner.locked():
         tuner.run(planned.setup)
-        results = tuner.search_results()
+        results = read_results(planned.store)
         if options.refit and results.completed:
             tuner.refit()
     return results
@@ -116,12 +117,7 @@ def _about(planned: Plan) -> dict[str, Any]:
         "experiment": planned.store.root.name,
         "command": command(planned.experiment, planned.options),
         "file": experiment.source,
-        "source": dataset.source,
         "sample": planned.options.sample,
-        "features": list(dataset.features),
-        "target": dataset.target,
-        "target_column": dataset.target_column,
         "labels": list(dataset.labels),
-        "encoders": [encoder.to_json() for encoder in dataset.encoders],
-        "reading": planned.options.reading.to_json(),
+        **describe_dataset(dataset),
     }

@@ -17,6 +17,7 @@ from kt_grid.engines.first_model import Compiled
 from kt_grid.engines.probe import Probe, probe
 from kt_grid.errors import GridError, describe_error
 from kt_grid.space import Asked, DecisionTree, Grids, Parameters, key
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 # Beyond these, builds are run when their trials come.
 _MOST_AHEAD = 2_000
@@ -30,6 +31,7 @@ class Discovery:
         hypermodel: A `keras_tuner.HyperModel`.
         arrays: The rows; a model without an input shape learns it from them.
         fit: Arguments of the training, for a HyperModel with a `fit` of its own.
+        new: What becomes of hyperparameters that aren't listed.
         tree: What the builds ask for.
         compiled: The different ways in which the models are compiled, in the order in which they
             are met.
@@ -39,6 +41,7 @@ class Discovery:
     hypermodel: Any
     arrays: Arrays
     fit: FitArguments
+    new: NewEntries = ALL_ENTRIES
     tree: DecisionTree = field(default_factory=DecisionTree)
     compiled: list[Compiled] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
@@ -53,7 +56,7 @@ class Discovery:
         Returns:
             What it asked for, in this order.
         """
-        found = probe(self.hypermodel, values, self.arrays, self.fit)
+        found = probe(self.hypermodel, values, self.arrays, self.fit, new=self.new)
         self.probes.append(found)
         if found.compiled is not None:
             self._loss_by_way[key(found.parameters)] = found.compiled.loss
@@ -90,7 +93,7 @@ class Discovery:
         asked = {one.name for one in self.tree.asked(parameters)}
         way = key({name: value for name, value in parameters.items() if name in asked})
         if way not in self._loss_by_way:
-            found = probe(self.hypermodel, parameters, self.arrays, self.fit).compiled
+            found = probe(self.hypermodel, parameters, self.arrays, self.fit, new=self.new).compiled
             self._loss_by_way[way] = found.loss if found else Loss("")
         return self._loss_by_way[way]
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -504,3 +505,15 @@ def _from_records(files: TrialFiles, hyperparameters: Any, objective: Any) -> An
         record_metrics(trial, trial_metrics(objective.name, files.records), objective)
         trial.score = trial.metrics.get_best_value(objective.name)
     return trial
+
+
+def reason_of(trial: Any) -> str:
+    """Say why a trial failed, without the traceback."""
+    return str(trial.message or "").partition("\n\n")[0]
+
+
+def told_failures(trials: Sequence[Any]) -> str:
+    """Say why no trial was completed, each reason once."""
+    reasons = Counter(map(reason_of, trials))
+    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
+    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"

@@ -28,17 +28,18 @@ from kt_grid.space import (
     check_fit_arguments,
     make_axes,
 )
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
-from kt_grid.store.records import Identity, SearchRecord, SplitFacts
+from kt_grid.store.records import Contenders, Identity, SearchRecord, SplitFacts
 
 if TYPE_CHECKING:
     from kt_grid.search.discovery import Discovery
 
 # What the networks of kt-grid's own experiments compile.
-_NETWORK_LOSS = Loss("binary_crossentropy", 1)
+NETWORK_LOSS = Loss("binary_crossentropy", 1)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Setup:
         described: What the splits and the targets say before training, for search.json.
         tree: What the builds ask for.
         builds: The builds of a model that isn't kt-grid's own; None for one that is.
+        new: What becomes of hyperparameters that aren't listed.
         code: What the user's code was when the search was set up; None for kt-grid's own.
         notes: What is worth telling before training, a line each.
     """
@@ -83,6 +85,7 @@ class Setup:
     described: SplitFacts
     tree: DecisionTree
     builds: "Discovery | None" = None
+    new: NewEntries = ALL_ENTRIES
     code: CodeDigest | None = None
     notes: tuple[str, ...] = ()
 
@@ -93,7 +96,25 @@ class Setup:
 
     def loss_of(self, parameters: Parameters) -> Loss:
         """Tell what the model of a trial is trained with."""
-        return _NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+        return NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+
+    def record(self, name: str, contenders: Contenders | None = None) -> SearchRecord:
+        """Return what search.json says of a search, but for its grid.
+
+        Args:
+            name: The search's name.
+            contenders: Which trials have more than the first pass, if that is limited.
+        """
+        return SearchRecord(
+            grid=(),
+            experiment=name,
+            repeats=self.repeats,
+            labels=tuple(self.arrays.labels),
+            splits=self.described,
+            racing=None if self.race is None else self.race.kind,
+            contenders=contenders,
+            identity=self.identity,
+        )
 
     def built(self) -> dict[str, Any]:
         """Return what search.json keeps of the builds, so that they needn't be run again."""
@@ -119,6 +140,7 @@ def make_setup(
     max_trials: int | None = None,
     known: SearchRecord | None = None,
     is_network: bool = False,
+    new: NewEntries = ALL_ENTRIES,
 ) -> Setup:
     """Work out what a search is made of, and refuse what can't be meant.
 
@@ -139,6 +161,8 @@ def make_setup(
         known: What search.json says, if the search goes on.
         is_network: Whether the model is the network of kt-grid's own experiments, which is known
             without TensorFlow.
+        new: What becomes of hyperparameters that the grid doesn't list; they are axes too by
+            default.
 
     Returns:
         The setup.
@@ -154,13 +178,17 @@ def make_setup(
     passed: tuple[str, ...] = ()
     if is_network:
         arguments = FitArguments(**resolved)
-        tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
+        tree, losses = DecisionTree.from_axes(make_axes(grid)), [NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
+        from kt_grid.search.discovery import Discovery
 
         arguments = fit_arguments(hypermodel, resolved)
-        code = _digest(hypermodel, arguments, extras)
-        builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
+        code = _digest(hypermodel, arguments, extras, new)
+        builds = Discovery(hypermodel, given, arguments, new)
+        if known is not None and is_same_code(known, code):
+            builds.take_over(known.builds)
+        builds.look_ahead(grid, max_trials)
         arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
         tree, losses = builds.tree, builds.losses
     objective, notes = _choose_objective(objective, builds, given, known)
@@ -223,6 +251,7 @@ def make_setup(
         described=described,
         tree=tree,
         builds=builds,
+        new=new,
         code=code,
         notes=(
             *notes,
@@ -245,30 +274,13 @@ def _resolve_fit(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def _digest(hypermodel: Any, fit: FitArguments, extras: Extras) -> CodeDigest:
+def _digest(hypermodel: Any, fit: FitArguments, extras: Extras, new: NewEntries) -> CodeDigest:
     """What the user's code is before any of it has run here."""
     callbacks = {f"callbacks[{n}]": callback for n, callback in enumerate(fit.callbacks)}
     scores = {f"score {score.name}": score.function for score in extras.scores}
-    return code_digest({"model": hypermodel, **callbacks, **scores})
-
-
-def _discover(
-    hypermodel: Any,
-    given: Arrays,
-    fit: FitArguments,
-    grid: Grids,
-    max_trials: int | None,
-    known: SearchRecord | None,
-    code: CodeDigest,
-) -> "Discovery":
-    """Find out what the builds ask for, unless that is known of the same code."""
-    from kt_grid.search.discovery import Discovery
-
-    builds = Discovery(hypermodel, given, fit)
-    if known is not None and is_same_code(known, code):
-        builds.take_over(known.builds)
-    builds.look_ahead(grid, max_trials)
-    return builds
+    # What a build asks for is known of the same choice only.
+    chosen = {} if new.tune and new.allow else {"new": (sorted(new.listed), new.tune, new.allow)}
+    return code_digest({"model": hypermodel, **callbacks, **scores, **chosen})
 
 
 def is_same_code(known: SearchRecord, code: CodeDigest) -> bool:

@@ -4,7 +4,6 @@ import math
 import os
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -14,26 +13,35 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
+from kt_grid.data.arrays import Arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.scored import with_extras
+from kt_grid.engines.versions import untried_versions
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
     KtGridError,
     PredictionError,
     SearchFailedError,
     UnforeseenAxisError,
-    UsageError,
 )
 from kt_grid.search.contenders import find_contenders
 from kt_grid.search.dispatch import Dispatcher
+from kt_grid.search.held_out import Predicted, predict_held_out
+from kt_grid.search.keras_tuners import (
+    as_hypermodel,
+    executed,
+    listed_grid,
+    new_entries,
+    refuse,
+)
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import NotesAsWarnings, Observer
-from kt_grid.search.oracle import make_oracle
+from kt_grid.search.oracle import make_oracle, reason_of, told_failures
+from kt_grid.search.outputs import Outputs
 from kt_grid.search.predict import select_columns
-from kt_grid.search.progress import VERBOSE, observer_for
+from kt_grid.search.progress import observer_for
 from kt_grid.search.racing import GivenUp, Incumbents, check_only, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
@@ -43,7 +51,9 @@ from kt_grid.search.resuming import (
     take_up,
     write_down,
 )
+from kt_grid.search.rows import take_rows
 from kt_grid.search.runner import TrialRunner, longest_training
+from kt_grid.search.selection import find_trial
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
     DecisionTree,
@@ -65,38 +75,12 @@ from kt_grid.space.objective import (
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
+from kt_grid.store.held_out import has_predictions
 from kt_grid.store.records import Contenders, SearchRecord, check_keep
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
 
 _LOOKAHEAD = 1000
-
-
-def as_hypermodel(model: Any) -> Any:
-    """Make a `keras_tuner.HyperModel` of a function `build(hp)`; one stays as it is.
-
-    Raises:
-        UsageError: If it is neither.
-    """
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise UsageError(f"Expected a function build(hp) or a HyperModel. Received: {model!r}")
-    hypermodel = keras_tuner.HyperModel()
-    hypermodel.build = model
-    return hypermodel
-
-
-def _told_failures(trials: Sequence[Any]) -> str:
-    """Why no trial was completed, each reason once."""
-    reasons = Counter(map(_reason, trials))
-    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
-    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
-
-
-def _reason(trial: Any) -> str:
-    """Why a trial failed, without the traceback."""
-    return str(trial.message or "").partition("\n\n")[0]
 
 
 def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
@@ -141,6 +125,11 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        hyperparameters: keras-tuner's `HyperParameters`, whose entries replace the model's.
+        tune_new_entries: keras-tuner's: whether what `build` asks for is an axis too if neither
+            `hyperparameters` nor the grid lists it; else it keeps its default.
+        allow_new_entries: keras-tuner's: whether `build` may ask for such things at all.
+        executions_per_trial: keras-tuner's: trainings of each fold, which differ in their seeds.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
             is significantly worse than the best one on the folds it has, which may drop the best.
         only: "contenders" gives all passes but the first only to trials that may be the best after
@@ -178,17 +167,24 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         keep_predictions: bool = False,
         racing: str | None = None,
         only: str | None = None,
+        hyperparameters: Any = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        executions_per_trial: int = 1,
+        **others: Any,
     ) -> None:
+        refuse(others)
         check_keep(keep)
         check_engine(engine)
         check_environment()
         configure_backend()
         self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid({} if grid is None else grid)
+        self.grid = check_grid(listed_grid({} if grid is None else grid, hyperparameters))
+        self.new_entries = new_entries(self.grid, tune=tune_new_entries, allow=allow_new_entries)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
-        self.cv = cv
         check_cv(cv)
+        self.cv, self.repeats = executed(cv, executions_per_trial)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
         self.only = only
@@ -212,6 +208,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 directory=empty,
                 project_name=project_name,
             )
+        self.executions_per_trial = executions_per_trial
         self.hypermodel = as_hypermodel(hypermodel)
         self.directory = str(directory)
         self.oracle.store = self.store
@@ -240,9 +237,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; what
+                `kt_grid.read_data` gives, whose encodings serve other rows too; or a finite
                 `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
-                targets, which is taken into memory once.
+                targets, which is taken into memory once; `steps_per_epoch` says how many.
             y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
@@ -260,37 +258,31 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             LockedError: If another search is at work in the directory.
             SearchFailedError: If no trial could be completed.
         """
-        if hasattr(x, "columns"):
-            # By their names the columns are found again in other frames.
-            self.about = {**self.about, "features": [str(name) for name in x.columns]}
+        given, told = take_rows(x, y, sample_weight, groups, fit_arguments)
+        self.about = {**self.about, **told}
         with self._observed(verbose), self.locked():
-            self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
+            self.run(self._make_setup(given, fit_arguments))
         if not self.oracle.get_best_trials(1):
-            raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
+            raise SearchFailedError(told_failures(self.oracle.finished_trials()))
 
     @contextmanager
     def _observed(self, verbose: str | int) -> Iterator[None]:
         """Show what `verbose` asks for, unless somebody brought an observer."""
-        quiet = self.observer
-        chosen = observer_for(verbose, self.project_name, lambda: self.target.name)
-        if not isinstance(quiet, NotesAsWarnings):
-            if verbose not in VERBOSE[:2]:
-                raise UsageError(
-                    f"Expected an observer or verbose. Received: both, verbose={verbose}"
-                )
-            chosen = quiet
-        self.observer = chosen
+        own = self.observer
+        self.observer = observer_for(verbose, own, self.project_name, lambda: self.target.name)
         try:
             yield
         finally:
-            self.observer = quiet
+            self.observer = own
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
             self.hypermodel,
             given,
             cv=self.cv,
+            repeats=self.repeats,
             grid=self.grid,
+            new=self.new_entries,
             fit=fit_arguments,
             objective=self._stated,
             extras=self.extras,
@@ -314,7 +306,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             WorkerError: If no worker can be used any more.
         """
         with self.locked():
-            for note in setup.notes:
+            for note in (*untried_versions(), *setup.notes):
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
@@ -325,24 +317,14 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Run all trials of a setup; all but the first pass only for contenders, if there are."""
         self._take(setup)
         # The directory: begin the search there, or go on with the one that it holds.
-        record = SearchRecord(
-            grid=(),
-            experiment=self.project_name,
-            repeats=setup.repeats,
-            labels=tuple(setup.arrays.labels),
-            splits=setup.described,
-            racing=self.racing,
-            contenders=contenders,
-            identity=setup.identity,
-        ).with_entries(self.about)
+        record = setup.record(self.project_name, contenders).with_entries(self.about)
         tell, asking = self.observer.note, self._require_runner().asking
         changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
         take_up(self.oracle, self.store, replace(record, builds=built), tell)
         # The trials: those that are finished stay, those that were pruned get another chance.
         self.keeper.refresh()
         reopen_passing(self.oracle, self.observer.note)
-        dropped = contenders.dropped if contenders else ()
-        reopen_pruned(self.oracle, failed=changed, but=dropped)
+        reopen_pruned(self.oracle, failed=changed, but=contenders.dropped if contenders else ())
         self._incumbents = Incumbents(self.oracle, setup.race)
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
@@ -462,7 +444,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _tell_failure(self, trial: Any) -> None:
         """Tell why a trial failed when it does; those that fail alike would fill the screen."""
-        reason = _reason(trial)
+        reason = reason_of(trial)
         if reason not in self._told:
             self._told.add(reason)
             self.observer.note(
@@ -486,35 +468,52 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         x: Any = None,
         y: Any = None,
         *,
+        trial: Any = None,
         groups: Any = None,
         sample_weight: Any = None,
         **fit_arguments: Any,
     ) -> Any:
-        """Train the best combination once more, on all rows, and keep the model.
+        """Train a combination once more, on all rows, and keep the model; by default the best.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            trial: None for the best trial; "simplest" for the one with the fewest weights within
+                one standard error of it; an id such as "0003"; or parameters by name, of which the
+                best trial with these values is taken.
             groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model, which is also in `best/model.keras`.
+            The trained model. The best trial's is also in `best/model.keras`, another one's in a
+            folder like `refits/trial_0003`.
 
         Raises:
-            PredictionError: If no trial is completed, or there is no data.
+            PredictionError: If there is no such trial that is completed, or there is no data.
+            UsageError: If the trial can't be meant.
             LockedError: If another search is at work in the directory.
+
+        Example:
+            ```python
+            tuner.refit()
+            smaller = tuner.refit(trial="simplest")
+            other = tuner.refit(trial={"units": 8})
+            ```
         """
-        trial = self._best_trial()
+        best = self._best_trial()
+        chosen = best
+        if trial is not None:
+            chosen = self.oracle.get_trial(find_trial(self.search_results(), trial).trial_id)
         runner = self._runner
         if x is not None:
-            given = as_arrays(x, y, sample_weight, groups)
+            given, _ = take_rows(x, y, sample_weight, groups, fit_arguments)
             arguments = fit_arguments or recorded_fit(self.store, runner)
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._require_runner()
         with self.locked():
-            return self._models.refit(runner, trial, runner.setup.identity)
+            is_best = chosen.trial_id == best.trial_id
+            return self._models.refit(runner, chosen, runner.setup.identity, is_best=is_best)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -562,23 +561,25 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """
         return self._models.best_fold(trial, self._runner)
 
+    def _held_out(self, trial: Any) -> Predicted:
+        """The kept predictions, or else what the folds' models predict, if the rows are there."""
+        results, runner = self.search_results(), self._runner
+        found = find_trial(results, trial)
+        kept = has_predictions(self.store, found.trial_id, results.splits)
+        if kept or runner is None:
+            return results._held_out(found)
+        arrays, loss = runner.arrays_of(found.parameters), runner.setup.loss_of(found.parameters)
+        models = self._models.all_folds(self.oracle.get_trial(found.trial_id), runner)
+        predicted = predict_held_out(models, runner.setup.splits, arrays)
+        return Predicted(predicted, Outputs(loss, arrays.labels), results.folds)
+
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
         self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
-        """Load the models of all folds of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            One trained model per fold.
-
-        Raises:
-            PredictionError: As `load_model`.
-        """
-        return self._models.all_folds(trial, self._runner)
+        """Load the models of all folds of a trial, as `load_model` loads the best one's."""
+        return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
         """Predict with the refitted model.

@@ -1,6 +1,7 @@
 """A file becomes a Dataset, and everything that's wrong with it is named by place."""
 
 import gzip
+import os
 import zipfile
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_what_mends_a_file_is_told_in_pythons_words_too(write, raises, content, 
     ("place", "words"),
     [
         pytest.param("none.csv", ["none.csv", "no such file"], id="missing"),
-        pytest.param(".", ["readable"], id="a-folder"),
+        pytest.param(".", ["a folder"], id="a-folder"),
     ],
 )
 def test_read_csv_needs_a_file(tmp_path, raises, place, words):
@@ -684,6 +685,36 @@ def test_an_npz_of_an_impossible_shape_is_refused(tmp_path, raises):
         archive.writestr("y.npy", array)
     with raises(DataError, "rows.npz", "readable"):
         data.read_data(tmp_path / "rows.npz")
+
+
+def test_an_npz_with_a_member_that_is_no_array_is_refused(tmp_path, raises):
+    np.savez(tmp_path / "rows.npz", y=np.arange(4))
+    with zipfile.ZipFile(tmp_path / "rows.npz", "a") as archive:
+        archive.writestr("x.npy", b"hello")
+    with raises(DataError, "rows.npz", "rows, equally many"):
+        data.read_data(tmp_path / "rows.npz")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.npz", "rows.parquet"])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        pytest.param(os.mkfifo, "a pipe", id="pipe"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "a device", id="device"),
+        pytest.param(lambda path: path.mkdir(), "a folder", id="folder"),
+    ],
+)
+def test_what_is_no_file_has_no_rows(tmp_path, raises, name, make, kind):
+    make(tmp_path / name)
+    with raises(DataError, name, kind):
+        data.read_data(tmp_path / name)
+    with raises(DataError, name, kind):
+        data.read_features(tmp_path / name, () if name.endswith("z") else ("a",), -1)
+
+
+def test_a_link_to_a_file_of_rows_is_one(tmp_path, toy_csv):
+    (tmp_path / "link.csv").symlink_to(toy_csv)
+    np.testing.assert_array_equal(data.read_csv(tmp_path / "link.csv").x, data.read_csv(toy_csv).x)
 
 
 def test_a_reading_comes_back_from_json():

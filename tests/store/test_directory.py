@@ -325,6 +325,7 @@ LINKED = {
     "predictions": lambda store: write_predictions(store, "0000", 0, np.arange(1), [0], [0]),
     "own weights": lambda store: store.write(store.weights("0000", 0), lambda p: p.touch()),
     "refit": lambda store: store.write_refit(REFIT, lambda p: p.write_bytes(b"m")),
+    "another refit": lambda s: s.write_refit(REFIT, lambda p: p.write_bytes(b"m"), "0000"),
 }
 
 
@@ -335,6 +336,7 @@ def test_nothing_is_written_behind_a_link(store, raises, tmp_path, write):
     store.prepare()
     store.trial_dir("0000").symlink_to(outside)
     (store.root / "best").symlink_to(outside)
+    (store.root / "refits").symlink_to(outside)
     with raises(StoreError, str(store.root), "a link"):
         write(store)
     assert [*outside.iterdir()] == [outside / "mine.txt"]
