@@ -34,7 +34,7 @@ from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
-from kt_grid.store.records import Identity, SearchRecord, SplitFacts
+from kt_grid.store.records import Contenders, Identity, SearchRecord, SplitFacts
 
 if TYPE_CHECKING:
     from kt_grid.engines.first_weights import FirstWeights
@@ -101,6 +101,24 @@ class Setup:
     def loss_of(self, parameters: Parameters) -> Loss:
         """Tell what the model of a trial is trained with."""
         return NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+
+    def record(self, name: str, contenders: Contenders | None = None) -> SearchRecord:
+        """Return what search.json says of a search, but for its grid.
+
+        Args:
+            name: The search's name.
+            contenders: Which trials have more than the first pass, if that is limited.
+        """
+        return SearchRecord(
+            grid=(),
+            experiment=name,
+            repeats=self.repeats,
+            labels=tuple(self.arrays.labels),
+            splits=self.described,
+            racing=None if self.race is None else self.race.kind,
+            contenders=contenders,
+            identity=self.identity,
+        )
 
     def built(self) -> dict[str, Any]:
         """Return what search.json keeps of the builds, so that they needn't be run again."""

@@ -77,7 +77,7 @@ from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.held_out import has_predictions
-from kt_grid.store.records import Contenders, SearchRecord, check_keep
+from kt_grid.store.records import Contenders, check_keep
 from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
 from kt_grid.workers.placement import check_environment
 
@@ -313,16 +313,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Run all trials of a setup; all but the first pass only for contenders, if there are."""
         self.take(setup)
         # The directory: begin the search there, or go on with the one that it holds.
-        record = SearchRecord(
-            grid=(),
-            experiment=self.project_name,
-            repeats=setup.repeats,
-            labels=tuple(setup.arrays.labels),
-            splits=setup.described,
-            racing=self.racing,
-            contenders=contenders,
-            identity=setup.identity,
-        ).with_entries(self.about)
+        record = setup.record(self.project_name, contenders).with_entries(self.about)
         tell, asking = self.observer.note, self._require_runner().asking
         changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
         built = write_first_weights(self.store, setup.first, built)
@@ -330,8 +321,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         # The trials: those that are finished stay, those that were pruned get another chance.
         self.keeper.refresh()
         reopen_passing(self.oracle, self.observer.note)
-        dropped = contenders.dropped if contenders else ()
-        reopen_pruned(self.oracle, failed=changed, but=dropped)
+        reopen_pruned(self.oracle, failed=changed, but=contenders.dropped if contenders else ())
         self._incumbents = Incumbents(self.oracle, setup.race)
         total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
         # Counted on, because to count them anew takes longer the larger the grid is.
