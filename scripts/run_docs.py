@@ -138,6 +138,8 @@ def _runs(page: str) -> Iterator[tuple[str, str, str, int]]:
         if block.file and block.language in ("python", "yaml", "toml"):
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
+            # Whatever else has been imported by this name isn't what the page means.
+            sys.modules.pop(Path(block.file).stem, None)
         elif block.language == "python":
             printed = _execute(block.text, namespace)
             between = page[block.start + len(block.text) :].removeprefix("```").lstrip()

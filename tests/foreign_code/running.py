@@ -155,12 +155,13 @@ def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int
     if hasattr(module, "adapt"):
         module.adapt(model, X[train])
     orders = epoch_orders(seed, len(train))
+    size = parameters.get("batch_size", BATCH)
     for epoch in range(EPOCHS):
         if hasattr(module, "before_epoch"):
             module.before_epoch(model, epoch)
         order = np.arange(len(train)) if hasattr(module, "IN_ORDER") else next(orders)
-        for first in range(0, len(train), BATCH):
-            rows = train[order[first : first + BATCH]]
+        for first in range(0, len(train), size):
+            rows = train[order[first : first + size]]
             weights = getattr(module, "weights", None)
             model.train_on_batch(X[rows], y[rows], None if weights is None else weights[rows])
     weights = getattr(module, "scored_weights", None)
