@@ -20,6 +20,7 @@ Numbers are compared by their form alone, since they differ between machines and
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -132,7 +133,7 @@ def _runs(page: str) -> Iterator[tuple[str, str, str, int]]:
     """Run a page's code; yield it, what the page says it prints, what it prints, and where."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     found = blocks(page)
-    for block, below in zip(found, [*found[1:], None], strict=True):
+    for block, below in itertools.zip_longest(found, found[1:]):
         if block.why:
             continue
         if block.file and block.language in ("python", "yaml", "toml"):

@@ -380,7 +380,8 @@ def _zoomed(planned: Plan) -> Plan:
     """The plan with a finer grid, which is told."""
     finer = zoom_into(planned)
     (grid,) = check_grid(finer.grid)
-    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in grid.items())
+    listed = {axis: values for axis, values in grid.items() if axis not in finer.unlisted}
+    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in listed.items())
     complain(f"{planned.experiment.name}: zoom to {axes}")
     return finer
 
