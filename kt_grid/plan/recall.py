@@ -46,17 +46,9 @@ _UNSURE = frozenset(
     (
         *BEYOND,
         *("__builtins__", "__dict__", "__import__", "applications", "datasets", "delattr"),
-        *(
-            "hash",
-            "id",
-            "fromregex",
-            "get_data",
-            "get_file",
-            "getattr",
-            "gfile",
-            "import_module",
-            "io",
-        ),
+        *("hash", "id", "fromregex", "get_data", "get_file", "getattr", "gfile", "import_module"),
+        *("io", "TextVectorization", "StringLookup", "IntegerLookup", "TextLineDataset"),
+        *("TFRecordDataset", "FixedLengthRecordDataset", "CsvDataset", "make_csv_dataset"),
         *("list_logical_devices", "list_physical_devices", "memmap", "py_function", "random"),
         *("numpy_function", "setattr", "sysconfig", "timestamp"),
     )

@@ -147,6 +147,8 @@ def test_other_packages_and_settings_are_looked_at(line, monkeypatch):
 
 
 UNSURE = {
+    "vocabulary in a file": "def later():\n    keras.layers.StringLookup(vocabulary='words.txt')",
+    "rows in a file": "def later(tf):\n    tf.data.TextLineDataset('rows.txt')",
     "another package": "import pandas",
     "in a function": "def unused():\n    import os",
     "environment": "from os import environ",
