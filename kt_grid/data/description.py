@@ -17,6 +17,7 @@ import inspect
 import json
 import operator
 import pathlib
+import random
 import re
 import sys
 import threading
@@ -41,6 +42,8 @@ _SHOWN = (
     *(fractions.Fraction, datetime.date, datetime.time, datetime.datetime, datetime.timedelta),
     *(types.GenericAlias, types.UnionType),
 )
+# What draws at random, and goes on from where it was.
+GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _BUILTIN = (
     *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType),
@@ -88,6 +91,7 @@ class Descriptions:
         parts: Descriptions by what they are of, such as `my_file.py: function helper()`.
         doubts: What couldn't be described whole.
         layers: Keras's layers that were met, each with the name of its place.
+        states: Variables and random generators that were met, wherever they are kept.
     """
 
     def __init__(self, *, largest: int) -> None:
@@ -99,6 +103,7 @@ class Descriptions:
         self.parts: dict[str, Any] = {}
         self.doubts: dict[str, None] = {}
         self.layers: list[tuple[str, Any]] = []
+        self.states: list[Any] = []
         self._left = largest
         self._packages: set[str] = set()
         self._keys: dict[int, str] = {}
@@ -127,6 +132,7 @@ class Descriptions:
                 self.doubt("more than can be looked at")
                 self.parts[key] = "too large"
             self.layers += ((f"{key} {place}", layer) for place, layer in enumerate(walk.layers))
+            self.states += walk.states
 
     def doubt(self, what: str) -> None:
         """Note what couldn't be described whole."""
@@ -203,6 +209,7 @@ class _Walk:
         self._names: dict[str, str] = {}
         self._ahead: deque[Any] = deque()
         self.layers: list[Any] = []
+        self.states: list[Any] = []
         self._ways: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
             (tuple, self._tuple),
             ((np.ndarray, np.generic), self._array),
@@ -281,10 +288,18 @@ class _Walk:
             return self._place(value)
         if type(value).__name__ in ("_DictWrapper", "_TupleWrapper"):
             return self._value(value.__wrapped__)
-        if _is(value, (tf.DType, tf.TensorShape)):
-            return [type(value).__name__, repr(value)]
+        if _is(value, tf.Variable):
+            self.states.append(value)
         if _is(value, tf.Variable) or (tf.is_tensor(value) and hasattr(value, "numpy")):
             return self._array(value.numpy())
+        if _is(value, tf.random.Generator):
+            return ["generator", value.algorithm, self._tensor(value.state)]
+        return self._of_tensorflow(value, tf)
+
+    def _of_tensorflow(self, value: Any, tf: Any) -> Any:
+        """What is TensorFlow's and holds no numbers."""
+        if _is(value, (tf.DType, tf.TensorShape)):
+            return [type(value).__name__, repr(value)]
         if hasattr(value, "python_function"):
             return ["tf.function", self._value(value.python_function)]
         if _is(value, tf.TensorSpec):
@@ -458,6 +473,8 @@ class _Walk:
             return self._variable(value)
         if keras is not None and hasattr(keras, "Layer") and _is(value, keras.Layer):
             self.layers.append(value)
+        if _is(value, GENERATORS):
+            self.states.append(value)
         held = [*self._content(value), *self._attributes(value)]
         if not shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
             self._found.doubt(f"a {type(value).__qualname__}")
@@ -476,6 +493,8 @@ class _Walk:
         """A variable of Keras's: its value and how it is trained, whatever it is called."""
         held = vars(variable)
         known = held.get("_value") is not None
+        if known:
+            self.states.append(variable)
         if known and isinstance(uid := getattr(held["_value"], "_unique_id", None), str):
             # An optimizer refers by it to what it doesn't train in the usual way.
             self._names[uid] = f"variable#{self._places[id(variable)]}"
