@@ -13,7 +13,7 @@ from kt_grid.cli import process
 from kt_grid.cli.parameters import GroupedCommand, takes_options
 from kt_grid.cli.process import FAILED, complain
 from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
-from kt_grid.engines.backend import load_backend
+from kt_grid.engines.backend import import_backend, load_backend
 from kt_grid.errors import UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.plan.options import Options, flag_of
@@ -34,7 +34,8 @@ from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
-from kt_grid.workers.local import processes_kept
+from kt_grid.workers.local import fork_spares, processes_kept
+from kt_grid.workers.placement import spares
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,14 +128,14 @@ def run(names: opt.Names, options: Options) -> None:
         raise UsageError(
             f"Expected one NAME with --name. Received: {', '.join(names)}. Run them one by one"
         )
-    plans = [
-        plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
-        for experiment in _experiments(names)
-    ]
-    if options.zoom:
-        plans = [_zoomed(planned) for planned in plans]
     failed = False
     with processes_kept():
+        plans = [
+            plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
+            for experiment in _experiments(names, options)
+        ]
+        if options.zoom:
+            plans = [_zoomed(planned) for planned in plans]
         for number, planned in enumerate(plans):
             if len(plans) > 1:
                 typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
@@ -231,20 +232,27 @@ def _store_of_models(directory: Path, name: str) -> SearchStore:
     return store
 
 
-def _experiments(names: list[str]) -> list[Experiment]:
+def _experiments(names: list[str], options: Options) -> list[Experiment]:
     words = list(REGISTRY) if names == [opt.ALL] else names
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
-        _load_backend()
+        _load_backend(options)
     return [load_experiment(word) for word in words]
 
 
-def _load_backend() -> None:
-    """Import TensorFlow, which takes seconds."""
+def _load_backend(options: Options | None = None) -> None:
+    """Import TensorFlow, which takes seconds, and copy this process for the workers of a search.
+
+    Args:
+        options: How the search is run; None if there is none.
+    """
     from kt_grid.search.progress import waiting
 
     with waiting(_console(), "loading TensorFlow"):
-        load_backend()
+        fresh = import_backend()
+    if fresh and options and options.racing is None and not options.dry_run:
+        fork_spares(spares(options.workers, options.trial_timeout, options.scheduler))
+    load_backend()
 
 
 def _published(experiment: str, *, must: bool) -> Published:
@@ -291,7 +299,7 @@ def _search(planned: Plan) -> bool:
     if not quiet:
         _tell_defaults(planned)
     if not finished:
-        _load_backend()
+        _load_backend(planned.options)
     results = run_search(planned, Silent() if quiet else _progress(planned))
     typer.echo(render(results), nl=False)
     _tell_failures(results)

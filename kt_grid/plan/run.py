@@ -90,6 +90,7 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         workers=options.workers,
         scheduler=options.scheduler,
         trial_timeout=options.trial_timeout,
+        share_gpus=options.share_gpus,
         directory=options.directory,
         project_name=planned.store.root.name,
         overwrite=options.overwrite,

@@ -16,6 +16,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
+from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.scored import with_extras
 from kt_grid.engines.weights import save_weights
@@ -26,6 +27,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
     UsageError,
 )
+from kt_grid.search.designs import Designs
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
@@ -127,10 +129,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         directory: Where searches are kept.
         project_name: This search's folder in it.
         overwrite: Whether a search that is already there is deleted first.
-        workers: Number of worker processes; 1 trains in this process; "auto" does so too, until
-            it is worth while to use all cores. Results are the same with any number.
+        workers: Number of worker processes; 1 trains in this process; "auto" does so too where
+            that is about as fast as all cores. Results are the same with any number.
         scheduler: Address of a Dask scheduler whose workers train, such as `tcp://host:8786`.
         trial_timeout: Seconds that a trial may take; trials run in worker processes then.
+        share_gpus: Whether there may be more workers than GPUs; each sees but one.
         keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on.
@@ -164,6 +167,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         workers: int | str = 1,
         scheduler: str | None = None,
         trial_timeout: float | None = None,
+        share_gpus: bool = False,
         keep: str = "all",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
@@ -176,7 +180,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         check_engine(engine)
         check_environment()
         configure_backend()
-        self.placement = Placement(workers, scheduler, trial_timeout, racing is not None)
+        self.placement = Placement(
+            workers, scheduler, trial_timeout, racing is not None, share_gpus
+        )
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid({} if grid is None else grid)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
@@ -310,7 +316,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             # Counted on, because to count them anew takes longer the larger the grid is.
             self._left = total - finished
             self.observer.begin(total, len(setup.splits), finished)
-            self.placement.begin()
+            told = self.placement.begin(self._left, self._foresee)
+            if told:
+                self.observer.note(told)
             try:
                 # The folds of each, trained by an engine, and a record on disk for each of them.
                 self._run_trials(self._searched())
@@ -352,7 +360,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
-        self.oracle.suspended = not self.placement.begins_here
+        self.oracle.suspended = self.placement.elsewhere
         if not self.oracle.suspended:
             super().search()
         if self.oracle.suspended:
@@ -371,8 +379,19 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(context.pack(), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
-                Dispatcher(self.oracle, runner, workers, *hooks).run()
+                Dispatcher(self.oracle, runner, workers, *hooks, self._designs().of).run()
         self.on_search_end()
+
+    def _designs(self) -> Designs:
+        """What is known of the models' designs."""
+        runner, fit = self._searched(), self._searched().setup.fit
+        plain = runner.setup.engine == "keras" or overrides_fit(self.hypermodel) or fit.callbacks
+        first = next(self.oracle.combinations(explore=False))
+        return Designs(runner, first, self.oracle.axes, compiled=not plain)
+
+    def _foresee(self) -> float:
+        """The seconds that the trials that are left take one after the other, roughly."""
+        return self._designs().seconds(self.oracle.combinations(explore=False), self._left)
 
     def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:
         """Take the end of a trial that ran in a worker."""
