@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from kt_grid.analysis.verdict import Verdict, judge
     from kt_grid.data import Dataset, Reading, read_csv, read_data
     from kt_grid.engines.layers import FillMissing
-    from kt_grid.errors import KtGridError
+    from kt_grid.errors import KtGridError, KtGridWarning
     from kt_grid.plan.experiments.base import Experiment, experiment
     from kt_grid.search.oracle import GridOracle
     from kt_grid.search.predict import Predictor, load_best_model, load_predictor
+    from kt_grid.search.results import Results, read_results
     from kt_grid.search.tuner import CrossValidationTuner
     from kt_grid.space.objective import Objective, Score
     from kt_grid.splitters import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         TimeSeriesSplit,
     )
     from kt_grid.store.directory import SearchStore
-    from kt_grid.store.results import SearchResults, TrialResult, read_results
+    from kt_grid.store.results import SearchResults, TrialResult
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ __all__ = [
     "GroupShuffleSplit",
     "KFold",
     "KtGridError",
+    "KtGridWarning",
     "LeaveOneGroupOut",
     "LeaveOneOut",
     "Objective",
@@ -57,6 +59,7 @@ __all__ = [
     "Reading",
     "RepeatedKFold",
     "RepeatedStratifiedKFold",
+    "Results",
     "Score",
     "SearchResults",
     "SearchStore",
@@ -88,6 +91,7 @@ _HOMES = {
     "GroupShuffleSplit": "splitters",
     "KFold": "splitters",
     "KtGridError": "errors",
+    "KtGridWarning": "errors",
     "LeaveOneGroupOut": "splitters",
     "LeaveOneOut": "splitters",
     "Objective": "space.objective",
@@ -96,6 +100,7 @@ _HOMES = {
     "Reading": "data",
     "RepeatedKFold": "splitters",
     "RepeatedStratifiedKFold": "splitters",
+    "Results": "search.results",
     "Score": "space.objective",
     "SearchResults": "store.results",
     "SearchStore": "store.directory",
@@ -113,7 +118,7 @@ _HOMES = {
     "load_predictor": "search.predict",
     "read_csv": "data",
     "read_data": "data",
-    "read_results": "store.results",
+    "read_results": "search.results",
 }
 
 

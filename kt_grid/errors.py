@@ -58,6 +58,10 @@ class KtGridError(Exception):
         self.on_command_line = f"{message} {option or mend}".rstrip()
 
 
+class KtGridWarning(UserWarning):
+    """A note on a search that is otherwise silent; see the observers of `kt_grid.search`."""
+
+
 class UsageError(KtGridError, ValueError):
     """An argument that can't be meant."""
 

@@ -8,9 +8,9 @@
 4 and "auto" workers, prints seconds and the speed-up over one worker, and compares the bytes of the
 reports. `overhead` searches a grid whose trials train nothing, and says what a trial costs beside
 its training: wall time, and processor time of the process that owns the search, which is what
-thousands of workers would wait for. `memory` searches a grid of models that all differ, each of which has to be compiled
-by itself, and samples the memory of all processes together. Each writes JSON too. Needs the `bench`
-extra.
+thousands of workers would wait for. `memory` searches a grid of models that all differ, each of
+which has to be compiled by itself, and samples the memory of all processes together. Each writes
+JSON too. Needs the `bench` extra.
 """
 
 import argparse

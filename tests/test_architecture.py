@@ -77,15 +77,17 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param(
             {"pandas"},
-            {"store.results", "search.tuner", "search.predict", "data.features", "data.table"}
+            {"store.results", "search.results", "search.predict", "data.features", "data.table"}
             | {"data.csv_file", "data.parquet"},
             id="pandas",
         ),
         pytest.param(
             {"matplotlib"},
-            {f"report.figures.{name}" for name in ("charts", "plots", "style")},
+            {f"report.figures.{name}" for name in ("charts", "plots", "style")}
+            | {"report.notebook"},
             id="matplotlib",
         ),
+        pytest.param({"IPython"}, {"search.progress"}, id="IPython"),
         pytest.param({"jinja2", "markupsafe"}, {"report.page"}, id="jinja2"),
         pytest.param({"scipy"}, {"analysis.statistics", "analysis.confidence_set"}, id="scipy"),
         pytest.param({"tensorboard"}, {"report.tensorboard"}, id="tensorboard"),

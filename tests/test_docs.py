@@ -1,4 +1,4 @@
-"""README and help texts say what the program does."""
+"""README, the documentation and help texts say what the program does."""
 
 import re
 import shlex
@@ -13,10 +13,15 @@ from kt_grid.plan.experiments import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = "".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
+DOCS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
 COMMANDS = [
     line.removeprefix("$ ").partition("#")[0].strip()
-    for line in BLOCKS.splitlines()
+    for text in DOCS.values()
+    for block in re.findall(r"^```(?:console)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
     if line.removeprefix("$ ").startswith("kt-grid ")
 ]
 OPTIONS = {
@@ -47,7 +52,7 @@ def help_of(command):
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_readme_commands_exist(line):
+def test_commands_exist(line):
     _, command, *words = shlex.split(line)
     known = help_of(command)
     for option in (word for word in words if word.startswith("--")):
@@ -99,6 +104,13 @@ def test_eighth_experiment_is_an_experiment():
     finally:
         REGISTRY.clear()
         REGISTRY.update(before)
+
+
+def test_reference_has_every_public_name():
+    reference = "".join(text for name, text in DOCS.items() if "reference/python" in name)
+    told = {*re.findall(r":: kt_grid\.(\w+)$", reference, re.MULTILINE), "KtGridError"}
+    missing = [name for name in kt_grid.__all__ if name not in told]
+    assert missing == [], "Expected them in a page of docs/reference/python"
 
 
 def test_changelog_names_the_version():

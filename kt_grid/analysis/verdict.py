@@ -46,6 +46,9 @@ class Verdict:
         """Return all of it, one sentence or two per line."""
         return [self.headline, *self.findings, *(f"Next: {step}" for step in self.advice)]
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
 
 def judge(analysis: Analysis) -> Verdict:
     """Put an analysis into words; nothing is called worse that isn't significantly so."""

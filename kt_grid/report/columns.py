@@ -279,12 +279,15 @@ _REASON: TrialColumn = Column("reason", lambda row: row.trial.reason, optional=T
 _WHY: TrialColumn = Column("reason", _why, kind="reason", when=_has_reasons)
 _PUBLISHED: TrialColumn = Column("published", _published_pair, optional=True)
 
-PROGRAMS = ("csv", "json", "scalars")
+PROGRAMS = ("csv", "json", "frame", "scalars")
 Layout: TypeAlias = tuple[TrialColumn | Callable[[Subject], Iterable[TrialColumn]], ...]
 LAYOUTS: Mapping[str, Layout] = {
     "table": (
         *(_RANK_OR_STATUS, _axes, _MEAN, _STD, _folds, _ERROR, _P, _STANDING, _EPOCHS_TRAINED),
         *(_published, _WHY),
+    ),
+    "notebook": (
+        *(_RANK_OR_STATUS, _axes, _MEAN, _STD, _ERROR, _P, _STANDING, _EPOCHS_TRAINED, _WHY),
     ),
     "page": (
         *(_RANK, _axes, _STANDING_OR_STATUS, _WHY, _MEAN, _STD, _ERROR, _BEHIND, _P, _folds),
@@ -301,6 +304,8 @@ LAYOUTS: Mapping[str, Layout] = {
         *(_STEPS, _EPOCHS, _ERROR, _BEHIND, _P, _STANDING, _FOLD_VARIANCE, _SEED_VARIANCE),
         *(_PARTIAL, _REASON, _PUBLISHED),
     ),
+    # What a DataFrame has beside scikit-learn's columns.
+    "frame": (_ERROR, _P, _STANDING, _REASON),
     # The scalars of a session.
     "scalars": (_MEAN, _STD, _ERROR, _BEHIND, _P, _SECONDS, _WEIGHTS, _STEPS),
 }

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
-_TEMPLATE = Path(__file__).with_name("page.html")
 # The page's style gives each colour a value for light and for dark.
 _VARIABLES = {
     charts.INK: "ink",
@@ -81,17 +80,22 @@ class Tile:
 
 
 @cache
-def _template() -> "Template":
+def template(file: str) -> "Template":
+    """Read one of the templates beside this module; whatever it shows is escaped."""
     # The other formats needn't wait for it.
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     # Every second part is an option.
     environment.filters["split_options"] = lambda line: re.split(r"(--[a-z]+)", line)
     environment.filters["svg"] = _inline
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return environment.get_template(file)
 
 
 def _inline(picture: Picture) -> "Markup":
@@ -116,7 +120,7 @@ def _search(subject: Subject) -> str:
         tiles=_tiles(subject.analysis),
         pictures=draw(subject.analysis, subject.published),
         columns=columns,
-        rows=[(_kind(row), _cells(columns, row)) for row in ranked(subject)],
+        rows=[(standing_class(row), _cells(columns, row)) for row in ranked(subject)],
         facts=run_facts(results),
     )
 
@@ -153,7 +157,7 @@ def fill(kind: str, title: str, **shown: Any) -> str:
     Returns:
         HTML; the same for the same values.
     """
-    return _template().render(kind=kind, title=title, method=_METHOD, **shown) + "\n"
+    return template("page.html").render(kind=kind, title=title, method=_METHOD, **shown) + "\n"
 
 
 def _numbered(number: int, pictures: Iterable[Picture]) -> list[Picture]:
@@ -171,7 +175,8 @@ def _cell(column: Column[Shown], row: Shown) -> Cell:
     return Cell(text, str(value) if is_number else text, column.kind)
 
 
-def _kind(row: Row) -> str:
+def standing_class(row: Row) -> str:
+    """Name the CSS class of a trial's row."""
     if row.trial.status == STOPPED:
         # As faint as those that are significantly worse.
         return "worse"

@@ -1,7 +1,9 @@
 """Who is told how a search goes on, and in what words."""
 
+import warnings
 from typing import Protocol
 
+from kt_grid.errors import KtGridWarning
 from kt_grid.space import Parameters
 
 
@@ -61,3 +63,11 @@ class Silent:
 
     def end(self) -> None:
         """Do nothing."""
+
+
+class NotesAsWarnings(Silent):
+    """An observer that shows nothing, and warns of what is worth telling."""
+
+    def note(self, message: str) -> None:
+        """Warn."""
+        warnings.warn(message, KtGridWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""A search's progress: a bar on a terminal, a line a minute elsewhere."""
+"""A search's progress: a bar on a terminal or in a notebook, elsewhere lines."""
 
 import threading
 import time
@@ -6,11 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from kt_grid.errors import printable
+from kt_grid.analysis.wording import name as in_words
+from kt_grid.errors import UsageError, printable
+from kt_grid.report.notebook import as_html
+from kt_grid.search.observer import NotesAsWarnings, Observer
 from kt_grid.space import Parameters
 
 _SECONDS_BETWEEN_LINES = 60.0
@@ -18,6 +22,37 @@ _REFRESHES_PER_SECOND = 4
 # Columns of a terminal that a bar, the counts, the best mean and the time left take at most.
 _REST = 66
 _SHORTEST_NAME = 12
+
+VERBOSE = ("auto", 0, 1, 2)
+
+
+def observer_for(verbose: str | int, name: str, metric: Callable[[], str]) -> Observer:
+    """Choose what a search shows, as Keras's `verbose` has it.
+
+    Args:
+        verbose: 0 for nothing but warnings, 1 for a bar, 2 for a line per trial; "auto" is 1 on a
+            terminal and in a notebook, else 2.
+        name: The search.
+        metric: Tells what is optimised, once that is known.
+
+    Returns:
+        What shows it; on stderr, so that a script's own output stays its own.
+
+    Raises:
+        UsageError: If `verbose` is something else.
+    """
+    if verbose not in VERBOSE:
+        raise UsageError(
+            f"Expected verbose to be one of {', '.join(map(repr, VERBOSE))}. Received: {verbose!r}"
+        )
+    if verbose == 0:
+        return NotesAsWarnings()
+    in_notebook = Console().is_jupyter
+    # A notebook paints stderr as if it were an error.
+    console = Console(stderr=not in_notebook, force_jupyter=False)
+    if verbose == 2 or (verbose == "auto" and not in_notebook and not console.is_terminal):
+        return TrialLines(metric, console)
+    return NotebookProgress(name, metric) if in_notebook else TerminalProgress(name, console, True)
 
 
 @dataclass
@@ -91,9 +126,10 @@ class TerminalProgress:
     Args:
         name: The search.
         console: Where to show it.
+        stays: Whether the bar stays there in the end.
     """
 
-    def __init__(self, name: str, console: Console) -> None:
+    def __init__(self, name: str, console: Console, stays: bool = False) -> None:
         self._name, self._console = name, console
         self._pace = Pace()
         self._noted: set[str] = set()
@@ -108,7 +144,7 @@ class TerminalProgress:
             TextColumn("{task.fields[pace].left}"),
             console=console,
             expand=True,
-            transient=True,
+            transient=not stays,
             refresh_per_second=_REFRESHES_PER_SECOND,
             disable=not console.is_terminal,
         )
@@ -145,7 +181,7 @@ class TerminalProgress:
         """Print a line above the bar, if it wasn't there before."""
         if message not in self._noted:
             self._noted.add(message)
-            self._print(message)
+            _print(self._console, message)
 
     def end(self) -> None:
         """Take the bar away."""
@@ -171,11 +207,117 @@ class TerminalProgress:
         """Print a line a minute until the search ends."""
         while not self._ended.wait(_SECONDS_BETWEEN_LINES):
             told = [*self._pace.counts, self._pace.found, self._pace.left]
-            self._print(f"{self._name}: {', '.join(filter(None, told))}")
+            _print(self._console, f"{self._name}: {', '.join(filter(None, told))}")
 
-    def _print(self, message: str) -> None:
-        line = f"kt-grid: {printable(message)}"
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+class TrialLines:
+    """Prints a line per trial.
+
+    Args:
+        metric: Tells what is optimised.
+        console: Where to print it.
+    """
+
+    def __init__(self, metric: Callable[[], str], console: Console) -> None:
+        self._metric, self._console = metric, console
+        self._pace = Pace()
+        self._noted: set[str] = set()
+
+    def begin(self, trials: int, folds: int, finished: int) -> None:
+        """Say what there is to do."""
+        self._pace.begin(trials, folds, finished)
+        done = f", {finished} of them finished" if finished else ""
+        _print(self._console, f"{trials} trials of {folds} folds{done}")
+
+    def fold(self, parameters: Parameters) -> None:  # noqa: ARG002 - Observer's signature
+        """Count a fold."""
+        self._pace.fold()
+
+    def trial(self, parameters: Parameters, score: float | None, best: float | None) -> None:
+        """Print the trial's line."""
+        self._pace.trial(best)
+        reached = "no score" if score is None else f"{self._metric()}={score:.6g}"
+        told = filter(None, (reached, self._pace.found, self._pace.left))
+        _print(self._console, f"{self._pace.counts[0]}: {in_words(parameters)}: {', '.join(told)}")
+
+    def note(self, message: str) -> None:
+        """Print it, if it wasn't there before."""
+        if message not in self._noted:
+            self._noted.add(message)
+            _print(self._console, message)
+
+    def end(self) -> None:
+        """Do nothing: the last trial's line is there."""
+
+
+class NotebookProgress:
+    """Shows a bar in a notebook, and below it the best trial, the time left and the notes.
+
+    Args:
+        name: The search.
+        metric: Tells what is optimised.
+    """
+
+    def __init__(self, name: str, metric: Callable[[], str]) -> None:
+        self._name, self._metric = name, metric
+        self._pace = Pace()
+        self._notes: list[str] = []
+        self._best = self._now = ""
+        self._handle: Any = None
+
+    def begin(self, trials: int, folds: int, finished: int) -> None:
+        """Draw the bar."""
+        self._pace.begin(trials, folds, finished)
+        self._draw()
+
+    def fold(self, parameters: Parameters) -> None:
+        """Move on by one fold."""
+        self._pace.fold()
+        self._now = in_words(parameters)
+        self._draw()
+
+    def trial(self, parameters: Parameters, score: float | None, best: float | None) -> None:
+        """Count one more trial."""
+        self._pace.trial(best)
+        if score is not None and score == best:
+            self._best = f" with {in_words(parameters)}"
+        self._draw()
+
+    def note(self, message: str) -> None:
+        """Show a line below the bar, if it wasn't there before."""
+        if message not in self._notes:
+            self._notes.append(message)
+            self._draw()
+
+    def end(self) -> None:
+        """Show how far it came."""
+        self._now = ""
+        self._draw()
+
+    def _draw(self) -> None:
+        from IPython.display import HTML, display
+
+        shown = HTML(self._html())
+        if self._handle is None:
+            self._handle = display(shown, display_id=True)
+        else:
+            self._handle.update(shown)
+
+    def _html(self) -> str:
+        pace, total = self._pace, self._pace.trials * self._pace.folds
+        best = "" if pace.best is None else f"best {self._metric()}={pace.best:.6g}{self._best}"
+        running = pace.left if self._now else ""
+        return as_html(
+            heading=self._name,
+            about=", ".join(filter(None, (*pace.counts, running, self._now))) if total else None,
+            done=round(100 * pace.folds_done / total, 1) if total else None,
+            lines=list(filter(None, (best, *self._notes))),
+        )
+
+
+def _print(console: Console, message: str) -> None:
+    line = f"kt-grid: {printable(message)}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def waiting(console: Console, message: str) -> AbstractContextManager[object]:

@@ -5,11 +5,11 @@ import os
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
@@ -31,10 +31,12 @@ from kt_grid.search.designs import Designs
 from kt_grid.search.dispatch import Dispatcher
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
-from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.observer import NotesAsWarnings, Observer
 from kt_grid.search.oracle import make_oracle
 from kt_grid.search.predict import select_columns
+from kt_grid.search.progress import VERBOSE, observer_for
 from kt_grid.search.racing import GivenUp, Incumbents, check_racing
+from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
     check_models,
     reopen_passing,
@@ -65,12 +67,8 @@ from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord, check_keep
-from kt_grid.store.results import SearchResults, read_results
 from kt_grid.workers.jobs import Context
 from kt_grid.workers.placement import Placement, check_environment
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LOOKAHEAD = 1000
 
@@ -92,9 +90,14 @@ def as_hypermodel(model: Any) -> Any:
 
 def _told_failures(trials: Sequence[Any]) -> str:
     """Why no trial was completed, each reason once."""
-    reasons = Counter(str(t.message or "").partition("\n\n")[0] for t in trials)
+    reasons = Counter(map(_reason, trials))
     listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
     return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
+
+
+def _reason(trial: Any) -> str:
+    """Why a trial failed, without the traceback."""
+    return str(trial.message or "").partition("\n\n")[0]
 
 
 def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
@@ -104,7 +107,7 @@ def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> 
     return parse_objective(known.identity.objective, [score.objective for score in scores])
 
 
-class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
+class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
     """Tries every combination of a grid, each trained and scored on k folds.
 
     A fold's score is that of the model it ends with, on the rows held out. Everything is kept in
@@ -136,7 +139,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         share_gpus: Whether there may be more workers than GPUs; each sees but one.
         keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
         about: Further entries for search.json.
-        observer: Is told how the search goes on.
+        observer: Is told how the search goes on, in place of what `verbose` shows.
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
@@ -194,7 +197,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
         self.about = about or {}
-        self.observer = observer or Silent()
+        self.observer = observer or NotesAsWarnings()
         self.store = SearchStore(directory, project_name)
         if overwrite:
             self.store.clear(self.observer.note)
@@ -222,6 +225,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self._incumbents = Incumbents(self.oracle)
         self._ending: tuple[str, str] | None = None
         self._left = 0
+        self._told: set[str] = set()
 
     def search(
         self,
@@ -230,6 +234,7 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         *,
         groups: Any = None,
         sample_weight: Any = None,
+        verbose: str | int = "auto",
         **fit_arguments: Any,
     ) -> None:
         """Train and score every combination that isn't finished yet.
@@ -241,6 +246,9 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
+            verbose: As in Keras: 0 shows nothing, and warns (`KtGridWarning`) of what is worth
+                telling; 1 shows a bar, 2 a line per trial; "auto" is 1 on a terminal and in a
+                notebook, else 2.
             **fit_arguments: `epochs`, `batch_size`, `class_weight` and `callbacks`, as
                 `model.fit` takes them; `early_stopping` and `validation_split` as in
                 `FitArguments`. A HyperModel with a `fit` of its own gets all others too.
@@ -252,14 +260,30 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
             LockedError: If another search is at work in the directory.
             SearchFailedError: If no trial could be completed.
         """
-        fit_arguments.pop("verbose", None)
         if hasattr(x, "columns"):
             # By their names the columns are found again in other frames.
             self.about = {**self.about, "features": [str(name) for name in x.columns]}
-        with self.locked():
+        with self._observed(verbose), self.locked():
             self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
         if not self.oracle.get_best_trials(1):
             raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
+
+    @contextmanager
+    def _observed(self, verbose: str | int) -> Iterator[None]:
+        """Show what `verbose` asks for, unless somebody brought an observer."""
+        quiet = self.observer
+        chosen = observer_for(verbose, self.project_name, lambda: self.target.name)
+        if not isinstance(quiet, NotesAsWarnings):
+            if verbose not in VERBOSE[:2]:
+                raise UsageError(
+                    f"Expected an observer or verbose. Received: both, verbose={verbose}"
+                )
+            chosen = quiet
+        self.observer = chosen
+        try:
+            yield
+        finally:
+            self.observer = quiet
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
@@ -435,9 +459,20 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
+        if ended.status == TrialStatus.FAILED:
+            self._tell_failure(ended)
         self.observer.trial(ended.hyperparameters.values, ended.score, self.keeper.best_score)
         self._left -= 1
         self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
+
+    def _tell_failure(self, trial: Any) -> None:
+        """Tell why a trial failed when it does; those that fail alike would fill the screen."""
+        reason = _reason(trial)
+        if reason not in self._told:
+            self._told.add(reason)
+            self.observer.note(
+                f"trial {trial.trial_id} {trial.hyperparameters.values} failed: {reason}"
+            )
 
     def on_search_end(self) -> None:
         """Write keras-tuner's own files once; per trial they would grow with the square."""
@@ -490,22 +525,6 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
         """Keep others from training in the search's directory while a `with` block runs."""
         return self.store.lock.held(self.observer.note)
 
-    def results(self, objective: str | None = None) -> "pd.DataFrame":
-        """Return one row per trial, with scikit-learn's column names.
-
-        Args:
-            objective: Another metric to show and rank by than the search's own.
-
-        Returns:
-            `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
-            `rank_test_score`, `mean_fit_time` (seconds), in grid order.
-        """
-        return self.search_results(objective).to_frame()
-
-    def search_results(self, objective: str | None = None) -> SearchResults:
-        """Return the results as objects, perhaps by another metric."""
-        return read_results(self.store, objective)
-
     @property
     def best_score(self) -> float:
         """The mean score of the best trial."""
@@ -515,6 +534,11 @@ class CrossValidationTuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tun
     def best_params(self) -> Parameters:
         """The parameters of the best trial."""
         return dict(self._best_trial().hyperparameters.values)
+
+    @property
+    def best_score_(self) -> float:
+        """The mean score of the best trial, by scikit-learn's name."""
+        return self.best_score
 
     def _searched(self) -> TrialRunner:
         if self._runner is None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from kt_grid.errors import DamageError, MismatchError, StoreError
 from kt_grid.store.files import faults, file_digest, read_sealed, write_file, write_sealed
@@ -46,6 +46,13 @@ class SearchStore:
         self.root = check_place(Path(directory), name)
         self.lock = SearchLock(self.root)
         self._fingerprints = Fingerprints()
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> Self:
+        """Take the search in a folder, such as `runs/neurons`; errors as the class has them."""
+        folder = Path(path)
+        folder = folder if folder.name.strip(".") else folder.resolve()
+        return cls(folder.parent, folder.name)
 
     def exists(self) -> bool:
         """Tell whether a search was begun here."""

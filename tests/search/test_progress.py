@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import kt_grid.search.progress
-from kt_grid.search.progress import Pace, TerminalProgress, waiting
+from kt_grid.search.progress import NotebookProgress, Pace, TerminalProgress, TrialLines, waiting
 
 PARAMETERS = {"units": 5}
 
@@ -142,3 +142,73 @@ def test_parameters_and_notes_are_no_markup_and_cannot_drive_the_terminal():
     assert "[/x]" in drawn
     assert "a\\x1b[2J[/y]" in drawn
     assert "\x1b[2J" not in drawn
+
+
+def test_the_bar_of_a_python_search_stays_there():
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=80, color_system=None)
+    progress = TerminalProgress("width", console, stays=True)
+    progress.begin(1, 1, 0)
+    progress.fold(PARAMETERS)
+    progress.trial(PARAMETERS, 0.5, 0.65104)
+    progress.end()
+    last = [line for line in re.split(r"[\r\n]", drawn.getvalue()) if "trial" in line][-1]
+    assert "trial 1/1 fold 1/1 best 0.6510" in last
+    # Nothing takes it away again.
+    assert "\x1b[2K" not in drawn.getvalue().partition(last)[2]
+
+
+def test_a_line_per_trial():
+    drawn = io.StringIO()
+    lines = TrialLines(lambda: "val_auc", Console(file=drawn, width=20))
+    lines.begin(3, 2, 1)
+    lines.note("[/x] once")
+    lines.note("[/x] once")
+    lines.fold(PARAMETERS)
+    lines.fold(PARAMETERS)
+    lines.trial(PARAMETERS, 0.5, 0.65104)
+    lines.trial(PARAMETERS, None, 0.65104)
+    lines.end()
+    first, note, second, third = drawn.getvalue().splitlines()
+    assert first == "kt-grid: 3 trials of 2 folds, 1 of them finished"
+    assert note == "kt-grid: [/x] once"
+    assert re.fullmatch(
+        r"kt-grid: trial 2/3: units=5: val_auc=0.5, best 0.6510, 0:00:0\d left", second
+    )
+    assert "trial 3/3: units=5: no score, best 0.6510" in third
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    """What a notebook's cell shows, version after version."""
+    shown = []
+
+    class Handle:
+        def update(self, html):
+            shown.append(html.data)
+
+    def display(html, *, display_id):
+        shown.append(html.data)
+        return Handle() if display_id else None
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return shown
+
+
+def test_a_notebook_shows_one_bar_that_moves(cell):
+    progress = NotebookProgress("<width>", lambda: "val_auc")
+    progress.note("folds <KFold>")
+    progress.begin(4, 3, 1)
+    progress.fold(PARAMETERS)
+    progress.fold(PARAMETERS)
+    progress.fold(PARAMETERS)
+    progress.trial(PARAMETERS, 0.65104, 0.65104)
+    progress.trial({"units": 6}, None, 0.65104)
+    progress.end()
+    done = [re.search(r'style="width: ([\d.]+)%', html) for html in cell]
+    assert [found and found[1] for found in done] == [
+        *(None, "25.0", "33.3", "41.7", "50.0", "50.0", "75.0", "75.0")
+    ]
+    assert "units=5" in cell[2]
+    assert "best val_auc=0.65104 with units=5" in cell[-1]
+    assert all("folds &lt;KFold&gt;" in html and "&lt;width&gt;" in html for html in cell)

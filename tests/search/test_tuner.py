@@ -1,6 +1,7 @@
 """The tuner: what a search leaves behind, however it was interrupted, and what it is good for."""
 
 import json
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -141,7 +142,8 @@ def test_results_are_a_table_with_scikit_learns_columns(tmp_path):
     table = tuner.results()
     yardstick = GridSearchCV(DummyClassifier(), {"random_state": [0]}, cv=3).fit(X, Y).cv_results_
     expected = {c.replace("random_state", "units") for c in yardstick if "score_time" not in c}
-    assert expected - {"std_fit_time"} == set(table.columns) - {"trial_id", "status"}
+    ours = {"trial_id", "status", "standard_error", "p_value", "standing", "reason"}
+    assert expected - {"std_fit_time"} == set(table.columns) - ours
 
     scores = table[[f"split{i}_test_score" for i in range(3)]].to_numpy()
     np.testing.assert_allclose(table["mean_test_score"], scores.mean(axis=1), rtol=1e-14)
@@ -152,6 +154,53 @@ def test_results_are_a_table_with_scikit_learns_columns(tmp_path):
     best = table.loc[table["mean_test_score"].idxmax()]
     assert tuner.best_score == best["mean_test_score"]
     assert tuner.best_params == best["params"]
+
+
+def test_the_tutorials_closing_lines_run_on_a_tuner(tmp_path, capsys):
+    grid_result = searched(tmp_path, cv=KFold(3))
+    capsys.readouterr()
+    print("Best: %f using %s" % (grid_result.best_score_, grid_result.best_params_))  # noqa: UP031 - the tutorial's line
+    means = grid_result.cv_results_["mean_test_score"]
+    stds = grid_result.cv_results_["std_test_score"]
+    params = grid_result.cv_results_["params"]
+    for mean, stdev, param in zip(means, stds, params):  # noqa: B905 - likewise
+        print("%f (%f) with: %r" % (mean, stdev, param))  # noqa: UP031 - likewise
+    assert capsys.readouterr().out == text(grid_result)
+
+
+def test_what_scikit_learn_calls_its_results_it_would_find_alike(tmp_path):
+    """As far as the trials are finished; the others are told apart by nan."""
+    tuner = searched(tmp_path, cv=KFold(3), grid={"units": [2, 10, 3]})
+    ours, scores = tuner.cv_results_, [t.scores for t in tuner.search_results().trials]
+
+    class Recorded(DummyClassifier):
+        """Scores what our folds scored, one after the other."""
+
+        def __init__(self, units=None):
+            super().__init__()
+            self.units = units
+
+        def score(self, x, y):
+            fold = int(x[0, 0])
+            found = dict(zip([2, 10, 3], scores, strict=True))[self.units]
+            if not found:
+                raise ValueError
+            return found[fold]
+
+    rows, folds = np.arange(3)[:, None].repeat(2, 1), KFold(3)
+    grid = GridSearchCV(Recorded(), {"units": [2, 10, 3]}, cv=folds, refit=False)
+    with warnings.catch_warnings():
+        # Of the failed scores.
+        warnings.simplefilter("ignore", UserWarning)
+        theirs = grid.fit(rows, np.arange(3) % 2).cv_results_
+    timed = {"mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time"}
+    assert set(theirs) - timed == set(ours) - timed
+    assert ours["params"] == theirs["params"]
+    for name in set(theirs) - timed - {"params"}:
+        np.testing.assert_allclose(
+            np.ma.filled(ours[name].astype(float)), np.ma.filled(theirs[name].astype(float))
+        )
+        assert ours[name].dtype == theirs[name].dtype or name == "param_units"
 
 
 def test_the_same_search_elsewhere_gives_the_same_bytes(tmp_path):
@@ -278,10 +327,62 @@ def test_a_failure_is_not_shouted_on_the_terminal(tmp_path, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_search_prints_nothing(tmp_path, capfd):
+def test_a_search_writes_nothing_to_a_scripts_own_output(tmp_path, capfd):
     searched(tmp_path)
     searched(tmp_path).refit()
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("verbose", "shown"),
+    [
+        pytest.param("auto", ["3 trials of 2 folds", "trial 3/3: units=4", "left"], id="auto"),
+        pytest.param(2, ["trial 1/3: units=2: val_accuracy=0."], id="lines"),
+        pytest.param(1, [], id="bar, where there is no terminal"),
+        pytest.param(0, [], id="silent"),
+        pytest.param(False, [], id="false"),
+    ],
+)
+def test_verbose_means_what_it_means_to_keras(tmp_path, capfd, verbose, shown):
+    searched(tmp_path, fit={"verbose": verbose})
+    out, err = capfd.readouterr()
+    assert (out, err == "") == ("", not shown)
+    for words in shown:
+        assert words in err
+
+
+def test_failures_are_told_when_they_come_and_alike_ones_once(tmp_path, capfd):
+    searched(tmp_path, grid=FAILING, fit={"verbose": 2})
+    lines = capfd.readouterr().err.splitlines()
+    told = [line for line in lines if "failed: " in line]
+    assert [line.split()[2] for line in told if line.endswith("ValueError: unlucky")] == ["0000"]
+    assert "trial 1/7: units=10: no score" in lines[lines.index(told[0]) + 1]
+
+
+def test_a_silent_search_warns_of_what_is_worth_telling(tmp_path):
+    # Here warnings are errors.
+    with pytest.raises(kt_grid.KtGridWarning, match="axis 'unit' of the grid isn't asked for"):
+        searched(tmp_path, grid={"unit": [3]}, fit={"verbose": 0})
+
+
+@pytest.mark.parametrize("verbose", [3, "loud", None])
+def test_another_verbose_is_refused(tmp_path, raises, verbose):
+    with raises(UsageError, "verbose to be one of 'auto', 0, 1, 2", repr(verbose)):
+        searched(tmp_path, fit={"verbose": verbose})
+
+
+def test_an_observer_takes_the_place_of_what_verbose_shows(tmp_path, capfd, raises):
+    searched(tmp_path, observer=Silent())
+    searched(tmp_path, observer=Silent(), fit={"verbose": 0})
+    assert capfd.readouterr() == ("", "")
+    with raises(UsageError, "an observer or verbose"):
+        searched(tmp_path, observer=Silent(), fit={"verbose": 2})
+
+
+def test_a_tuner_shows_itself_in_a_notebook(tmp_path):
+    assert "not searched yet" in make(tmp_path)._repr_html_()
+    tuner = searched(tmp_path)
+    assert tuner._repr_html_() == tuner.search_results()._repr_html_()
 
 
 @pytest.mark.parametrize("keep", ["all", "best"])
