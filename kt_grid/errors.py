@@ -176,15 +176,15 @@ def describe_error(error: BaseException) -> str:
         error: An exception that was caught.
 
     Returns:
-        Its kind and cause, after the place in the user's own file if it comes from there.
+        Its kind and cause, after the location in the user's own file if it comes from there.
 
     Example:
         >>> describe_error(ValueError("Graph execution error:\n\nIn[0]: [8,3], In[1]: [4,1]"))
         'ValueError: In[0]: [8,3], In[1]: [4,1]'
     """
     said = f"{type(error).__name__}: {_cause(str(error))}".removesuffix(": ")
-    place = None if isinstance(error, KtGridError) else _own_place(error)
-    return f"in {place}: {said}" if place else said
+    location = None if isinstance(error, KtGridError) else _own_location(error)
+    return f"in {location}: {said}" if location else said
 
 
 def may_succeed_again(reason: str) -> bool:
@@ -214,7 +214,7 @@ def _cause(text: str) -> str:
     return telling[-1] if first_line.startswith("Graph") else telling[0]
 
 
-def _own_place(error: BaseException) -> str | None:
+def _own_location(error: BaseException) -> str | None:
     """The file, line and function of the user's own that an error passed through last."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_own(frame.filename):

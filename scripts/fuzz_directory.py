@@ -26,7 +26,7 @@ from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.verdict import judge
 from kt_grid.errors import KtGridError
 from kt_grid.report.formats import render
-from kt_grid.report.page import run_facts
+from kt_grid.report.page import run_details
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import read_sealed, write_sealed
 from kt_grid.store.results import read_results
@@ -179,7 +179,7 @@ ANSWERS: dict[str, Callable[[SearchStore], object]] = {
     "verdict": lambda store: _report(store, judge),
     "csv": lambda store: render(read_results(store), "csv"),
     "json": lambda store: render(read_results(store), "json"),
-    "facts": lambda store: run_facts(read_results(store)),
+    "details": lambda store: run_details(read_results(store)),
     "page": lambda store: render(read_results(store), "html"),
     "refit": lambda store: store.read_refit(),
 }

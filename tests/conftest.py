@@ -1,5 +1,6 @@
 """Data and states that several test modules share."""
 
+import gc
 import os
 import random
 import re
@@ -25,9 +26,17 @@ for name, value in ENVIRONMENT.items():
 # A script's background jobs ignore Ctrl-C, and so would the searches that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine must not fail a test.
-settings.register_profile("kt-grid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine must not fail a test; each run tries other examples.
+settings.register_profile(
+    "kt-grid", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("kt-grid")
+
+
+def pytest_collection_finish(session):
+    """What all tests import stays: the garbage collector needn't look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +193,7 @@ class StubWorkers(Workers):
         self._context = shared.unpack(shared.packed)
 
     @property
-    def places(self):
+    def slots(self):
         return self._count + 1
 
     def start(self):

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import functools
 import graphlib
 import importlib
 import inspect
@@ -222,6 +223,7 @@ def test_examples_in_docstrings(name):
     assert (result.failed, result.attempted > 0) == (0, True)
 
 
+@functools.cache
 def _tree(name):
     return ast.parse(PATHS[name].read_text(encoding="utf-8"))
 

@@ -11,7 +11,7 @@ from kt_grid import errors
 CLASSES = {
     name: value
     for name, value in vars(errors).items()
-    if inspect.isclass(value) and value.__module__ == errors.__name__
+    if inspect.isclass(value) and issubclass(value, errors.KtGridError)
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kt_grid.data.batches import check_dense, comes_in_batches, take_in
-from kt_grid.data.labels import Labels, label_places
+from kt_grid.data.labels import Labels, label_indices
 from kt_grid.errors import UsageError
 from kt_grid.splitters import Indices, classes_of
 
@@ -106,7 +106,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
     members = None if groups is None else np.atleast_1d(np.asarray(groups))
     target = _structure(y, _as_target)
     words = isinstance(target, np.ndarray) and target.dtype.kind in "OSU"
-    target, labels = label_places(target) if words else (target, ())
+    target, labels = label_indices(target) if words else (target, ())
     arrays = Arrays(_structure(x), target, weights, members, labels)
     lengths = {len(a) for a in keras.tree.flatten(arrays.training_tuple())}
     lengths |= set() if members is None else {len(members)}

@@ -85,7 +85,7 @@ def _iterate(batches: Any) -> Iterator[Any]:
         number = batches.num_batches
         if number is None:
             _refuse("a PyDataset of unknown length. Give it a __len__")
-        yield from (batches[place] for place in range(number))
+        yield from (batches[index] for index in range(number))
     elif inspect.isgenerator(batches) or not hasattr(batches, "__len__"):
         _refuse(
             f"a {type(batches).__name__} of unknown length. Gather it into arrays, or make it a "

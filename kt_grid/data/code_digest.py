@@ -83,10 +83,6 @@ def _shorten(parts: dict[str, str]) -> dict[str, str]:
 def explain(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Say in words where two digests differ.
 
-    Args:
-        before: The parts of one.
-        after: Those of the other.
-
     Returns:
         Such as `my_file.py has changed: function helper(), RATES`; empty if nothing differs.
 

@@ -85,14 +85,14 @@ def read_csv_table(
     layout = _find_layout(path, reading, known)
     wanted = choose(layout.names, layout.named)
     columns = _read_small(path, layout, wanted, reading)
-    places: npt.NDArray[np.intp] | None = None
+    positions: npt.NDArray[np.intp] | None = None
     if columns is None:
-        columns, places = _read_columns(path, layout, wanted, reading)
+        columns, positions = _read_columns(path, layout, wanted, reading)
 
     def find(row: int) -> tuple[str, Sequence[str]]:
-        place = row if places is None else int(places[row])
+        position = row if positions is None else int(positions[row])
         with open_text(path, reading) as text:
-            line, cells = next(itertools.islice(_rows(text, layout), place, None))
+            line, cells = next(itertools.islice(_rows(text, layout), position, None))
         return f"{path}, line {line}", cells
 
     rows = next(len(c) for p, c in enumerate(columns) if p not in wanted.ignored)
@@ -435,7 +435,7 @@ def _without_markers(words: Words, reading: Reading) -> Words:
 def _is_near_a_tie(column: Column) -> bool:
     """Tell whether a number is so near to the middle of two in single precision that it matters.
 
-    pandas reads numbers of more than 15 digits to within a last place or two, which decides then
+    pandas reads numbers of more than 15 digits to within a last digit or two, which decides then
     to which of the two it is rounded.
     """
     if isinstance(column, Words) or column.dtype != np.float64:

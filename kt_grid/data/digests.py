@@ -37,14 +37,7 @@ def digest(*arrays: npt.NDArray[Any]) -> str:
 
 
 def splits_digest(splits: Sequence[Split]) -> str:
-    """Hash the splits of a search.
-
-    Args:
-        splits: Pairs of integer arrays.
-
-    Returns:
-        32 hexadecimal digits.
-    """
+    """Hash the splits of a search."""
     return digest(*(side.astype(np.int64) for split in splits for side in split))
 
 

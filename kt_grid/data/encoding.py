@@ -71,8 +71,8 @@ class Encoder:
         self, table: Table, position: int, words: Words, unknown: str
     ) -> npt.NDArray[np.intp]:
         known = {category: code for code, category in enumerate(self.categories)}
-        places = np.array([known.get(text, len(known)) for text in words.texts], np.intp)
-        codes = places[words.codes]
+        indices = np.array([known.get(text, len(known)) for text in words.texts], np.intp)
+        codes = indices[words.codes]
         strange = codes == len(known)
         if strange.any() and (unknown == "refuse" or self.how != "one-hot"):
             raise self._refuse(table, position, np.flatnonzero(strange))
@@ -93,11 +93,11 @@ class Encoder:
     def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
         parse = _date_parser(self.how.removeprefix("days").removeprefix(":"))
         days = np.zeros(len(words.texts))
-        for place, text in enumerate(words.texts):
+        for index, text in enumerate(words.texts):
             try:
-                days[place] = _days(parse(text)) if text else np.nan
+                days[index] = _days(parse(text)) if text else np.nan
             except ValueError:
-                rows = np.flatnonzero(words.codes == place)
+                rows = np.flatnonzero(words.codes == index)
                 if len(rows):
                     raise self._refuse_date(table, position, int(rows[0])) from None
         return days[words.codes]
@@ -114,16 +114,7 @@ class Encoder:
 
 
 def make_encoder(table: Table, position: int, how: str) -> Encoder:
-    """Make the encoder of a column.
-
-    Args:
-        table: The table.
-        position: The column's position in it.
-        how: One of `ENCODINGS` but "drop".
-
-    Returns:
-        The encoder, with the column's categories if it needs them.
-    """
+    """Make the encoder of a column."""
     needed = how in ("one-hot", "ordinal")
     categories = to_words(table.columns[position]).used() if needed else ()
     return Encoder(table.names[position], how, tuple(categories))
@@ -148,8 +139,8 @@ def assemble(
     """
     if not any(encoder for _, encoder in plan):
         x = np.empty((table.rows, len(plan)), np.float32)
-        for place, (p, _) in enumerate(plan):
-            x[:, place] = np.asarray(table.columns[p])
+        for index, (p, _) in enumerate(plan):
+            x[:, index] = np.asarray(table.columns[p])
         return x
     parts = {
         name: _part(table, p, encoder, unknown)

@@ -41,7 +41,7 @@ class TargetColumn:
     Attributes:
         name: Its name.
         column: Its position in the search's file.
-        labels: Names of the classes whose places are the targets; none if they are its numbers.
+        labels: Names of the classes whose indices are the targets; none if they are its numbers.
     """
 
     name: str
@@ -87,15 +87,15 @@ def read_features(
     encoded = {encoder.column for encoder in encoders}
 
     def choose(names: Sequence[str], named: bool) -> Wanted:
-        places = _feature_places(path, names, named, features, target_column)
-        words = {p for p, name in zip(places, features, strict=True) if name in encoded}
-        return Wanted(frozenset(words), ignored=frozenset(range(len(names))) - {*places})
+        positions = _feature_positions(path, names, named, features, target_column)
+        words = {p for p, name in zip(positions, features, strict=True) if name in encoded}
+        return Wanted(frozenset(words), ignored=frozenset(range(len(names))) - {*positions})
 
     # Positions may stand in a first row of numbers by chance.
     known = () if list(features) == _positions(features, target_column) else features
     table, reading = read_table(path, reading, choose, known)
-    places = _feature_places(path, table.names, table.named, features, target_column)
-    return _features(table, places, features, encoders, reading, unknown)
+    positions = _feature_positions(path, table.names, table.named, features, target_column)
+    return _features(table, positions, features, encoders, reading, unknown)
 
 
 def read_labelled(
@@ -117,7 +117,7 @@ def read_labelled(
         unknown: As in `read_features`.
 
     Returns:
-        Features as `Dataset.x` has them, and the targets: numbers, or places among the labels.
+        Features as `Dataset.x` has them, and the targets: numbers, or indices among the labels.
 
     Raises:
         DataError: As `read_features`; also if there is no target, or one of an unknown class.
@@ -126,32 +126,32 @@ def read_labelled(
     if path.suffix == NPZ:
         x = _npz_features(path, features)
         _, y = read_npz(path, (FEATURES, target.name))
-        return x, _npz_places(path, y, target)
+        return x, _npz_indices(path, y, target)
     encoded = {encoder.column for encoder in encoders}
 
     def find(names: Sequence[str], named: bool) -> tuple[list[int], int]:
-        places = _feature_places(path, names, named, features, target.column)
+        positions = _feature_positions(path, names, named, features, target.column)
         if named and target.name in names:
-            return places, [*names].index(target.name)
-        if len(names) > target.column >= 0 and target.column not in places and not named:
-            return places, target.column
+            return positions, [*names].index(target.name)
+        if len(names) > target.column >= 0 and target.column not in positions and not named:
+            return positions, target.column
         raise DataError(
             f"Expected {path} to have the target's column, {target.name!r}. "
             f"Received: {', '.join(names[:50])}"
         )
 
     def choose(names: Sequence[str], named: bool) -> Wanted:
-        places, position = find(names, named)
-        words = {p for p, name in zip(places, features, strict=True) if name in encoded}
+        positions, position = find(names, named)
+        words = {p for p, name in zip(positions, features, strict=True) if name in encoded}
         return Wanted(
             # Of classes with names the texts are compared, so that 01 and 1 stay what they were.
             frozenset(words | ({position} if target.labels else set())),
-            ignored=frozenset(range(len(names))) - {*places, position},
+            ignored=frozenset(range(len(names))) - {*positions, position},
         )
 
     known = () if list(features) == _positions(features, target.column) else features
     table, told = read_table(path, replace(reading, drop=(), encode={}), choose, known)
-    places, position = find(table.names, table.named)
+    positions, position = find(table.names, table.named)
     table = replace(table, to_train=False)
     if target.labels:
         words = to_words(table.columns[position])
@@ -161,10 +161,10 @@ def read_labelled(
         table = replace(table, columns=columns)
     else:
         table = with_numbers(table, [position], told)
-    plan, table = _prepared(table, places, features, encoders, told, position)
+    plan, table = _prepared(table, positions, features, encoders, told, position)
     x = assemble(table, plan, features, unknown)
     if target.labels:
-        return x, _known_places(table, position, target, told)
+        return x, _known_indices(table, position, target, told)
     return x, as_target(table.columns[position])[0]
 
 
@@ -191,18 +191,20 @@ def features_of(
         DataError: If a column is missing, or a value can't be one of the feature's.
     """
     names = [str(name) for name in frame.columns]
-    places = _named_places("the DataFrame", names, features)
-    table = table_of(frame.iloc[:, places], "the DataFrame")
-    return _features(table, range(len(places)), features, encoders, _to_predict(reading), unknown)
+    positions = _named_positions("the DataFrame", names, features)
+    table = table_of(frame.iloc[:, positions], "the DataFrame")
+    return _features(
+        table, range(len(positions)), features, encoders, _to_predict(reading), unknown
+    )
 
 
-def _known_places(
+def _known_indices(
     table: Table, position: int, target: TargetColumn, reading: Reading
 ) -> npt.NDArray[np.float32]:
-    """The places of the target's words among the classes of the search."""
+    """The indices of the target's words among the classes of the search."""
     column = to_words(table.columns[position])
-    places = np.array([_known_place(text, target, reading) for text in column.texts], np.float32)
-    y = places[column.codes]
+    indices = np.array([_known_index(text, target, reading) for text in column.texts], np.float32)
+    y = indices[column.codes]
     if (y < 0).any():
         row = int(np.argmax(y < 0))
         raise DataError(
@@ -213,8 +215,8 @@ def _known_places(
     return y
 
 
-def _known_place(text: str, target: TargetColumn, reading: Reading) -> int:
-    """The place of a class; -1 if it isn't known. Numbers are alike however they are written."""
+def _known_index(text: str, target: TargetColumn, reading: Reading) -> int:
+    """The index of a class; -1 if it isn't known. Numbers are alike however they are written."""
     number = number_of(text, reading)
     for word in (text, "" if number is None else class_word(number)):
         if word in target.labels:
@@ -234,19 +236,19 @@ def _to_predict(reading: Reading) -> Reading:
 
 def _features(
     table: Table,
-    places: Sequence[int],
+    positions: Sequence[int],
     features: Sequence[str],
     encoders: Sequence[Encoder],
     reading: Reading,
     unknown: str,
 ) -> Any:
-    plan, table = _prepared(table, places, features, encoders, reading)
+    plan, table = _prepared(table, positions, features, encoders, reading)
     return assemble(table, plan, features, unknown)
 
 
 def _prepared(
     table: Table,
-    places: Sequence[int],
+    positions: Sequence[int],
     features: Sequence[str],
     encoders: Sequence[Encoder],
     reading: Reading,
@@ -255,20 +257,22 @@ def _prepared(
     """How the features' columns are encoded, and the table with its gaps treated."""
     encoded = {encoder.column: encoder for encoder in encoders}
     table = replace(table, to_train=False)
-    plan = [(p, encoded.get(name)) for p, name in zip(places, features, strict=True)]
-    zeros = [p for p, name in zip(places, features, strict=True) if name in reading.zero_is_missing]
+    plan = [(p, encoded.get(name)) for p, name in zip(positions, features, strict=True)]
+    zeros = [
+        p for p, name in zip(positions, features, strict=True) if name in reading.zero_is_missing
+    ]
     table = with_numbers(table, [p for p, encoder in plan if encoder is None], reading)
-    used = [*places] if target is None else [*places, target]
+    used = [*positions] if target is None else [*positions, target]
     return plan, fill_gaps(without_zeros(table, zeros), used, reading, target)
 
 
-def _feature_places(
+def _feature_positions(
     path: Path, names: Sequence[str], named: bool, features: Sequence[str], target_column: int
 ) -> list[int]:
     """Where the features stand: by name if there are names, else by position."""
     unnamed = _positions(features, target_column)
     if named and (list(features) != unnamed or {*features} <= {*names}):
-        return _named_places(path, names, features)
+        return _named_positions(path, names, features)
     width = len(names)
     if width not in (len(features), len(features) + 1):
         raise DataError(
@@ -288,16 +292,16 @@ def _positions(features: Sequence[str], target_column: int) -> list[str]:
     return [str(i) for i in range(len(features) + 1) if i != target_column]
 
 
-def _named_places(path: Path | str, names: Sequence[str], features: Sequence[str]) -> list[int]:
-    places = {name: position for position, name in enumerate(names)}
-    missing = [name for name in features if name not in places]
+def _named_positions(path: Path | str, names: Sequence[str], features: Sequence[str]) -> list[int]:
+    positions = {name: position for position, name in enumerate(names)}
+    missing = [name for name in features if name not in positions]
     if missing:
         listed = ", ".join(map(repr, missing[:20])) + (", …" if len(missing) > 20 else "")
         known = ", ".join(features[:50]) + (", …" if len(features) > 50 else "")
         raise DataError(
             f"Expected {path} to have the columns {known}. Received: no column {listed}"
         )
-    return [places[name] for name in features]
+    return [positions[name] for name in features]
 
 
 def _npz_features(path: Path, features: Sequence[str]) -> npt.NDArray[Any]:
@@ -310,12 +314,12 @@ def _npz_features(path: Path, features: Sequence[str]) -> npt.NDArray[Any]:
     return x
 
 
-def _npz_places(path: Path, y: npt.NDArray[Any], target: TargetColumn) -> npt.NDArray[Any]:
-    """The places of an array's classes among those of the search; numbers as they are."""
+def _npz_indices(path: Path, y: npt.NDArray[Any], target: TargetColumn) -> npt.NDArray[Any]:
+    """The indices of an array's classes among those of the search; numbers as they are."""
     if not target.labels and not y.dtype.hasobject:
         return y
     table = Table(path, [target.name], True, [words_of(y.reshape(-1))], len(y), _npz_row(path))
-    return _known_places(table, 0, target, _PLAIN)
+    return _known_indices(table, 0, target, _PLAIN)
 
 
 def _npz_row(path: Path) -> Callable[[int], tuple[str, None]]:

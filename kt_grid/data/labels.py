@@ -1,4 +1,4 @@
-"""Names of classes, and the places that stand for them."""
+"""Names of classes, and the indices that stand for them."""
 
 from typing import Any, TypeAlias
 
@@ -8,19 +8,16 @@ import numpy.typing as npt
 Labels: TypeAlias = tuple[str, ...]
 
 
-def label_places(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
-    """Turn names of classes into places in their sorted order.
+def label_indices(words: Any) -> tuple[npt.NDArray[np.float32], Labels]:
+    """Turn names of classes into indices in their sorted order.
 
     Args:
         words: Texts, of shape `(rows,)` or `(rows, 1)`.
-
-    Returns:
-        Float32 of shape `(rows,)`, and the names.
     """
     flat = [str(word) for word in np.asarray(words, dtype=object).reshape(-1)]
     labels = sorted(set(flat))
-    places = {label: place for place, label in enumerate(labels)}
-    return np.array([places[word] for word in flat], np.float32), tuple(labels)
+    indices = {label: index for index, label in enumerate(labels)}
+    return np.array([indices[word] for word in flat], np.float32), tuple(labels)
 
 
 def class_word(value: Any) -> str:

@@ -12,7 +12,7 @@ from kt_grid.data.csv_file import read_csv_table
 from kt_grid.data.dataset import Dataset
 from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
-from kt_grid.data.labels import label_places
+from kt_grid.data.labels import label_indices
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
@@ -189,7 +189,7 @@ def read_table(
 
 def _from_npz(path: Path, target: str) -> Dataset:
     x, y = read_npz(path, (FEATURES, target))
-    y, labels = label_places(y) if y.dtype.hasobject else (y, ())
+    y, labels = label_indices(y) if y.dtype.hasobject else (y, ())
     return Dataset(x, y, (), target, -1, path.name, labels)
 
 

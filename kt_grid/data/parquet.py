@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 def read_parquet_table(path: Path) -> Table:
     """Read a Parquet file.
 
-    Args:
-        path: The file.
-
-    Returns:
-        The table, without the index that the file's pandas metadata names.
-
     Raises:
         DataError: If the file is missing, damaged or empty.
         UsageError: If pyarrow isn't installed.

@@ -179,12 +179,6 @@ def parse_encode(words: Sequence[str]) -> dict[str, str]:
 def parse_separator(word: str | None) -> str | None:
     """Read a `--separator` word: the character itself or its name.
 
-    Args:
-        word: Such as `;`, `semicolon` or `tab`.
-
-    Returns:
-        The character, or "whitespace"; an unknown word as it is.
-
     Example:
         >>> parse_separator("semicolon")
         ';'
@@ -194,12 +188,6 @@ def parse_separator(word: str | None) -> str | None:
 
 def parse_list(word: str | None) -> tuple[str, ...]:
     """Read a word that lists several, such as `--na-values` and `--zero-is-missing` take.
-
-    Args:
-        word: Words with commas between them, or None.
-
-    Returns:
-        The words.
 
     Example:
         >>> parse_list("-, #N/A,-999")

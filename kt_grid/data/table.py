@@ -32,7 +32,7 @@ class Words:
 
     Attributes:
         texts: The words, in any order; "" is a missing one. Some may stand in no row.
-        codes: The place of each row's word among them, shape `(rows,)`.
+        codes: The index of each row's word among them, shape `(rows,)`.
     """
 
     texts: tuple[str, ...]
@@ -149,10 +149,10 @@ def words_of(values: Any) -> Words:
     import pandas as pd
 
     codes, found = pd.factorize(np.asarray(values, object))
-    # The code of a missing value is -1, which is the last place.
+    # The code of a missing value is -1, which is the last index.
     known: dict[str, int] = {}
-    places = [known.setdefault(str(text).strip(), len(known)) for text in (*found, "")]
-    return Words(tuple(known), np.array(places, np.intp)[codes])
+    indices = [known.setdefault(str(text).strip(), len(known)) for text in (*found, "")]
+    return Words(tuple(known), np.array(indices, np.intp)[codes])
 
 
 def column_of(series: "pd.Series[Any]") -> Column:
@@ -178,11 +178,6 @@ def column_of(series: "pd.Series[Any]") -> Column:
 
 def table_of(frame: "pd.DataFrame", source: Path | str, notes: tuple[str, ...] = ()) -> Table:
     """Make a table of a DataFrame.
-
-    Args:
-        frame: The DataFrame.
-        source: Where it comes from, for messages.
-        notes: What is worth telling of it.
 
     Returns:
         The table, without the frame's index.
@@ -344,15 +339,8 @@ def _mend(cell: str, column: str) -> str:
     )
 
 
-def check_names(place: str, names: list[str]) -> list[str]:
+def check_names(where: str, names: list[str]) -> list[str]:
     """Refuse column names that come twice.
-
-    Args:
-        place: Where they stand, for the message.
-        names: The names.
-
-    Returns:
-        The names.
 
     Raises:
         DataError: If one comes twice.
@@ -360,7 +348,7 @@ def check_names(place: str, names: list[str]) -> list[str]:
     name, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
         raise DataError(
-            f"Expected different column names in {place}. Received: {name!r} twice. "
+            f"Expected different column names in {where}. Received: {name!r} twice. "
             "If that line names no columns, say --no-header"
         )
     return names
@@ -383,21 +371,21 @@ def find_columns(
     Raises:
         UsageError: If a word names no column.
     """
-    places = {name: position for position, name in enumerate(names)}
-    return [_find(path, places, word, option) for word in words]
+    positions = {name: position for position, name in enumerate(names)}
+    return [_find(path, positions, word, option) for word in words]
 
 
-def _find(path: Path | str, places: Mapping[str, int], word: str, option: str) -> int:
-    if word in places:
-        return places[word]
+def _find(path: Path | str, positions: Mapping[str, int], word: str, option: str) -> int:
+    if word in positions:
+        return positions[word]
     try:
         position = int(word)
     except ValueError:
-        position = len(places)
-    if not -len(places) <= position < len(places):
-        listed = [*places]
+        position = len(positions)
+    if not -len(positions) <= position < len(positions):
+        listed = [*positions]
         known = ", ".join(listed[:50]) + (", …" if len(listed) > 50 else "")
         raise UsageError(
             f"Expected {option} to be one of the columns of {path}: {known}. Received: {word!r}"
         )
-    return position % len(places)
+    return position % len(positions)

@@ -1,4 +1,4 @@
-"""The form that a target takes for a model's loss: 0 and 1, places of classes, one-hot, numbers."""
+"""The form that a target takes for a loss: 0 and 1, indices of classes, one-hot, numbers."""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ def _losses(target: str) -> frozenset[str]:
 
 BINARY = _losses("two classes")
 MARGIN = _losses("margins")
-SPARSE = _losses("places")
+SPARSE = _losses("indices")
 ONE_HOT = _losses("one-hot")
 _NUMBERS = _losses("numbers")
 
@@ -95,7 +95,7 @@ def fit_target(y: Any, loss: Loss, labels: Labels = ()) -> tuple[Any, Labels]:
     Args:
         y: Numbers of shape `(rows,)` or `(rows, 1)`; anything else stays as it is.
         loss: The loss.
-        labels: Names of the classes, if `y` holds their places.
+        labels: Names of the classes, if `y` holds their indices.
 
     Returns:
         The target, and the names of the classes where its numbers are no longer the data's own.
@@ -117,8 +117,8 @@ def fit_target(y: Any, loss: Loss, labels: Labels = ()) -> tuple[Any, Labels]:
     if loss.name in BINARY | MARGIN and loss.units in (1, None):
         return _binary(y, labels, loss)
     if loss.name in SPARSE | ONE_HOT:
-        places, labels = _places(y, labels, loss)
-        return (_one_hot(places, loss, labels) if loss.name in ONE_HOT else places), labels
+        indices, labels = _class_indices(y, labels, loss)
+        return (_one_hot(indices, loss, labels) if loss.name in ONE_HOT else indices), labels
     if labels and loss.name in _NUMBERS:
         raise DataError(
             f"Expected numbers as the target of {loss.name}. Received: {listed(labels)}. "
@@ -143,7 +143,9 @@ def _binary(y: npt.NDArray[Any], labels: Labels, loss: Loss) -> tuple[Any, Label
     return (y, labels) if labels else _mapped(y, values)
 
 
-def _places(y: npt.NDArray[Any], labels: Labels, loss: Loss) -> tuple[npt.NDArray[Any], Labels]:
+def _class_indices(
+    y: npt.NDArray[Any], labels: Labels, loss: Loss
+) -> tuple[npt.NDArray[Any], Labels]:
     """Places of classes, the data's own where they fit the model's output."""
     values = np.unique(y)
     if np.any(values != np.round(values)):
@@ -164,12 +166,12 @@ def _places(y: npt.NDArray[Any], labels: Labels, loss: Loss) -> tuple[npt.NDArra
 
 
 def _mapped(y: npt.NDArray[Any], values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Labels]:
-    places = np.searchsorted(values, y).astype(np.float32)
-    return places, tuple(class_word(value) for value in values)
+    indices = np.searchsorted(values, y).astype(np.float32)
+    return indices, tuple(class_word(value) for value in values)
 
 
-def _one_hot(places: npt.NDArray[Any], loss: Loss, labels: Labels) -> npt.NDArray[np.float32]:
-    flat = places.reshape(len(places)).astype(np.intp)
+def _one_hot(indices: npt.NDArray[Any], loss: Loss, labels: Labels) -> npt.NDArray[np.float32]:
+    flat = indices.reshape(len(indices)).astype(np.intp)
     width = loss.units or len(labels) or int(flat.max()) + 1
     return np.eye(width, dtype=np.float32)[flat]
 
@@ -178,12 +180,9 @@ def known_target(y: Any, loss: Loss, labels: Labels) -> Any:
     """Bring targets of new rows into the form that the search gave its own.
 
     Args:
-        y: Targets as the data has them, or places of classes if there are names.
+        y: Targets as the data has them, or indices of classes if there are names.
         loss: The loss of the trained model.
-        labels: Names of the classes, if the search's targets were their places.
-
-    Returns:
-        The targets as the model takes them.
+        labels: Names of the classes, if the search's targets were their indices.
 
     Raises:
         DataError: If there is one that the model has no output for.
@@ -209,7 +208,7 @@ class Targets:
     another one. Pickled, it holds these rows only.
 
     Attributes:
-        given: The rows, whose target holds the data's own numbers, or places of classes with
+        given: The rows, whose target holds the data's own numbers, or indices of classes with
             their names where the data has texts.
 
     Args:

@@ -76,13 +76,13 @@ def class_weights(words: Sequence[str]) -> dict[str, float] | str:
     return weights
 
 
-def _weight(word: Any, place: str) -> float:
+def _weight(word: Any, where: str) -> float:
     try:
         weight = float(word)
     except (TypeError, ValueError):
         weight = float("nan")
     if not 0 <= weight < float("inf"):
-        raise UsageError(f"Expected a weight of 0 or more in {place}. Received: {word!r}")
+        raise UsageError(f"Expected a weight of 0 or more in {where}. Received: {word!r}")
     return weight
 
 
@@ -131,7 +131,7 @@ def _class_name(label: Any) -> str:
 
 
 def _is_there(name: str, arrays: Arrays) -> bool:
-    present = _places(arrays.y)
+    present = _class_indices(arrays.y)
     if arrays.labels or present is None:
         return not arrays.labels or name in arrays.labels
     # A class of which no row is there now, as in a sample, is none that is misspelt.
@@ -140,7 +140,7 @@ def _is_there(name: str, arrays: Arrays) -> bool:
 
 
 def _known(arrays: Arrays) -> str:
-    present = () if arrays.labels else np.unique(np.asarray(_places(arrays.y)))
+    present = () if arrays.labels else np.unique(np.asarray(_class_indices(arrays.y)))
     return listed(arrays.labels or tuple(map(class_word, present)))
 
 
@@ -179,7 +179,7 @@ def keras_class_weight(resolved: Mapping[str, float], form: Arrays) -> dict[int,
         return None
     names = form.labels
     if not names:
-        present = _places(form.y)
+        present = _class_indices(form.y)
         if present is None or present.min() < 0 or present.max() > _MOST:
             received = "no whole numbers" if present is None else f"{present.min()}"
             received += "" if present is None else f" to {present.max()}"
@@ -189,10 +189,10 @@ def keras_class_weight(resolved: Mapping[str, float], form: Arrays) -> dict[int,
             )
         named = [int(name) + 1 for name in resolved]
         names = tuple(map(str, range(max(int(present.max()) + 1, *named))))
-    return {place: resolved.get(name, 1.0) for place, name in enumerate(names)}
+    return {index: resolved.get(name, 1.0) for index, name in enumerate(names)}
 
 
-def _places(y: Any) -> npt.NDArray[Any] | None:
+def _class_indices(y: Any) -> npt.NDArray[Any] | None:
     """Whole numbers by which Keras looks weights up: the classes, along a sequence too."""
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "biuf" or not y.size:
         return None

@@ -20,9 +20,6 @@ ENGINES = {
 def check_engine(name: str) -> None:
     """Refuse a word that names no engine.
 
-    Args:
-        name: The word.
-
     Raises:
         UsageError: If it isn't one of `ENGINES`.
     """
@@ -32,12 +29,6 @@ def check_engine(name: str) -> None:
 
 def make_engine(name: str) -> Engine:
     """Make an engine.
-
-    Args:
-        name: One of `ENGINES`.
-
-    Returns:
-        The engine.
 
     Raises:
         UsageError: If there is no engine of that name.

@@ -20,15 +20,7 @@ _BATCH = 4096
 
 
 def is_adapted(hypermodel: Any, model: Any) -> bool:
-    """Tell whether a model learns from the training rows before it is trained.
-
-    Args:
-        hypermodel: A `keras_tuner.HyperModel`.
-        model: What it built.
-
-    Returns:
-        Whether `adapt` would do anything.
-    """
+    """Tell whether a model learns from the training rows before it is trained."""
     return adapts_itself(hypermodel) or any(True for _ in adaptable_layers(model))
 
 

@@ -60,7 +60,7 @@ class FitArguments:
             object.__setattr__(self, "validation_split", _SHARE)
 
     @property
-    def watching(self) -> dict[str, Any]:
+    def stopping(self) -> dict[str, Any]:
         """What is held back and why, by argument; nothing if nothing is."""
         stopping = {"early_stopping": self.early_stopping} if self.early_stopping else {}
         share = {"validation_split": self.validation_split} if self.validation_split else {}
@@ -73,14 +73,14 @@ class FitArguments:
 
     def given(self) -> dict[str, Any]:
         """Return the arguments as `search` takes them."""
-        named = {"epochs": self.epochs, "batch_size": self.batch_size, **self.watching}
+        named = {"epochs": self.epochs, "batch_size": self.batch_size, **self.stopping}
         weighted = {"class_weight": self.class_weight} if self.class_weight else {}
         return {**named, **weighted, **self.own, "callbacks": list(self.callbacks)}
 
     def to_json(self) -> dict[str, Any]:
         """Describe the arguments by plain JSON values, those that are not the default."""
         described: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size}
-        described |= self.watching
+        described |= self.stopping
         if self.class_weight:
             described["class_weight"] = {str(k): v for k, v in self.class_weight.items()}
         if self.callbacks:
@@ -146,9 +146,9 @@ def fit_arguments(hypermodel: Any, given: Mapping[str, Any]) -> FitArguments:
         class_weight=given.get("class_weight"),
         callbacks=as_callbacks(given.get("callbacks")),
         own=own,
-        **({} if overrides_fit(hypermodel) else _watching(given)),
+        **({} if overrides_fit(hypermodel) else _stopping(given)),
     )
 
 
-def _watching(given: Mapping[str, Any]) -> dict[str, Any]:
+def _stopping(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in _WATCHING if given.get(name) is not None}

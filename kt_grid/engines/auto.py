@@ -48,12 +48,6 @@ class Auto:
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, with the engine that trained it and why.
-
         Raises:
             EngineError: If a model can't be trained, or its loss is no longer finite.
         """
@@ -69,17 +63,7 @@ class Auto:
 
 
 def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
-    """Say why a model is better trained by `model.fit`.
-
-    Args:
-        model: A built and compiled model.
-        described: Its design.
-        arrays: The search's rows.
-        fit: How to train.
-
-    Returns:
-        The reason, or None.
-    """
+    """Say why a model is better trained by `model.fit`; None if it isn't."""
     reason = refusal(model, described, arrays, fit)
     if reason is None and fit.batch_size * _count_products(model) > _PRODUCTS_A_STEP:
         return "convolutions over an area, which model.fit trains faster"
@@ -87,13 +71,13 @@ def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments)
 
 
 def _count_products(model: Any) -> float:
-    """How often one row is multiplied in convolutions over an area: all weights at all places."""
+    """How often one row is multiplied in convolutions over an area: all weights everywhere."""
     slow = [layer for layer in all_layers(model) if type(layer).__name__ in _SLOW]
-    return float(sum(layer.count_params() * _count_places(layer) for layer in slow))
+    return float(sum(layer.count_params() * _count_positions(layer) for layer in slow))
 
 
-def _count_places(layer: Any) -> float:
-    """At how many places a convolution's weights are used; infinite if that isn't known."""
+def _count_positions(layer: Any) -> float:
+    """At how many positions a convolution's weights are used; infinite if that isn't known."""
     shape = getattr(getattr(layer, "output", None), "shape", ())
     area = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
     # A recurrent layer uses them at every step of the time, which the output may not show.

@@ -218,7 +218,7 @@ def count_steps(rows: int, fit: FitArguments) -> int:
 
 
 def as_scores(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Name the numbers of metrics; one that gives several has its place among them in its name.
+    """Name the numbers of metrics; one that gives several has its index among them in its name.
 
     Args:
         values: Numbers or arrays by name, as `model.evaluate` returns them.
@@ -231,16 +231,13 @@ def as_scores(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     scores = {}
     for name, value in values.items():
         numbers = np.asarray(value)
-        for place, number in np.ndenumerate(numbers):
-            scores["_".join([prefix + name, *map(str, place)])] = float(number)
+        for index, number in np.ndenumerate(numbers):
+            scores["_".join([prefix + name, *map(str, index)])] = float(number)
     return scores
 
 
 def check_scores(scores: Mapping[str, float]) -> None:
     """Refuse a training that diverged.
-
-    Args:
-        scores: Metrics by name.
 
     Raises:
         EngineError: If the loss on the held-out rows isn't finite.

@@ -23,9 +23,6 @@ def as_callbacks(given: Any) -> tuple[Any, ...]:
         given: A callback, a list of callbacks, classes of callbacks or functions without
             arguments that make one, or None.
 
-    Returns:
-        Callbacks that can be copied, and what makes one when it is called.
-
     Raises:
         UsageError: If one is neither, or can't be made anew for every training.
     """

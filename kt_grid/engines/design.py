@@ -46,12 +46,7 @@ def digest_of(model: Any) -> str:
 
 
 def have_common_layers(one: Any, other: Any) -> bool:
-    """Tell whether two models share a layer, so that what befalls one of them shows in the other.
-
-    Args:
-        one: A built model.
-        other: Another.
-    """
+    """Tell whether two models share a layer, so that what befalls one shows in the other."""
     layers = {id(layer) for layer in find_parts(one, keras.Layer)}
     return any(id(layer) in layers for layer in find_parts(other, keras.Layer))
 
@@ -61,10 +56,6 @@ def has_same_layout(one: Any, other: Any) -> bool:
 
     An optimizer around another one, which scales the loss for half precision, has them in another
     order once it has trained.
-
-    Args:
-        one: A built and compiled model.
-        other: Another.
     """
     return _layout(one) == _layout(other)
 
@@ -116,23 +107,13 @@ def all_layers(model: Any) -> Iterator[Any]:
 
 
 def copy_state(source: Any, target: Any) -> None:
-    """Give a model all variables of another: weights, random seeds, optimizer.
-
-    Args:
-        source: A model.
-        target: A model of the same design.
-    """
+    """Give a model all variables of another: weights, random seeds, optimizer."""
     for fresh, variable in zip(_variables(source), _variables(target), strict=True):
         variable.assign(fresh)
 
 
 def copy_weights(source: Any, target: Any) -> None:
-    """Give a model the weights and random seeds of another.
-
-    Args:
-        source: A model.
-        target: A model of the same design.
-    """
+    """Give a model the weights and random seeds of another."""
     for fresh, variable in zip(source.variables, target.variables, strict=True):
         variable.assign(fresh)
 

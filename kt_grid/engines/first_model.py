@@ -118,7 +118,7 @@ def has_meaning(metric: CompiledMetric, loss: Loss, y: Any = None) -> bool:
         y: The target in the loss's form; None if it isn't known yet.
 
     Returns:
-        Whether what it counts as right can be right: 0 and 1 for a threshold, places for the
+        Whether what it counts as right can be right: 0 and 1 for a threshold, indices for the
         largest output, one-hot rows, or rows of shares, for that of several.
     """
     if metric.of_outputs:
@@ -131,7 +131,7 @@ def has_meaning(metric: CompiledMetric, loss: Loss, y: Any = None) -> bool:
     target = metric.kind.target
     if target == "classes" and loss.units is not None:
         # Keras chooses by the shapes of targets and outputs.
-        target = "two classes" if loss.units == 1 else "places" if one_each else "one-hot"
+        target = "two classes" if loss.units == 1 else "indices" if one_each else "one-hot"
     if target == "two classes":
         return bool(np.all((y == 0) | (y == 1)))
     if target == "one-hot":
@@ -153,11 +153,7 @@ def _boundary(metric: CompiledMetric, loss: Loss) -> tuple[str, ...]:
 
 
 def describe_compile(model: Any) -> Compiled:
-    """Tell what a model is compiled with.
-
-    Args:
-        model: A built `keras.Model`.
-    """
+    """Tell what a model is compiled with."""
     return Compiled(loss_of(model), tuple(compiled_metrics(model)), _outputs(model))
 
 

@@ -43,12 +43,6 @@ class KerasFit:
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.
 
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, as soon as it is there.
-
         Raises:
             EngineError: If a model can't be trained, or its loss is no longer finite.
         """

@@ -45,7 +45,7 @@ def describe_parts(model: Any) -> list[dict[str, Any]]:
 
     Returns:
         One dict per object: its class's name, and its attributes. Objects refer to each other by
-        their place in the list, so two models have equal descriptions only if they are made of
+        their index in the list, so two models have equal descriptions only if they are made of
         equal parts, put together and shared alike. Left out are the values of the model's own
         variables and of its optimizer's, and initializers, which have done their work.
 
@@ -78,7 +78,7 @@ class _Walk:
         self.parts: list[Any] = []
         self._strict = strict
         self._copied = _copied_variables(model)
-        self._places: dict[int, str] = {}
+        self._references: dict[int, str] = {}
         self._ahead: deque[Any] = deque()
         self._generators: dict[int, int] = {}
 
@@ -100,13 +100,13 @@ class _Walk:
         return described
 
     def _refer(self, part: Any) -> str:
-        """The place of a part; it is looked at later if it hasn't been met yet."""
-        place = self._places.get(id(part))
-        if place is None:
-            place = self._places[id(part)] = f"#{len(self.parts)}"
+        """The reference to a part; it is looked at later if it hasn't been met yet."""
+        reference = self._references.get(id(part))
+        if reference is None:
+            reference = self._references[id(part)] = f"#{len(self.parts)}"
             self.parts.append(part)
             self._ahead.append(part)
-        return place
+        return reference
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, _PLAIN):
@@ -156,8 +156,8 @@ class _Walk:
             placed = {self._placed(name): self._placed(each) for name, each in value.items()}
             return sorted(map(str, placed["set"])) if "set" in placed else placed
         if isinstance(value, int | str) and (found := _ADDRESS.search(str(value))):
-            place = self._places.get(int(found[0]))
-            return value if place is None else str(value).replace(found[0], place)
+            reference = self._references.get(int(found[0]))
+            return value if reference is None else str(value).replace(found[0], reference)
         return value
 
 

@@ -18,10 +18,6 @@ _BATCH = 4096
 def with_extras(engine: Engine, extras: Extras) -> Engine:
     """Let an engine give what is wanted beyond the model's own metrics.
 
-    Args:
-        engine: What trains.
-        extras: What is wanted.
-
     Returns:
         An engine that gives all this; the same engine if nothing is wanted.
     """
@@ -51,12 +47,6 @@ class Scored:
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, and score it.
-
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, as soon as it is there.
 
         Raises:
             EngineError: If a score's function gives no number.
@@ -106,10 +96,6 @@ def _call(score: Score, y_true: Any, y_pred: Any) -> float:
 def predict(model: Any, rows: Arrays) -> Any:
     """Predict as `model.predict` does, without compiling anything for it.
 
-    Args:
-        model: A built model.
-        rows: Rows.
-
     Returns:
         An array of shape `(rows, …)`, or the model's structure of such arrays.
     """
@@ -121,15 +107,7 @@ def predict(model: Any, rows: Arrays) -> Any:
 
 
 def evaluate(model: Any, rows: Arrays) -> dict[str, float]:
-    """Score a model as `model.evaluate` does, without compiling anything for it.
-
-    Args:
-        model: A compiled and built model.
-        rows: Rows.
-
-    Returns:
-        The loss and every metric by name.
-    """
+    """Score a model as `model.evaluate` does, without compiling anything for it."""
     model.reset_metrics()
     scores: dict[str, Any] = {}
     for batch in _batches(rows):

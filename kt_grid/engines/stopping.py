@@ -61,12 +61,6 @@ def check_hold_back(
 ) -> None:
     """See whether some of each split's training rows can be held back, if that is asked for.
 
-    Args:
-        splits: Pairs of integer arrays.
-        fit: How to train.
-        groups: Group of each row of the search, or None.
-        weights: Weight of each row of the search, or None.
-
     Raises:
         SplitError: If there is but one row or one group that weighs anything to train on.
     """
@@ -121,10 +115,6 @@ def make_callbacks(fit: FitArguments) -> list[Any]:
 def kept_epochs(callbacks: Iterable[Any], trained: int) -> int:
     """Count the epochs whose weights a training ended with.
 
-    Args:
-        callbacks: Those that it had.
-        trained: Epochs that it ran for.
-
     Returns:
         Number of epochs; less than `trained` if early stopping went back to the best ones.
     """
@@ -135,7 +125,7 @@ def kept_epochs(callbacks: Iterable[Any], trained: int) -> int:
     return trained
 
 
-def without_watching(fit: FitArguments, epochs: Iterable[int]) -> FitArguments:
+def without_stopping(fit: FitArguments, epochs: Iterable[int]) -> FitArguments:
     """Say how a refit trains that follows trainings on fewer rows.
 
     Args:

@@ -55,10 +55,10 @@ def load_weights(model: Any, path: Path) -> None:
 
 
 def _stateful(model: Any) -> Iterator[tuple[str, Any]]:
-    """The layers with a state outside their variables, by their place in the model."""
-    for place, layer in enumerate(all_layers(model)):
+    """The layers with a state outside their variables, by their index in the model."""
+    for index, layer in enumerate(all_layers(model)):
         if hasattr(layer, "save_assets") or hasattr(layer, _BOUNDARIES):
-            yield str(place), layer
+            yield str(index), layer
 
 
 def _state(layer: Any) -> dict[str, Any]:

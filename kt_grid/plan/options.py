@@ -278,11 +278,7 @@ def declared() -> Mapping[str, Option]:
 
 
 def flag_of(name: str) -> str:
-    """Return an option as the command line names it.
-
-    Args:
-        name: The field's name.
-    """
+    """Return an option as the command line names it."""
     return declared()[name].flag or f"--{name.replace('_', '-')}"
 
 

@@ -40,7 +40,7 @@ class Subject:
         """The best published setting, the first of equal ones, its mean and std."""
         if not self.published:
             return None
-        best = max(self.published, key=lambda place: self.published[place][0])
+        best = max(self.published, key=lambda key: self.published[key][0])
         parameters: Parameters = json.loads(best)
         axes = [axis.name for axis in self.results.axes]
         ordered = {axis: parameters[axis] for axis in axes if axis in parameters}

@@ -156,13 +156,13 @@ def _score(split: int, row: Row) -> float | None:
 
 def _published(subject: Subject) -> Iterable[TrialColumn]:
     if subject.published:
-        for place, (name, title) in enumerate([("mean", "published"), ("std", "published std")]):
-            yield Column(f"published_{name}", partial(_their, place), figure, title)
+        for index, (name, title) in enumerate([("mean", "published"), ("std", "published std")]):
+            yield Column(f"published_{name}", partial(_their, index), figure, title)
 
 
-def _their(place: int, row: Row) -> float | None:
+def _their(index: int, row: Row) -> float | None:
     theirs = row.subject.published_of(row.trial)
-    return None if theirs is None else theirs[place]
+    return None if theirs is None else theirs[index]
 
 
 def _published_pair(row: Row) -> dict[str, float] | None:

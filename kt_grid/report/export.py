@@ -19,9 +19,6 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def table_as_csv(table: Iterable[Mapping[str, Any]]) -> str:
     """Write rows, such that no text in them does anything in a spreadsheet or a terminal.
 
-    Args:
-        table: Values by column, the same columns in each row.
-
     Returns:
         CSV with a header; nothing without a row.
     """

@@ -121,7 +121,7 @@ def _search(subject: Subject) -> str:
         pictures=draw(subject.analysis, subject.published),
         columns=columns,
         rows=[(standing_class(row), _cells(columns, row)) for row in ranked(subject)],
-        facts=run_facts(results),
+        details=run_details(results),
     )
 
 
@@ -220,10 +220,10 @@ def _tiles(analysis: Analysis) -> list[Tile]:
     return [Tile(*tile) for tile in tiles]
 
 
-def run_facts(results: SearchResults) -> dict[str, str]:
+def run_details(results: SearchResults) -> dict[str, str]:
     """Collect what it takes to run a search again, as far as its search.json says it."""
     about, identity = results.about, results.about.identity
-    facts: dict[str, Any] = {
+    details: dict[str, Any] = {
         "command": about.origin and about.origin.command,
         "objective": f"{results.objective.name}, {direction(results.objective)}",
         "folds": identity.cv or results.folds,
@@ -235,7 +235,7 @@ def run_facts(results: SearchResults) -> dict[str, str]:
         "engine": identity.engine,
         "versions": _versions(results),
     }
-    return {fact: str(value) for fact, value in facts.items() if value not in (None, "")}
+    return {name: str(value) for name, value in details.items() if value not in (None, "")}
 
 
 def _versions(results: SearchResults) -> str:

@@ -148,13 +148,13 @@ def _session(row: Row) -> Iterable[Any]:
     yield _plugin_summary(metadata.SESSION_END_INFO_TAG, ended)
 
 
-def _set(place: Any, value: Value) -> None:
+def _set(target: Any, value: Value) -> None:
     if isinstance(value, bool):
-        place.bool_value = value
+        target.bool_value = value
     elif isinstance(value, str):
-        place.string_value = value
+        target.string_value = value
     else:
-        place.number_value = value
+        target.number_value = value
 
 
 def _plugin_summary(tag: str, data: Any) -> Any:

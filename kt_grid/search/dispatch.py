@@ -27,7 +27,7 @@ from kt_grid.workers.jobs import Job, Received, Result, pack_job, run_job
 from kt_grid.workers.local import Workers
 
 _DEATHS = 3
-_PLACES_OF_ONE = 2
+_SLOTS_OF_ONE = 2
 _TRAITS = 4096
 _SECONDS_BETWEEN_CHECKS = 1.0
 
@@ -145,7 +145,7 @@ class Dispatcher:
 
     def _hand_out(self) -> None:
         """Give every worker a trial, and then a second one that waits for it there."""
-        for depth in range(self._executor.places):
+        for depth in range(self._executor.slots):
             for number, lane in enumerate(self._lanes):
                 while lane.running <= depth and self._hand_to(number):
                     pass
@@ -171,26 +171,26 @@ class Dispatcher:
         return True
 
     def _choose(self, lane: _Lane, ahead: Sequence[Parameters]) -> int:
-        """The place of the trial that suits a worker best, among those to be handed out next."""
+        """The index of the trial that suits a worker best, among those to be handed out next."""
         others = [other for other in self._lanes if other is not lane]
         elsewhere = set().union(*(other.designs for other in others))
         promised = [other.following for other in others]
         waiting = Counter(self._traits_of(parameters).design for parameters in ahead)
 
-        def suits(place: int) -> tuple[int, int, int]:
-            parameters, traits = ahead[place], self._traits_of(ahead[place])
+        def suits(index: int) -> tuple[int, int, int]:
+            parameters, traits = ahead[index], self._traits_of(ahead[index])
             if parameters is lane.following:
                 return 5, 0, 0
             if any(parameters is one for one in promised):
-                return 0, 0, -place
+                return 0, 0, -index
             if traits.apart_from_epochs in lane.trained:
-                return 4, 0, -place
+                return 4, 0, -index
             if traits.design in lane.designs:
-                return 3, 0, -place
+                return 3, 0, -index
             if traits.design not in elsewhere:
-                return 2, 0, -place
+                return 2, 0, -index
             # Help where most is left to do.
-            return 1, waiting[traits.design], -place
+            return 1, waiting[traits.design], -index
 
         return max(range(len(ahead)), key=suits)
 
@@ -238,7 +238,7 @@ class Dispatcher:
 
     def _following(self, number: int) -> Job | None:
         """What a worker will most likely do next, so that it can prepare for it."""
-        if len(self._lanes) == 1 and self._executor.places > _PLACES_OF_ONE:
+        if len(self._lanes) == 1 and self._executor.slots > _SLOTS_OF_ONE:
             # Several workers share the lane: nobody knows which one takes what comes next.
             return None
         if len(self._lanes) > 1:
@@ -258,7 +258,7 @@ class Dispatcher:
         """Take a training that is done, or the end of a job."""
         if isinstance(given, Future):
             self._lanes[sent.lane].running -= 1
-            self._settle(sent, given)
+            self._take_result(sent, given)
         elif sent.failure is None and given.split not in sent.work.done:
             self._deaths[sent.work.trial.trial_id] = 0
             try:
@@ -266,7 +266,7 @@ class Dispatcher:
             except keras_tuner.errors.FailedTrialError as error:
                 sent.failure = str(error)
 
-    def _settle(self, sent: _Sent, future: "Future[Result]") -> None:
+    def _take_result(self, sent: _Sent, future: "Future[Result]") -> None:
         work = sent.work
         try:
             result = future.result()

@@ -37,7 +37,7 @@ def find_leaks(arrays: Arrays, fit: FitArguments, hypermodel: Any) -> Iterator[s
     for callback in renew(fit.callbacks):
         if str(getattr(callback, "monitor", "")).startswith("val_"):
             if not fit.validation_split:
-                yield _watching(type(callback).__name__, callback.monitor, own)
+                yield _tell_monitor(type(callback).__name__, callback.monitor, own)
             elif not isinstance(callback, keras.callbacks.EarlyStopping):
                 yield _left_out(type(callback).__name__, callback.monitor)
     if fit.validation_split and not fit.may_stop:
@@ -46,7 +46,7 @@ def find_leaks(arrays: Arrays, fit: FitArguments, hypermodel: Any) -> Iterator[s
             "nothing watches them"
         )
     if own:
-        yield from (_watching(name, "val_…", own) for name in _named_in(fit_tree(hypermodel)))
+        yield from (_tell_monitor(name, "val_…", own) for name in _named_in(fit_tree(hypermodel)))
 
 
 def _scaled(part: npt.NDArray[Any]) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _is_standard(column: npt.NDArray[np.float64]) -> bool:
     return close and abs(column.mean()) < _CLOSE
 
 
-def _watching(name: str, monitor: str, own: bool) -> str:
+def _tell_monitor(name: str, monitor: str, own: bool) -> str:
     if own:
         return (
             f"{name} watches {monitor} of the rows that the score is taken on, so the score "

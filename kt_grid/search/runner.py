@@ -13,7 +13,7 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.weighting import keras_class_weight
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import Engine, Task, Trained, Trainings, Upcoming
-from kt_grid.engines.stopping import hold_back, without_watching
+from kt_grid.engines.stopping import hold_back, without_stopping
 from kt_grid.errors import EngineError, KtGridError, UnforeseenAxisError, describe_error
 from kt_grid.search.identity import package_versions
 from kt_grid.search.observer import Observer
@@ -152,7 +152,7 @@ class TrialRunner:
         rows = np.arange(self.setup.arrays.rows)
         task = Task(split=-1, train=rows, test=None, seed=self.refit_seed(trial))
         try:
-            fit = without_watching(
+            fit = without_stopping(
                 self._fit_of(trial.hyperparameters.values), self._kept_epochs(trial)
             )
             (trained,) = self._train(trial, fit, [task])
@@ -333,8 +333,8 @@ class TrialRunner:
         rows = work.tasks[trained.split].test
         if trained.predictions is not None and rows is not None:
             y_true = self.arrays_of(dict(work.trial.hyperparameters.values)).take(rows).y
-            place = (self.store, work.trial.trial_id, trained.split)
-            write_predictions(*place, rows, y_true, trained.predictions)
+            fold = (self.store, work.trial.trial_id, trained.split)
+            write_predictions(*fold, rows, y_true, trained.predictions)
 
     def _named(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Scores by name; a bare number that a HyperModel's `fit` returned is the objective."""

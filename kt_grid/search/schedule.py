@@ -76,7 +76,7 @@ class Schedule:
         while self._ahead and key(self._ahead[0]) in self._tried:
             self._ahead.popleft()
         if not self._ahead:
-            # All before the iterator's place are tried, so a trial costs the same however many
+            # All before the iterator's position are tried, so a trial costs the same however many
             # went before it.
             untried = (p for p in self._untried if key(p) not in self._tried)
             self._ahead.extend(self._ordered([*itertools.islice(untried, self._lookahead)]))
@@ -86,16 +86,16 @@ class Schedule:
         """Let a combination be handed out next that suits whoever asks best.
 
         Args:
-            choose: Returns the place of one of the combinations that were looked ahead at.
+            choose: Returns the index of one of the combinations that were looked ahead at.
 
         Returns:
             How many these are.
         """
         if self.peek() is None:
             return 0
-        place = choose(self._ahead)
-        chosen = self._ahead[place]
-        del self._ahead[place]
+        index = choose(self._ahead)
+        chosen = self._ahead[index]
+        del self._ahead[index]
         self._ahead.appendleft(chosen)
         return len(self._ahead)
 
@@ -103,8 +103,8 @@ class Schedule:
         cost = self._cost
         if cost is None:
             return ahead
-        for place in map(key, ahead):
-            self._reserved[place] = self._interrupted.get(place) or self._free_id()
+        for combination in map(key, ahead):
+            self._reserved[combination] = self._interrupted.get(combination) or self._free_id()
         return sorted(ahead, key=lambda parameters: -cost(parameters))
 
     def take(self, parameters: Parameters) -> str:
@@ -116,10 +116,10 @@ class Schedule:
         Returns:
             The trial's id: the one it had before an interruption, or the first that is free.
         """
-        place = key(parameters)
-        self._tried.add(place)
-        reserved = self._reserved.pop(place, None)
-        return self._interrupted.pop(place, None) or reserved or self._free_id()
+        combination = key(parameters)
+        self._tried.add(combination)
+        reserved = self._reserved.pop(combination, None)
+        return self._interrupted.pop(combination, None) or reserved or self._free_id()
 
     def _free_id(self) -> str:
         used, kept = self._used(), self._interrupted.values()

@@ -14,6 +14,7 @@ from kt_grid.data.digests import source_digest
 from kt_grid.data.targets import Loss, Targets
 from kt_grid.data.weighting import check_weighted, resolve_class_weight
 from kt_grid.engines.arguments import FitArguments
+from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
 from kt_grid.search.identity import make_identity, package_versions
@@ -170,6 +171,8 @@ def make_setup(
     splits = make_splits(splitter, arrays.rows, arrays.y, arrays.groups, arrays.x)
     arguments = replace(arguments, in_time=follow_time(splits))
     if arguments.validation_split:
+        # It imports Keras, which would show TensorFlow's log.
+        load_backend()
         from kt_grid.engines.stopping import check_hold_back
 
         check_hold_back(splits, arguments, arrays.groups, arrays.sample_weight)

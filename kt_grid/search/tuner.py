@@ -328,7 +328,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 racing=self.racing,
                 identity=setup.identity,
             ).with_entries(self.about)
-            tell, asking = self.observer.note, self._searched().asking
+            tell, asking = self.observer.note, self._require_runner().asking
             changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
             take_up(self.oracle, self.store, replace(record, builds=built), tell)
             # The trials: those that are finished stay, those that were pruned get another chance.
@@ -345,10 +345,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 self.observer.note(told)
             try:
                 # The folds of each, trained by an engine, and a record on disk for each of them.
-                self._run_trials(self._searched())
+                self._run_trials(self._require_runner())
                 while self.keeper.reopen_lost(self.observer.note):
                     self._left += 1
-                    self._run_trials(self._searched())
+                    self._run_trials(self._require_runner())
             except keras_tuner.errors.FatalError as error:
                 if isinstance(error.__cause__, KtGridError):
                     raise error.__cause__ from None
@@ -441,7 +441,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         try:
             while True:
                 try:
-                    return self._searched().run(trial, self.oracle.peek(), judge)
+                    return self._require_runner().run(trial, self.oracle.peek(), judge)
                 except UnforeseenAxisError as met:
                     # The trial is the first of several, whose seeds know of the axis.
                     self.oracle.extend(trial, met)
@@ -517,7 +517,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             given = as_arrays(x, y, sample_weight, groups)
             arguments = fit_arguments or recorded_fit(self.store, runner)
             runner = self._make_runner(self._make_setup(given, arguments))
-        runner = runner or self._searched()
+        runner = runner or self._require_runner()
         with self.locked():
             return self._models.refit(runner, trial, runner.setup.identity)
 
@@ -540,7 +540,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """The mean score of the best trial, by scikit-learn's name."""
         return self.best_score
 
-    def _searched(self) -> TrialRunner:
+    def _require_runner(self) -> TrialRunner:
         if self._runner is None:
             raise PredictionError("Expected search(x, y) first. Received: no data yet")
         return self._runner

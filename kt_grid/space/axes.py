@@ -141,9 +141,9 @@ def combinations(axes: Sequence[Axis]) -> Iterator[Parameters]:
     seen: set[str] = set()
     for part in parts:
         for parameters in _extend({}, [a for a in axes if a.part in (None, part)]):
-            place = key(parameters)
-            if place not in seen:
-                seen.add(place)
+            combination = key(parameters)
+            if combination not in seen:
+                seen.add(combination)
                 yield parameters
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Direction: TypeAlias = Literal["min", "max"]
-Target: TypeAlias = Literal["", "numbers", "two classes", "margins", "places", "one-hot", "classes"]
+Target: TypeAlias = Literal[
+    "", "numbers", "two classes", "margins", "indices", "one-hot", "classes"
+]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Metric:
         direction: Which values are better; None for what only counts or adds up.
         best: The best possible value; None if there is none, or it isn't certain.
         target: What a target must be for it to have a meaning: "numbers", "two classes" (0 and
-            1), "margins" (-1 and 1, or 0 and 1), "places" of classes, "one-hot" rows, "classes"
+            1), "margins" (-1 and 1, or 0 and 1), "indices" of classes, "one-hot" rows, "classes"
             in whichever of these forms; "" if that isn't known.
         is_accuracy: Whether it is the share of the rows that a model gets right, which comes in
             steps of 1 / rows.
@@ -54,9 +56,9 @@ METRICS = (
     _accuracy("accuracy", "classes", "acc"),
     _accuracy("binary_accuracy", "two classes"),
     _accuracy("categorical_accuracy", "one-hot"),
-    _accuracy("sparse_categorical_accuracy", "places"),
+    _accuracy("sparse_categorical_accuracy", "indices"),
     _share("top_k_categorical_accuracy", "one-hot"),
-    _share("sparse_top_k_categorical_accuracy", "places"),
+    _share("sparse_top_k_categorical_accuracy", "indices"),
     _share("auc", "two classes"),
     _share("precision", "two classes"),
     _share("recall", "two classes"),
@@ -66,9 +68,9 @@ METRICS = (
     _share("specificity_at_sensitivity", "two classes"),
     _share("f1_score", "one-hot"),
     _share("f_beta_score", "one-hot"),
-    _share("io_u", "places"),
+    _share("io_u", "indices"),
     _share("binary_io_u", "two classes"),
-    _share("mean_io_u", "places"),
+    _share("mean_io_u", "indices"),
     _share("one_hot_io_u", "one-hot"),
     _share("one_hot_mean_io_u", "one-hot"),
     Metric("cosine_similarity", "max", 1.0, "numbers", is_loss=True),
@@ -92,8 +94,8 @@ METRICS = (
     _loss("binary_focal_crossentropy", "two classes"),
     _loss("hinge", "margins"),
     _loss("squared_hinge", "margins"),
-    _loss("sparse_categorical_crossentropy", "places"),
-    _loss("categorical_generalized_cross_entropy", "places"),
+    _loss("sparse_categorical_crossentropy", "indices"),
+    _loss("categorical_generalized_cross_entropy", "indices"),
     _loss("categorical_crossentropy", "one-hot"),
     _loss("categorical_focal_crossentropy", "one-hot"),
     _loss("categorical_hinge", "one-hot"),

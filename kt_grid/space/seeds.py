@@ -36,13 +36,13 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def derive_seed(search_seed: int, parameters: Mapping[str, object], *place: int | str) -> int:
+def derive_seed(search_seed: int, parameters: Mapping[str, object], *path: int | str) -> int:
     """Derive the seed of one training.
 
     Args:
         search_seed: The seed of the whole search.
         parameters: The trial's parameters; `epochs` is left out of the hash.
-        *place: What is trained: repeat and fold, or a word such as "refit".
+        *path: What is trained: repeat and fold, or a word such as "refit".
 
     Returns:
         An integer in [0, 2**32).
@@ -52,7 +52,7 @@ def derive_seed(search_seed: int, parameters: Mapping[str, object], *place: int 
         True
     """
     named = {name: value for name, value in parameters.items() if name != _EPOCHS}
-    text = json.dumps([search_seed, named, *place], sort_keys=True)
+    text = json.dumps([search_seed, named, *path], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 

@@ -73,8 +73,8 @@ def _mark(value: Value) -> str:
 
 def _node(asked: Asked, children: Mapping[str, _Node]) -> _Node:
     """The only node with this content, its children in the order of the values."""
-    places = {_mark(value): place for place, value in enumerate(asked.values)}
-    marks = sorted(children, key=lambda mark: (places.get(mark, len(places)), mark))
+    order = {_mark(value): index for index, value in enumerate(asked.values)}
+    marks = sorted(children, key=lambda mark: (order.get(mark, len(order)), mark))
     # Children are told apart by their ids, which their parent, being alive, keeps from reuse.
     content = (asked, tuple((mark, id(children[mark])) for mark in marks))
     found = _nodes.get(content)
@@ -156,26 +156,26 @@ class DecisionTree:
         """
         declared = _together(axes)
         later: list[set[str]] = [set() for _ in declared]
-        for place in range(len(declared) - 2, -1, -1):
-            after = declared[place + 1]
+        for index in range(len(declared) - 2, -1, -1):
+            after = declared[index + 1]
             parents = {condition.parent for condition in after.conditions}
-            later[place] = later[place + 1] | parents | {after.name}
+            later[index] = later[index + 1] | parents | {after.name}
         made: dict[Any, _Node] = {}
 
-        def grow(place: int, chosen: Parameters) -> _Node:
-            while place < len(declared) and (
-                declared[place].name in chosen or not declared[place].is_active(chosen)
+        def grow(index: int, chosen: Parameters) -> _Node:
+            while index < len(declared) and (
+                declared[index].name in chosen or not declared[index].is_active(chosen)
             ):
-                place += 1
-            if place == len(declared):
+                index += 1
+            if index == len(declared):
                 return _END
-            axis = declared[place]
-            matters = {name: chosen[name] for name in chosen if name in later[place]}
-            state = (place, key(matters))
+            axis = declared[index]
+            matters = {name: chosen[name] for name in chosen if name in later[index]}
+            state = (index, key(matters))
             if state not in made:
                 made[state] = _node(
                     Asked(axis.name, axis.values, axis.values[0]),
-                    {_mark(v): grow(place + 1, {**matters, axis.name: v}) for v in axis.values},
+                    {_mark(v): grow(index + 1, {**matters, axis.name: v}) for v in axis.values},
                 )
             return made[state]
 
@@ -228,8 +228,8 @@ class DecisionTree:
         The axes that the grid states are the outermost ones, in the grid's order; then come
         those that the builds ask for, in the order in which they do; the last varies fastest.
         Stated values stand instead of offered ones. A stated axis that the build of a combination
-        doesn't ask for is no part of it, so what would be several combinations is one, in the
-        place of the first. The dicts of a list follow each other; what only another dict names
+        doesn't ask for is no part of it, so what would be several combinations is one, at the
+        position of the first. The dicts of a list follow each other; what only another dict names
         has its default and is no parameter.
 
         Args:
@@ -347,19 +347,19 @@ class DecisionTree:
 
     def to_json(self) -> dict[str, Any]:
         """Return the tree as plain JSON values: each node once, after its children."""
-        places: dict[_Node, int] = {}
+        numbers: dict[_Node, int] = {}
         nodes: list[dict[str, Any]] = []
 
         def write(node: _Node) -> int:
             asked = node.asked
             if asked is None:
                 return -1
-            if node not in places:
+            if node not in numbers:
                 children = {mark: write(child) for mark, child in node.children.items()}
                 entry = {"name": asked.name, "values": as_json(asked.values)}
                 nodes.append({**entry, "default": as_json(asked.default), "children": children})
-                places[node] = len(nodes) - 1
-            return places[node]
+                numbers[node] = len(nodes) - 1
+            return numbers[node]
 
         root = None if self.root is None else write(self.root)
         return {"root": root, "nodes": nodes}
@@ -386,12 +386,12 @@ class DecisionTree:
                     (default,) = check_values(name, [from_json(entry["default"])])
                     asked = Asked(name, check_values(name, values), default)
                 children = {}
-                for mark, place in entry["children"].items():
+                for mark, number in entry["children"].items():
                     branch = mark if mark == _ABSENT else _mark(from_json(json.loads(mark)))
-                    children[branch] = nodes[_place(place, len(nodes))]
+                    children[branch] = nodes[_node_number(number, len(nodes))]
                 nodes.append(_node(asked, children))
             root = record["root"]
-            tree.root = None if root is None else nodes[_place(root, len(nodes))]
+            tree.root = None if root is None else nodes[_node_number(root, len(nodes))]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise GridError(
                 f"Expected the hyperparameters that builds asked for. Received: {error!r}"
@@ -399,18 +399,18 @@ class DecisionTree:
         return tree
 
 
-def _place(place: Any, nodes: int) -> int:
+def _node_number(number: Any, nodes: int) -> int:
     """Where a node stands in the list that begins with the end of all ways."""
-    if type(place) is not int or not -1 <= place < nodes - 1:
-        raise ValueError(f"no node {place!r} yet")
-    return place + 1
+    if type(number) is not int or not -1 <= number < nodes - 1:
+        raise ValueError(f"no node {number!r} yet")
+    return number + 1
 
 
 def _together(axes: Sequence[Axis]) -> list[Axis]:
     """The axes, those of a list's dicts as one per name."""
     merged: dict[Any, Axis] = {}
-    for place, axis in enumerate(axes):
-        slot = place if axis.part is None else axis.name
+    for index, axis in enumerate(axes):
+        slot = index if axis.part is None else axis.name
         present = merged[slot].values if slot in merged else ()
         known = {_mark(value) for value in present}
         values = (*present, *(value for value in axis.values if _mark(value) not in known))
@@ -432,9 +432,9 @@ def _once(walks: "Sequence[_Walk]") -> Iterator[Parameters]:
 class _Walk:
     """Goes through the tree with one dict of a grid.
 
-    Every way to an end is a combination of its own. It comes in the place that it has if a stated
-    axis that it doesn't ask for counts as that axis's first value. So with stated values of which
-    some aren't first ones, only those ways count that ask for all of these.
+    Every way to an end is a combination of its own. It comes at the position that it has if a
+    stated axis that it doesn't ask for counts as that axis's first value. So with stated values of
+    which some aren't first ones, only those ways count that ask for all of these.
     """
 
     def __init__(
@@ -464,9 +464,9 @@ class _Walk:
             yield values, needed
             return
         name, rest = names[0], names[1:]
-        for place, value in enumerate(self.stated[name]):
+        for index, value in enumerate(self.stated[name]):
             chosen = {**values, name: value}
-            wanted = needed | {name} if place and name not in self.always else needed
+            wanted = needed | {name} if index and name not in self.always else needed
             if self._reaches(self._tree.root, chosen, wanted, {}):
                 yield from self._stated(rest, chosen, wanted)
 

@@ -34,7 +34,7 @@ def choose_cv(
         cv: As `check_cv` takes it; splitters and pairs mean what they say.
         y: Targets of all rows.
         losses: What the trials compile.
-        labels: Names of the classes, where `y` holds their places.
+        labels: Names of the classes, where `y` holds their indices.
 
     Returns:
         The splitter, and what is worth telling of it, a line each.

@@ -25,7 +25,7 @@ def classes_of(y: Any, most: int | None = None) -> Classes | None:
         most: With how many different values whole numbers are still classes; any by default.
 
     Returns:
-        An array of shape `(rows,)`: the values themselves, or for one-hot rows the places of the
+        An array of shape `(rows,)`: the values themselves, or for one-hot rows the indices of the
         ones; None if these aren't classes.
 
     Example:
@@ -38,8 +38,8 @@ def classes_of(y: Any, most: int | None = None) -> Classes | None:
     if array is None or not array.size:
         return None
     if is_one_hot(array):
-        places: Classes = array.argmax(axis=1)
-        return places
+        indices: Classes = array.argmax(axis=1)
+        return indices
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -19,7 +19,7 @@ from kt_grid.store.layout import (
     PREFIX,
     TRIAL,
     check_own,
-    check_place,
+    check_root,
     own_files,
     remove,
 )
@@ -43,7 +43,7 @@ class SearchStore:
     """
 
     def __init__(self, directory: str | os.PathLike[str], name: str) -> None:
-        self.root = check_place(Path(directory), name)
+        self.root = check_root(Path(directory), name)
         self.lock = SearchLock(self.root)
         self._fingerprints = Fingerprints()
 
@@ -230,7 +230,7 @@ class SearchStore:
         Raises:
             StoreError: If it can't be written, or its folder is a link, which may lead anywhere.
         """
-        self._check_place(path)
+        self._check_path(path)
         write_file(path, save)
 
     def write_entry(self, path: Path, entry: Mapping[str, Any]) -> None:
@@ -239,10 +239,10 @@ class SearchStore:
         Raises:
             StoreError: As `write`.
         """
-        self._check_place(path)
+        self._check_path(path)
         write_sealed(path, entry)
 
-    def _check_place(self, path: Path) -> None:
+    def _check_path(self, path: Path) -> None:
         if self._leads_away(path):
             raise StoreError(
                 f"Expected {path.parent} to be a folder of the search. Received: a link, behind "
@@ -415,7 +415,7 @@ class SearchStore:
             record: How it came about, but for the model's digest.
             save: Writes the model to the path that it is given.
         """
-        self._check_place(self.refit_file)
+        self._check_path(self.refit_file)
         with faults(self.refit_file):
             self.refit_file.unlink(missing_ok=True)
         self.write(self.model_file, save)

@@ -26,7 +26,7 @@ _FILES = {
 }
 
 
-def check_place(directory: Path, name: str) -> Path:
+def check_root(directory: Path, name: str) -> Path:
     """Refuse a folder that can't be, or whose name leads elsewhere.
 
     Args:

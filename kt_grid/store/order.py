@@ -14,7 +14,7 @@ _MOST_LISTED = 20_000
 class GridOrder:
     """The combinations of a grid in their order, as far as somebody asks for them.
 
-    A plain grid is a number system, whose digits are the places of the values: nothing has to be
+    A plain grid is a number system, whose digits are the indices of the values: nothing has to be
     listed, however large it is. A grid with conditions, several ones, or what the builds of a
     model ask for, is listed.
 
@@ -44,16 +44,16 @@ class GridOrder:
             self._list(combinations(axes), max_trials)
             return
         for axis in axes:
-            places = {json.dumps(value): place for place, value in enumerate(axis.values)}
+            indices = {json.dumps(value): index for index, value in enumerate(axis.values)}
             # Of two axes of one name the first one counts, as in `combinations`.
-            self._axes.setdefault(axis.name, (axis, places))
+            self._axes.setdefault(axis.name, (axis, indices))
         total = math.prod(len(axis.values) for axis, _ in self._axes.values())
         self.total = total if max_trials is None else min(total, max_trials)
 
     def _list(self, listed: Iterator[Parameters], max_trials: int | None) -> None:
         most = _MOST_LISTED + 1 if max_trials is None else min(max_trials, _MOST_LISTED + 1)
         first = itertools.islice(listed, most)
-        self._listed = {key(p): (place, p) for place, p in enumerate(first)}
+        self._listed = {key(p): (index, p) for index, p in enumerate(first)}
         self.total = len(self._listed)
         if self.total > _MOST_LISTED:
             raise ValueError(
@@ -68,18 +68,18 @@ class GridOrder:
             parameters: Parameters by name, in any order.
 
         Returns:
-            Its place from 0, and its parameters in the grid's order; None if the grid doesn't
+            Its index from 0, and its parameters in the grid's order; None if the grid doesn't
             have it, or not among the first `max_trials`.
         """
         if self._listed is not None:
             return self._listed.get(key(parameters))
         if set(parameters) != set(self._axes):
             return None
-        place, found = 0, {}
-        for name, (axis, places) in self._axes.items():
-            digit = places.get(json.dumps(parameters[name]))
+        index, found = 0, {}
+        for name, (axis, indices) in self._axes.items():
+            digit = indices.get(json.dumps(parameters[name]))
             if digit is None:
                 return None
-            place = place * len(axis.values) + digit
+            index = index * len(axis.values) + digit
             found[name] = axis.values[digit]
-        return (place, found) if place < self.total else None
+        return (index, found) if index < self.total else None

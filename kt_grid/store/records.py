@@ -147,12 +147,12 @@ class Fingerprints:
         return {self.search, *(self.of_fold(split) for split in range(len(self.splits)))}
 
 
-def _read_axes(value: Any, place: str) -> tuple[Axis, ...]:
+def _read_axes(value: Any, path: str) -> tuple[Axis, ...]:
     """The grid; each axis has values, each of them once."""
-    axes = read_typed(_Grid, {place: value}).grid
+    axes = read_typed(_Grid, {path: value}).grid
     for number, axis in enumerate(axes):
         if len({json.dumps(value) for value in axis.values}) != len(axis.values):
-            raise FieldError(f"{place}.{number}.values: expected each value once")
+            raise FieldError(f"{path}.{number}.values: expected each value once")
     return tuple(
         Axis(
             axis.name,
@@ -164,10 +164,10 @@ def _read_axes(value: Any, place: str) -> tuple[Axis, ...]:
     )
 
 
-def _read_asked(value: Any, place: str) -> Any:
+def _read_asked(value: Any, path: str) -> Any:
     """The grid that was asked for, as it is in the file: that is what another is compared with."""
     for part in value if isinstance(value, list) else [value]:
-        read_typed(_Asked, {place: part})
+        read_typed(_Asked, {path: part})
     return value
 
 

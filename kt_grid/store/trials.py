@@ -259,10 +259,10 @@ def tell(files: Sequence[Path]) -> str:
 
 
 def _told(path: Path) -> str:
-    place = f"{path.parent.name}/{path.name}"
+    file = f"{path.parent.name}/{path.name}"
     if not os.path.lexists(path):
-        return f"{place} is missing"
+        return f"{file} is missing"
     entry = read_sealed(path)
     kind = TrialRecord if path.name == TRIAL else FoldRecord
     fault = "" if entry is None else _fault(kind, entry)
-    return f"{place} is damaged" + (f" ({fault})" if fault else "")
+    return f"{file} is damaged" + (f" ({fault})" if fault else "")

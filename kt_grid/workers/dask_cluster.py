@@ -89,7 +89,7 @@ class DaskCluster(Workers):
         return client
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """Two calls for each thread that the cluster had when it was last checked."""
         return _CALLS_PER_THREAD * max(1, self._threads)
 

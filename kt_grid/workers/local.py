@@ -47,7 +47,7 @@ class Workers(Executor):
         return 1
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many calls to keep under way in each lane, so that no worker waits for the next."""
         raise NotImplementedError
 
@@ -125,7 +125,7 @@ class LocalWorkers(Workers):
         return len(self._lanes)
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """The call that runs, and the next one."""
         return 2
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,32 @@ DEFAULTS = (
 )
 RESUME = "kt-grid: Interrupted. Run the same command to resume.\n"
 RUN_OWN = ("run", "own.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """How `RUN_OWN` ended, once it has, and a folder with what it left."""
+    return [], tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def finished(call, place, kept):
+    """How `RUN_OWN` ended, which is run once; what it left is copied here."""
+    ended, folder = kept
+    if ended:
+        shutil.copytree(folder / "runs", place / "runs")
+    else:
+        ended.append(call(*RUN_OWN))
+        sys.modules.pop("own")
+        shutil.copytree(place / "runs", folder / "runs")
+    return ended[0]
+
+
+@pytest.fixture
+def whole(finished, place):
+    """How `RUN_OWN` ended, of which nothing is here."""
+    shutil.rmtree(place / "runs")
+    return finished
 
 
 @pytest.fixture(scope="module")
@@ -364,8 +391,7 @@ def test_debug_shows_the_traceback(call):
     assert "Traceback" in ended.stderr
 
 
-def test_another_search_is_refused_and_overwrite_replaces_it(call, place):
-    call(*RUN_OWN)
+def test_another_search_is_refused_and_overwrite_replaces_it(call, place, finished):
     before = files(place / "runs")
     ended = call(*RUN_OWN, "--seed", "8")
     assert (ended.status, ended.stdout) == (1, "")
@@ -379,7 +405,7 @@ def test_another_search_is_refused_and_overwrite_replaces_it(call, place):
 
 
 @pytest.mark.parametrize("word", ["HANG", "SIGKILL"])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
+def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, whole, word):
     stopped = start(*RUN_OWN, cwd=place, OWN_ENDS=f"{word}:4")
     assert stopped.stdout == ""
     if word != "SIGKILL":
@@ -392,12 +418,12 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(call, place, word):
     assert "1 of 3 trials are finished" in partial.stderr
     resumed = call(*RUN_OWN)
     assert sys.modules["own"].fits == 3 + 1  # what was missing, and the refit
-    assert resumed == call(*RUN_OWN, "--directory", "whole")
+    assert resumed == whole
     assert resumed.status == 0
     assert not list(place.rglob("writing.*"))
 
 
-def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, place):
+def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, place, whole):
     """One of two workers has done a trial when it interrupts the run, and hears of nothing."""
     stopped = start(*RUN_OWN, "--workers", "2", cwd=place, OWN_ENDS="WORKER:3")
     assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
@@ -409,16 +435,16 @@ def test_ctrl_c_ends_the_workers_and_the_run_goes_on_to_the_same_bytes(call, pla
     assert not any(worker.exists() for worker in workers)
     assert not (place / "runs" / "own" / "lock.json").exists()
     assert "of 3 trials are finished" in call("report", "own").stderr
-    assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
+    assert call(*RUN_OWN) == whole
 
 
 @pytest.mark.parametrize("ends", ["SIGINT:1", "SIGTERM:4", "SIGINT:6", "SIGINT:7"])
-def test_a_signal_at_any_training(call, place, monkeypatch, ends):
+def test_a_signal_at_any_training(call, place, whole, monkeypatch, ends):
     monkeypatch.setenv("OWN_ENDS", ends)
     stopped = call(*RUN_OWN)
     assert stopped == Ended(130, "", f"{DEFAULTS}{RESUME}")
     monkeypatch.delenv("OWN_ENDS")
-    assert call(*RUN_OWN) == call(*RUN_OWN, "--directory", "whole")
+    assert call(*RUN_OWN) == whole
 
 
 @pytest.mark.parametrize(
@@ -461,20 +487,21 @@ def test_a_second_run_is_refused_and_a_report_is_not(call, place):
 
 @pytest.mark.parametrize("name", ["model.keras", "refit.json"])
 @pytest.mark.parametrize("spoil", ["cut", "deleted"])
-def test_a_damaged_refit_is_not_predicted_with_and_trained_again(call, place, name, spoil):
-    whole = call(*RUN_OWN)
+def test_a_damaged_refit_is_not_predicted_with_and_trained_again(
+    call, place, finished, name, spoil
+):
     predicted = call("predict", "own", "--data", "toy.csv")
     path = place / "runs" / "own" / "best" / name
     path.write_bytes(path.read_bytes()[:-9]) if spoil == "cut" else path.unlink()
     refused = call("predict", "own", "--data", "toy.csv")
     assert (refused.status, refused.stdout) == (1, "")
     assert "model" in refused.stderr
-    assert call(*RUN_OWN) == whole
+    assert call(*RUN_OWN) == finished
     assert call("predict", "own", "--data", "toy.csv") == predicted
 
 
-def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place):
-    whole = call(*RUN_OWN).stdout
+def test_a_report_shows_what_is_whole_and_names_what_is_not(call, place, finished):
+    whole = finished.stdout
     path = place / "runs" / "own" / "trial_0001" / "fold_1.json"
     path.write_text("{")
     ended = call("report", "own")
@@ -506,9 +533,9 @@ def test_a_failed_trial_makes_the_run_fail_with_its_reason(call):
     assert call(*RUN_OWN, "--grid", "units=13,2") == ended
 
 
-def test_several_experiments_are_headed_by_their_names(call, place):
+def test_several_experiments_are_headed_by_their_names(call, place, finished):
     (place / "second.py").write_text(OWN, encoding="utf-8")
-    alone = call(*RUN_OWN).stdout
+    alone = finished.stdout
     ended = call("run", "own.py", "second.py", *RUN_OWN[2:])
     assert ended.stdout == f"# own\n{alone}\n# second\n{alone}"
     sys.modules.pop("second")
@@ -519,9 +546,8 @@ def rows_of(text):
 
 
 @pytest.fixture
-def predicted(call, place):
+def predicted(call, place, finished):
     """Rows of `toy.csv`, and what `predict` and plain numpy say of them."""
-    call(*RUN_OWN)
     table = np.loadtxt(place / "toy.csv", delimiter=",", skiprows=1)
     store = SearchStore("runs", "own")
 
@@ -656,8 +682,7 @@ def test_json_keeps_its_contract(call):
 
 
 @pytest.mark.parametrize("style", ["text", "table", "markdown", "csv", "json", "html"])
-def test_output_holds_what_stdout_would(call, place, style):
-    call(*RUN_OWN)
+def test_output_holds_what_stdout_would(call, place, finished, style):
     shown = call("report", "own", "--format", style)
     assert shown.status == 0
     ended = call("report", "own", "--format", style, "--output", "there.txt")
@@ -694,8 +719,7 @@ def test_published_figures_stand_beside_ours(call):
     assert ended.stdout == "Best: 0.500000 using {'neurons': 5}\n" + "".join(expected)
 
 
-def test_only_the_tutorials_experiments_have_published_figures(call):
-    call(*RUN_OWN)
+def test_only_the_tutorials_experiments_have_published_figures(call, finished):
     ended = call("report", "own", "--published")
     assert (ended.status, ended.stdout) == (2, "")
     assert "for --published. Received: 'own'" in ended.stderr
@@ -860,8 +884,7 @@ def test_a_race_marks_what_it_gives_up_and_is_no_failure(call, place):
     assert call(*words, "--directory", "raced") == whole
 
 
-def test_the_list_shows_the_searches_that_are_there(call, place):
-    call(*RUN_OWN, "--quiet")
+def test_the_list_shows_the_searches_that_are_there(call, place, finished):
     call(*RUN_OWN, "--quiet", "--name", "again", "--repeats", "2", "--grid", "units=2")
     (place / "runs" / "own" / "trial_0001" / "trial.json").unlink()
     (place / "runs" / "again" / "search.json").write_text("{")
@@ -876,8 +899,7 @@ def test_the_list_shows_the_searches_that_are_there(call, place):
     assert call("list", "--directory", "none").stdout.count("\n\n") == 0
 
 
-def test_the_list_tells_who_is_at_work(call):
-    call(*RUN_OWN, "--quiet")
+def test_the_list_tells_who_is_at_work(call, finished):
     with SearchStore("runs", "own").lock.held(print):
         assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "running"]
     assert call("list").stdout.splitlines()[-1].split()[:2] == ["own", "complete"]
@@ -917,10 +939,9 @@ def test_a_finished_search_knows_when_its_file_was_edited(call, place):
 
 
 @pytest.mark.parametrize("word", ["runs/own", "./runs/own/", "own.py", "own"])
-def test_a_report_takes_a_path_a_file_or_a_name(call, place, word):
-    ran = call(*RUN_OWN)
-    assert call("report", word) == Ended(0, ran.stdout, "")
-    assert call("report", str(place / "runs" / "own")).stdout == ran.stdout
+def test_a_report_takes_a_path_a_file_or_a_name(call, place, finished, word):
+    assert call("report", word) == Ended(0, finished.stdout, "")
+    assert call("report", str(place / "runs" / "own")).stdout == finished.stdout
 
 
 def test_report_of_all_shows_every_search_of_the_directory(call):
@@ -953,9 +974,8 @@ class Terminal:
     ],
 )
 def test_a_search_is_removed_when_its_user_says_so(
-    call, place, monkeypatch, typed, words, status, gone
+    call, place, finished, monkeypatch, typed, words, status, gone
 ):
-    call(*RUN_OWN, "--quiet")
     before = files(place / "runs")
     if typed is not None:
         monkeypatch.setattr(sys, "stdin", Terminal(typed))
@@ -966,8 +986,7 @@ def test_a_search_is_removed_when_its_user_says_so(
     assert left == (set() if gone else {path for path in before if path.name != "lock"})
 
 
-def test_a_search_with_other_files_is_not_removed(call, place):
-    call(*RUN_OWN, "--quiet")
+def test_a_search_with_other_files_is_not_removed(call, place, finished):
     (place / "runs" / "own" / "notes.txt").write_text("mine")
     before = files(place / "runs")
     assert call("remove", "own", "--yes").status == 1

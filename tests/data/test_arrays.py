@@ -66,7 +66,7 @@ def test_a_frame_of_words_names_the_column_and_the_mend(raises):
     assert split.x["city"].tolist() == ["Rome", "Bern"]
 
 
-def test_names_of_classes_become_places():
+def test_names_of_classes_become_indices():
     arrays = as_arrays(X, pd.Series(["b", "a", "b", "c"]))
     assert (arrays.y.tolist(), arrays.labels) == ([1, 0, 1, 2], ("a", "b", "c"))
     assert arrays.take(np.array([0])).labels == arrays.labels

@@ -204,7 +204,7 @@ def test_other_encodings_are_declared(write):
         assert (read.features, read.target, read.labels) == (("maß",), "ziel", ("à", "é"))
 
 
-def test_names_of_classes_become_their_places(write):
+def test_names_of_classes_become_their_indices(write):
     read = data.read_csv(write("a,species\n1,virginica\n2,setosa\n3,virginica\n"))
     assert read.y.tolist() == [1, 0, 1]
     assert (read.labels, read.y.dtype) == (("setosa", "virginica"), np.float32)

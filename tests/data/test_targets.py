@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kt_grid.data.arrays import Arrays
-from kt_grid.data.labels import label_places
+from kt_grid.data.labels import label_indices
 from kt_grid.data.targets import (
     Loss,
     Targets,
@@ -41,7 +41,7 @@ def column(*values):
         pytest.param([1, 2, 1], Loss(BCE, 1), (), [0, 1, 0], ("1", "2"), id="1 and 2"),
         pytest.param([-1, 1], Loss(BCE), (), [0, 1], ("-1", "1"), id="-1 and 1"),
         pytest.param([0, 1], Loss(BCE, 1), ("a", "b"), [0, 1], ("a", "b"), id="two names"),
-        pytest.param([0, 2, 1], Loss(SPARSE, 3), (), [0, 2, 1], (), id="places"),
+        pytest.param([0, 2, 1], Loss(SPARSE, 3), (), [0, 2, 1], (), id="indices"),
         pytest.param([1, 2, 3], Loss(SPARSE, 4), (), [1, 2, 3], (), id="places with room"),
         pytest.param([1, 2, 3], Loss(SPARSE, 3), (), [0, 1, 2], ("1", "2", "3"), id="from 1"),
         pytest.param([-1, 1], Loss("hinge", 1), (), [-1, 1], (), id="margins"),
@@ -117,9 +117,9 @@ def test_loss_of_a_model_that_is_not_compiled():
     assert loss_of(keras.Sequential([keras.layers.Dense(3)])) == Loss("", None)
 
 
-def test_label_places():
-    places, labels = label_places(np.array([["b"], ["a"], ["b"]], object))
-    assert (places.tolist(), labels) == ([1, 0, 1], ("a", "b"))
+def test_label_indices():
+    indices, labels = label_indices(np.array([["b"], ["a"], ["b"]], object))
+    assert (indices.tolist(), labels) == ([1, 0, 1], ("a", "b"))
 
 
 TWO = Loss(BCE, 1)

@@ -32,7 +32,7 @@ def build(_):
     return model
 
 
-@pytest.fixture(params=[(n, wrap) for n in ENGINES for wrap in (False, True)], ids=str)
+@pytest.fixture(params=[*((name, False) for name in ENGINES), ("auto", True)], ids=str)
 def run(request):
     name, wrapped = request.param
 

@@ -173,9 +173,10 @@ def of(build, seed=3):
 )
 def test_what_changes_a_model_shows(load, old, new):
     before, after = load(), load(old, new)
-    assert of(before.first) != of(after.first)
-    digests = [code_digest({"model": module.first}).digest for module in (load(), load(old, new))]
+    # First, because a model that was built counts with what its own code keeps of that.
+    digests = [code_digest({"model": module.first}).digest for module in (before, after)]
     assert digests[0] != digests[1]
+    assert of(before.first) != of(after.first)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from kt_grid.engines.stopping import (
     hold_back,
     kept_epochs,
     make_callbacks,
-    without_watching,
+    without_stopping,
 )
 from kt_grid.errors import SplitError, UsageError
 
@@ -144,13 +144,13 @@ def test_a_refit_trains_the_median_and_watches_nothing(epochs, median):
     watching = keras.callbacks.ReduceLROnPlateau(monitor="val_loss")
     other = keras.callbacks.TerminateOnNaN()
     fit = FitArguments(epochs=50, callbacks=(watching, other), early_stopping=3)
-    refit = without_watching(fit, epochs)
-    assert (refit.epochs, refit.callbacks, refit.watching) == (median, (other,), {})
+    refit = without_stopping(fit, epochs)
+    assert (refit.epochs, refit.callbacks, refit.stopping) == (median, (other,), {})
 
 
 def test_a_refit_after_whole_trainings_is_one():
     fit = FitArguments(epochs=50, callbacks=(keras.callbacks.EarlyStopping(monitor="loss"),))
-    assert without_watching(fit, [3, 4]) is fit
+    assert without_stopping(fit, [3, 4]) is fit
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_what_cannot_be_meant_is_refused(arguments):
 
 
 def test_a_fifth_is_held_back_unless_it_is_said():
-    assert FitArguments(early_stopping=3).watching == {
+    assert FitArguments(early_stopping=3).stopping == {
         "validation_split": 0.2,
         "early_stopping": 3,
     }
-    assert FitArguments().watching == {}
+    assert FitArguments().stopping == {}

@@ -19,7 +19,8 @@ from kt_grid.splitters.folds import make_splits
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import COMPLETED
 
-EPOCHS, BATCH, SEED = 3, 5, 7
+# A part that goes through two trainings is one of an earlier training in the second.
+FOLDS, EPOCHS, BATCH, SEED = 2, 3, 8, 7
 X = np.random.RandomState(0).normal(size=(24, 3)).astype(np.float32)
 Y = np.arange(24) % 2
 
@@ -66,7 +67,7 @@ def search(
         tuner = kt_grid.CrossValidationTuner(
             module.Model() if hasattr(module, "Model") else module.build,
             objective="val_loss",
-            cv=kt_grid.KFold(3),
+            cv=kt_grid.KFold(FOLDS),
             grid=getattr(module, "grid", {}),
             seed=SEED,
             engine=engine,
@@ -87,7 +88,7 @@ def search(
 def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
     """Train what a habit means with plain Keras: parameters, and the scores of each fold."""
     module = load(habit, habit.meant or habit.written, folder, "meant_file")
-    splits = make_splits(kt_grid.KFold(3), len(X), Y)
+    splits = make_splits(kt_grid.KFold(FOLDS), len(X), Y)
     found = []
     settings = keras.config.floatx(), keras.config.epsilon()
     for parameters in habit.trials:
@@ -128,7 +129,7 @@ def deviations(
 def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int) -> Any:
     """One fold: batch after batch, in the order that the seed gives."""
     y = np.asarray(getattr(module, "y", Y), np.float32)
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values = dict(parameters)

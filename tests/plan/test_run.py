@@ -657,14 +657,14 @@ def test_weights_and_early_stopping_reach_the_training(tmp_path, planned, option
         target="class",
         early_stopping=2,
         validation_split=0.3,
-        grid={"epochs": (30,)},
+        grid={"epochs": (12,)},
         **options,
     )
     ours = run(made)
     tuner = CrossValidationTuner(
         build,
         made.setup.objective,
-        grid={"epochs": (30,)},
+        grid={"epochs": (12,)},
         directory=tmp_path / "py",
         engine="keras",
     )
@@ -683,7 +683,7 @@ def test_weights_and_early_stopping_reach_the_training(tmp_path, planned, option
     (theirs,) = tuner.search_results().trials
     assert ours.trials[0].scores == theirs.scores
     records = [json.loads(made.store.fold_file("0000", n).read_text()) for n in range(3)]
-    assert any(record["epochs"] < 30 for record in records)
+    assert any(record["epochs"] < 12 for record in records)
     assert run(made).trials == ours.trials
 
 

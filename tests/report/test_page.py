@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kt_grid.report.formats import render
-from kt_grid.report.page import run_facts
+from kt_grid.report.page import run_details
 from kt_grid.report.published import published_results
 from kt_grid.store.results import read_results
 
@@ -179,12 +179,12 @@ def test_how_it_was_run(page_of):
 )
 def test_rows_per_fold(make_search, rows, text):
     results = read_results(make_search({"n": [1]}, [], split_rows=rows))
-    assert run_facts(results)["rows per fold"] == text
+    assert run_details(results)["rows per fold"] == text
 
 
 def test_an_old_search_says_less(make_search):
     results = read_results(make_search({"n": [1]}, [], objective="min:val_loss"))
-    assert run_facts(results) == {
+    assert run_details(results) == {
         "objective": "val_loss, lower is better",
         "folds": "3",
         "seed": "7",

@@ -90,7 +90,7 @@ class FakeWorkers(Workers):
         self.calls, self.jobs, self.lost = [], [], lost
 
     @property
-    def places(self):
+    def slots(self):
         return 2
 
     def stream(self, deliver, fn, /, packed, lane=0):

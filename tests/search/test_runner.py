@@ -369,7 +369,7 @@ def test_a_refit_trains_the_median_of_the_epochs_that_the_folds_kept(make_runner
     runner = make_runner(engine, fit=FitArguments(epochs=2, early_stopping=1))
     runner.run(trial)
     runner.refit(trial)
-    assert (engine.fits[-1].epochs, engine.fits[-1].watching) == (3, {})
+    assert (engine.fits[-1].epochs, engine.fits[-1].stopping) == (3, {})
     again = Stopping()
     make_runner(again, fit=runner.setup.fit).run(trial)
     assert again.trained == []

@@ -1,6 +1,7 @@
 """The tuner: what a search leaves behind, however it was interrupted, and what it is good for."""
 
 import json
+import shutil
 import warnings
 from types import SimpleNamespace
 
@@ -210,18 +211,25 @@ def test_the_same_search_elsewhere_gives_the_same_bytes(tmp_path):
     assert report != text(searched(tmp_path / "c", seed=8))
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Searches that nothing came between, by which weights they keep, and their folders."""
+    folders = {keep: tmp_path_factory.mktemp(keep) for keep in ("best", "all")}
+    return {keep: (searched(path, keep=keep), path) for keep, path in folders.items()}
+
+
 @pytest.mark.parametrize(
     ("folds", "keep"), [*((folds, "best") for folds in range(1, 7)), (3, "all")]
 )
-def test_an_interrupted_search_goes_on_to_the_same_bytes(tmp_path, folds, keep):
-    whole = searched(tmp_path / "whole", keep=keep)
+def test_an_interrupted_search_goes_on_to_the_same_bytes(tmp_path, whole, folds, keep):
     with pytest.raises(KeyboardInterrupt):
         searched(tmp_path / "parts", observer=Stop(folds), keep=keep)
     again = Cheap()
     resumed = searched(tmp_path / "parts", again, keep=keep)
     assert len(again.fits) == 6 - folds
-    assert text(resumed) == text(whole)
-    assert weights_in(tmp_path / "parts") == weights_in(tmp_path / "whole")
+    uninterrupted, folder = whole[keep]
+    assert text(resumed) == text(uninterrupted)
+    assert weights_in(tmp_path / "parts") == weights_in(folder)
 
 
 def test_a_result_does_not_depend_on_what_else_is_in_the_grid_nor_on_the_order(tmp_path):
@@ -244,8 +252,10 @@ def test_a_result_does_not_depend_on_what_else_is_in_the_grid_nor_on_the_order(t
         pytest.param({"fit": {"epochs": 9}}, "another fit,", id="epochs"),
     ],
 )
-def test_another_search_in_the_same_place_is_refused_or_replaces(tmp_path, changes, named):
-    before = text(searched(tmp_path))
+def test_another_search_in_the_same_place_is_refused(tmp_path, whole, changes, named):
+    searched_before, folder = whole["best"]
+    before = text(searched_before)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     files = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
     del files[tmp_path / "search" / "tuner0.json"]
     with pytest.raises(MismatchError, match=named):
@@ -253,6 +263,17 @@ def test_another_search_in_the_same_place_is_refused_or_replaces(tmp_path, chang
     assert {path: path.read_bytes() for path in files} == files
     assert text(searched(tmp_path)) == before
 
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"seed": 8, "cv": KFold(3)}, id="seed, folds"),
+        pytest.param({"x": X[:10], "y": Y[:10]}, id="rows"),
+        pytest.param({"hypermodel": Other(), "objective": "val_loss"}, id="model, objective"),
+    ],
+)
+def test_another_search_in_the_same_place_replaces_it_if_asked_to(tmp_path, whole, changes):
+    shutil.copytree(whole["best"][1], tmp_path, dirs_exist_ok=True)
     replaced = searched(tmp_path, overwrite=True, **changes)
     fresh = searched(tmp_path / "fresh", **changes)
     assert text(replaced) == text(fresh)

@@ -79,7 +79,7 @@ def test_no_metric_is_better_than_its_best_value(name):
     random = np.random.RandomState(0)
     places = random.randint(0, 2, 40).astype("float32")
     table = np.eye(2, dtype="float32")[places.astype(int)]
-    flat = known.target in ("two classes", "places") or name in ("Accuracy", "LogCoshError")
+    flat = known.target in ("two classes", "indices") or name in ("Accuracy", "LogCoshError")
     y = places[:, None] if flat else table
     perfect = table if "Sparse" in name else y
     if name in ("Hinge", "SquaredHinge"):

@@ -85,13 +85,13 @@ def test_a_scheduler_without_workers_is_an_error(dask, monkeypatch, raises):
 
 
 def test_places_follow_the_workers_that_come_and_go(met):
-    assert met.places == 6
+    assert met.slots == 6
     met._client.now = {"a": 2, "b": 1, "c": 4}
     met.check()
-    assert met.places == 14
+    assert met.slots == 14
     met._client.status = "connecting"
     met.check()
-    assert met.places == 14
+    assert met.slots == 14
 
 
 def test_the_context_is_sent_once_unless_it_was_lost(met):

@@ -29,7 +29,7 @@ class Best:
         model.set_weights(self.weights)
 
 
-def advance_watching(
+def advance_stopping(
     program: TrainingProgram,
     course: Course,
     task: Task,

@@ -37,7 +37,7 @@ from kt_grid.engines.design import (
 )
 from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.fused.background import Background
-from kt_grid.engines.fused.early_stopping import Best, advance_watching
+from kt_grid.engines.fused.early_stopping import Best, advance_stopping
 from kt_grid.engines.fused.program import Course, Data, TrainingProgram
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.fused.suitability import Judge, UnsuitableError, as_unsuitable, refusal
@@ -156,12 +156,6 @@ class Fused:
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, or on from where a trial with fewer epochs ended.
 
-        Args:
-            trainings: A trial's.
-
-        Yields:
-            One result per task, as soon as it is there.
-
         Raises:
             UnsuitableError: If the model can't be trained in compiled code.
             EngineError: If its loss is no longer finite.
@@ -189,8 +183,8 @@ class Fused:
 
     def _first(self, trial: _Trial, task: Task) -> _Ready:
         """What a trial's first task needs, which may have been made to prepare for it."""
-        place = _place(task, trial.fit, trial.values)
-        return self._ahead.pop(place, None) or self._make_ready(trial, task)
+        key = _key(task, trial.fit, trial.values)
+        return self._ahead.pop(key, None) or self._make_ready(trial, task)
 
     def _make_ready(self, trial: _Trial, task: Task) -> _Ready:
         """Build a task's model, and find the program for it."""
@@ -213,7 +207,7 @@ class Fused:
         with suppress(Exception):  # its own turn will tell
             task = upcoming.task
             ready = self._make_ready(trial, task)
-            self._ahead = {_place(task, trial.fit, trial.values): ready}
+            self._ahead = {_key(task, trial.fit, trial.values): ready}
             ready.program.compile_ahead()
 
     def _begin(self, thread: Background, trial: _Trial, task: Task, ready: _Ready) -> _Job:
@@ -228,7 +222,7 @@ class Fused:
             else:
                 course = paused.course
                 program.restore(paused.state, ready.fresh)
-            best = advance_watching(
+            best = advance_stopping(
                 program,
                 course,
                 task,
@@ -289,9 +283,9 @@ class Fused:
     def _program(self, fresh: Any, described: Any, trial: _Trial, task: Task) -> TrainingProgram:
         """Find the program for a model, or make one if no trial before had its design."""
         rows = len(task.train)
-        place = f"{trial.fit.batch_size} {text_of(generalise(described, share_all))}"
-        entries = self._programs.setdefault(place, [])
-        self._programs.move_to_end(place)
+        key = f"{trial.fit.batch_size} {text_of(generalise(described, share_all))}"
+        entries = self._programs.setdefault(key, [])
+        self._programs.move_to_end(key)
         for program, description in entries:
             if program.rows in (None, rows) and program.describe(described) == description:
                 return program
@@ -310,9 +304,9 @@ class Fused:
 
     def _take_up(self, trial: _Trial, task: Task, ready: _Ready) -> _Paused | None:
         """The training by a trial with fewer epochs, if it is one that passes through it."""
-        if trial.fit.watching:
+        if trial.fit.stopping:
             return None
-        paused = self._paused.pop(_place(task, trial.fit, _without_epochs(trial.values)), None)
+        paused = self._paused.pop(_key(task, trial.fit, _without_epochs(trial.values)), None)
         if paused is None or paused.begins != ready.begins:
             return None
         return paused if paused.course.epochs <= trial.fit.epochs else None
@@ -320,10 +314,10 @@ class Fused:
     def _pause(self, job: _Job, course: Course) -> None:
         """Keep a training for the trials with more epochs."""
         task, fit, program = job.task, job.trial.fit, job.program
-        if task.test is None or fit.epochs >= fit.longest or fit.watching:
+        if task.test is None or fit.epochs >= fit.longest or fit.stopping:
             return
-        place = _place(task, fit, _without_epochs(job.trial.values))
-        self._paused[place] = _Paused(program, course, program.state(), job.ready.begins)
+        key = _key(task, fit, _without_epochs(job.trial.values))
+        self._paused[key] = _Paused(program, course, program.state(), job.ready.begins)
         while sum(entry.bytes for entry in self._paused.values()) > _PAUSED_BYTES:
             self._paused.popitem(last=False)
 
@@ -342,7 +336,7 @@ def _make_trial(trainings: Trainings, of: Trainings | Upcoming) -> _Trial:
     return _Trial(build, adapted, arrays, of.fit, values, identified)
 
 
-def _place(task: Task, fit: FitArguments, values: Parameters) -> str:
+def _key(task: Task, fit: FitArguments, values: Parameters) -> str:
     """What tells a training from others of a search."""
     return f"{task.split} {task.seed} {fit.batch_size} {key(values)}"
 

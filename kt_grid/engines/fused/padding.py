@@ -94,12 +94,12 @@ def pad_rows(rows: int, batch_size: int) -> int:
 
 
 def row_weights(rows: int, batch_size: int, capacity: int) -> npt.NDArray[np.float32]:
-    """Weigh the places of an epoch: real rows so that each batch is a mean, others nothing.
+    """Weigh the positions of an epoch: real rows so that each batch is a mean, others nothing.
 
     Args:
         rows: Number of real rows, which come first.
         batch_size: Rows per step.
-        capacity: Number of places.
+        capacity: Number of positions.
 
     Returns:
         float32 of shape `(capacity,)`.
@@ -121,7 +121,7 @@ def fill_up(order: npt.NDArray[Any], capacity: int) -> npt.NDArray[Any]:
 
     Args:
         order: Positions of rows.
-        capacity: Number of places.
+        capacity: Number of positions.
 
     Returns:
         An array of shape `(capacity,)`.

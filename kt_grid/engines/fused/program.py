@@ -27,7 +27,7 @@ Data: TypeAlias = tuple[Any, ...]
 _EPOCHS_A_CALL = 50
 # Batch orders and masks, which are written for the whole call even if fewer epochs are asked for.
 _BYTES_A_CALL = 2**22
-# Weights times places where they are used; a call can't be interrupted.
+# Weights times positions where they are used; a call can't be interrupted.
 _PRODUCTS_A_CALL = 10**9
 _SCORING_BATCH = 4096
 
@@ -73,9 +73,9 @@ class TrainingProgram:
         x = keras.tree.flatten(data[0])[0]
         self.rows = None if may_pad(model) else rows
         self._batch_norms = [part for part in find_parts(model, keras.Layer) if is_masked(part)]
-        self._places = rows if self.rows else pad_rows(x.shape[0], batch_size)
+        self._capacity = rows if self.rows else pad_rows(x.shape[0], batch_size)
         example = keras.tree.map_structure(lambda a: a[:1], data[0])
-        self._inputs = ProgramInputs(model, example, self._places)
+        self._inputs = ProgramInputs(model, example, self._capacity)
         self._block = self._epochs_a_call()
         model.optimizer.build(model.trainable_variables)
         self._optimizer_state = [v.numpy() for v in model.optimizer.variables]
@@ -98,23 +98,23 @@ class TrainingProgram:
 
     def _epochs_a_call(self) -> int:
         units = sum(math.prod(masked.shape) for masked in self._inputs.masked)
-        by_bytes = _BYTES_A_CALL // (self._places * (units + 4))
+        by_bytes = _BYTES_A_CALL // (self._capacity * (units + 4))
         # Layers along a sequence use their weights at every position of the input.
         positions: int = math.prod(keras.tree.flatten(self._data[0])[0].shape[1:-1])
-        products = self._places * positions * max(1, int(self.model.count_params()))
+        products = self._capacity * positions * max(1, int(self.model.count_params()))
         by_products = _PRODUCTS_A_CALL // max(1, products)
         return max(1, min(_EPOCHS_A_CALL, by_bytes, by_products))
 
     def _trace(self) -> Callable[..., Any]:
         """Trace the program once; XLA compiles it when it is first called."""
-        places = self._places
+        capacity = self._capacity
         masks = [
-            tf.TensorSpec((self._block, places, *masked.shape), tf.bool)
+            tf.TensorSpec((self._block, capacity, *masked.shape), tf.bool)
             for masked in self._inputs.masked
         ]
-        orders = tf.TensorSpec((self._block, places), tf.int32)
+        orders = tf.TensorSpec((self._block, capacity), tf.int32)
         number = tf.TensorSpec((), tf.int32)
-        weights = tf.TensorSpec((places,), tf.float32)
+        weights = tf.TensorSpec((capacity,), tf.float32)
         train = tf.function(self._epochs, jit_compile=True, autograph=False)
         traced: Callable[..., Any] = train.get_concrete_function(
             orders, weights, masks, number, number
@@ -131,10 +131,11 @@ class TrainingProgram:
     def _compile(self) -> None:
         """Compile by running no epoch at all; what XLA refuses, it refuses again in `advance`."""
         masks = [
-            tf.zeros((self._block, self._places, *masked.shape), tf.bool)
+            tf.zeros((self._block, self._capacity, *masked.shape), tf.bool)
             for masked in self._inputs.masked
         ]
-        orders, weights = tf.zeros((self._block, self._places), tf.int32), tf.zeros(self._places)
+        orders = tf.zeros((self._block, self._capacity), tf.int32)
+        weights = tf.zeros(self._capacity)
         with suppress(Exception):
             self._train(orders, weights, masks, tf.constant(0), tf.constant(0))
 
@@ -206,7 +207,7 @@ class TrainingProgram:
             UnsuitableError: If XLA refuses the program.
         """
         steps = tf.constant(-(-len(train) // self.batch_size))
-        weights = tf.constant(row_weights(len(train), self.batch_size, self._places))
+        weights = tf.constant(row_weights(len(train), self.batch_size, self._capacity))
         while course.epochs < epochs and not stopped():
             count = min(self._block, epochs - course.epochs)
             orders, masks = self._draw(course, count, train)
@@ -222,9 +223,9 @@ class TrainingProgram:
         self, course: Course, count: int, train: npt.NDArray[np.intp]
     ) -> tuple[Any, list[Any]]:
         """Batch orders and masks of the next epochs, padded to the block."""
-        orders = np.zeros((self._block, self._places), np.int32)
+        orders = np.zeros((self._block, self._capacity), np.int32)
         for epoch, order in enumerate(itertools.islice(course.orders, count)):
-            orders[epoch] = fill_up(train[order], self._places)
+            orders[epoch] = fill_up(train[order], self._capacity)
         layers = zip(course.streams, course.rates, self._inputs.masked, strict=True)
         masks = [
             self._draw_layer(stream, rate, (count, len(train), *masked.shape))
@@ -233,9 +234,9 @@ class TrainingProgram:
         return tf.constant(orders), [tf.constant(mask) for mask in masks]
 
     def _draw_layer(self, stream: np.random.PCG64, rate: float, shape: tuple[int, ...]) -> Masks:
-        """One layer's masks for some epochs, at the first places."""
+        """One layer's masks for some epochs, at the first positions."""
         count, rows, *_ = shape
-        masks = np.zeros((self._block, self._places, *shape[2:]), np.bool_)
+        masks = np.zeros((self._block, self._capacity, *shape[2:]), np.bool_)
         masks[:count, :rows] = draw_masks(stream, rate, shape)
         return masks
 
@@ -254,7 +255,7 @@ class TrainingProgram:
 
     def _exact_steps(self, order: Any, masks: list[Any]) -> None:
         """An epoch whose short last batch is a step of its own size."""
-        full, short = divmod(self._places, self.batch_size)
+        full, short = divmod(self._capacity, self.batch_size)
         if full:
             self._steps(full, order, masks, None)
         if short:
@@ -272,19 +273,19 @@ class TrainingProgram:
 
         tf.while_loop(lambda i: i < steps, step, [tf.constant(0)])
 
-    def _step(self, indices: Any, masks: list[Any], places: Any) -> None:
+    def _step(self, indices: Any, masks: list[Any], padding: Any) -> None:
         """Keras's own training step but for the metrics.
 
         Args:
             indices: Positions of the batch's rows.
             masks: One per masked layer.
-            places: Weights that fill up a short batch, or None.
+            padding: Weights that fill up a short batch, or None.
         """
         x, y, weights = self._gather(indices)
         statistics: AbstractContextManager[None] = nullcontext()
-        if places is not None:
-            weights = places if weights is None else _weigh(weights, places)
-            statistics = over_real_rows(self._batch_norms, tf.cast(places > 0, tf.float32))
+        if padding is not None:
+            weights = padding if weights is None else _weigh(weights, padding)
+            statistics = over_real_rows(self._batch_norms, tf.cast(padding > 0, tf.float32))
         model = self.model
         with self._inputs.turned(masks), statistics:
             with tf.GradientTape() as tape:
@@ -322,10 +323,10 @@ class TrainingProgram:
         return as_scores(scores, "val_")
 
 
-def _weigh(weights: Any, places: Any) -> Any:
-    """Weights of rows, whatever their type and shape, times the weights of their places."""
+def _weigh(weights: Any, padding: Any) -> Any:
+    """Weights of rows, whatever their type and shape, times the weights that pad the batch."""
     exact = weights.dtype if weights.dtype == tf.float64 else tf.float32
-    alike = tf.reshape(places, (-1, *[1] * (len(weights.shape) - 1)))
+    alike = tf.reshape(padding, (-1, *[1] * (len(weights.shape) - 1)))
     return tf.cast(weights, exact) * tf.cast(alike, exact)
 
 

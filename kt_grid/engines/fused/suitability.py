@@ -50,17 +50,7 @@ def as_unsuitable() -> Iterator[None]:
 
 
 def refusal(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
-    """Say why the fused engine can't train a model as it is meant.
-
-    Args:
-        model: A built and compiled model.
-        described: Its design.
-        arrays: The search's rows.
-        fit: How to train.
-
-    Returns:
-        What stands in the way, or None.
-    """
+    """Say why the fused engine can't train a model as it is meant; None if it can."""
     if fit.callbacks:
         return "callbacks, which need model.fit"
     if fit.class_weight and arrays.sample_weight is not None:

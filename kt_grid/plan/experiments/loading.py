@@ -43,11 +43,11 @@ def load_experiment(word: str) -> Experiment:
     """
     if word in REGISTRY:
         return REGISTRY[word]
-    place, _, attribute = word.rpartition(":") if ":" in word else (word, "", "")
-    if place.endswith(".py"):
-        return _wrap(_load_file(Path(place)), attribute, Path(place).stem, place)
+    source, _, attribute = word.rpartition(":") if ":" in word else (word, "", "")
+    if source.endswith(".py"):
+        return _wrap(_load_file(Path(source)), attribute, Path(source).stem, source)
     if attribute:
-        return _wrap(_import(place), attribute, attribute, place)
+        return _wrap(_import(source), attribute, attribute, source)
     near = difflib.get_close_matches(word, REGISTRY, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(REGISTRY)}"
     raise ExperimentError(
@@ -56,7 +56,7 @@ def load_experiment(word: str) -> Experiment:
 
 
 def fault_in_own_code(error: BaseException) -> str | None:
-    """Tell a fault of the user's own code, with its place.
+    """Tell a fault of the user's own code, with its location.
 
     Args:
         error: What was raised, with its traceback.
@@ -86,7 +86,7 @@ def _is_known(path: Path) -> bool:
     """Whether a file is kt-grid's or the user's, rather than installed or generated."""
     if path.name.startswith(_GENERATED):
         return False
-    return _OURS in path.parents or not any(place in path.parents for place in _INSTALLED)
+    return _OURS in path.parents or not any(folder in path.parents for folder in _INSTALLED)
 
 
 def _near(filename: str) -> str:
@@ -149,35 +149,35 @@ def _unloadable(what: str, error: BaseException) -> ExperimentError:
     return ExperimentError(f"Expected {what} to load. Received: {told}")
 
 
-def _wrap(module: ModuleType, attribute: str, name: str, place: str) -> Experiment:
+def _wrap(module: ModuleType, attribute: str, name: str, source: str) -> Experiment:
     """Make an experiment of what a module holds."""
-    registered = _registered(module, attribute, place)
-    word, found = ("", registered) if registered else _find(module, attribute, place)
+    registered = _registered(module, attribute, source)
+    word, found = ("", registered) if registered else _find(module, attribute, source)
     if isinstance(found, Experiment):
-        return replace(found, source=place)
+        return replace(found, source=source)
     if inspect.isclass(found):
-        found = _instantiate(found, place)
+        found = _instantiate(found, source)
     if not callable(found) and not hasattr(found, "build"):
         raise ExperimentError(
-            f"Expected {place}:{word} to be build(hp) or a HyperModel. Received: {found!r}"
+            f"Expected {source}:{word} to be build(hp) or a HyperModel. Received: {found!r}"
         )
     summary = (inspect.getdoc(found) or "").partition("\n")[0]
     scores = tuple(value for value in vars(module).values() if isinstance(value, Score))
-    return Experiment(name, found, summary=summary, source=place, scores=scores)
+    return Experiment(name, found, summary=summary, source=source, scores=scores)
 
 
-def _registered(module: ModuleType, attribute: str, place: str) -> Experiment | None:
+def _registered(module: ModuleType, attribute: str, source: str) -> Experiment | None:
     """The experiment that the module made with `@kt_grid.experiment`."""
     own = [e for e in REGISTRY.values() if e.model.__module__ == module.__name__]
     if attribute:
         return next((e for e in own if e.model is getattr(module, attribute, None)), None)
     if len(own) > 1:
-        names = ", ".join(f"{place}:{e.name}" for e in own)
-        raise ExperimentError(f"Expected the name of one experiment: {names}. Received: {place}")
+        names = ", ".join(f"{source}:{e.name}" for e in own)
+        raise ExperimentError(f"Expected the name of one experiment: {names}. Received: {source}")
     return own[0] if own else None
 
 
-def _find(module: ModuleType, attribute: str, place: str) -> tuple[str, Any]:
+def _find(module: ModuleType, attribute: str, source: str) -> tuple[str, Any]:
     """The named object of a module, or the one that has a usual name."""
     names = (attribute,) if attribute else _USUAL_NAMES
     for name in names:
@@ -186,17 +186,17 @@ def _find(module: ModuleType, attribute: str, place: str) -> tuple[str, Any]:
         if hasattr(module, name) and found is not experiment:
             return name, found
     raise ExperimentError(
-        f"Expected {place} to define {' or '.join(names)}. Received: none of them. "
-        f"Name it: {place}:my_function"
+        f"Expected {source} to define {' or '.join(names)}. Received: none of them. "
+        f"Name it: {source}:my_function"
     )
 
 
-def _instantiate(made: type, place: str) -> Any:
+def _instantiate(made: type, source: str) -> Any:
     try:
         return made()
     except Exception as error:
         told = fault_in_own_code(error) or f"{type(error).__name__}: {error}"
         raise ExperimentError(
-            f"Expected {made.__name__}() in {place} to make a HyperModel without arguments. "
+            f"Expected {made.__name__}() in {source} to make a HyperModel without arguments. "
             f"Received: {told}"
         ) from error

@@ -60,14 +60,7 @@ class Picture:
         return re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
 
     def png(self, dots: int = 150) -> bytes:
-        """Return the figure as a PNG file on white.
-
-        Args:
-            dots: Dots per inch.
-
-        Returns:
-            The file's bytes.
-        """
+        """Return the figure as a PNG file on white."""
         file = io.BytesIO()
         with styled(self.name):
             self.figure.savefig(file, format="png", dpi=dots, facecolor="white")

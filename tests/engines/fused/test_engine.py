@@ -9,6 +9,7 @@ import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
+from sampling import sampled
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.arguments import FitArguments
@@ -140,7 +141,14 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    sampled(
+        OPTIMIZERS,
+        *("sgd", "momentum, clipvalue", "rmsprop, schedule", "adam, ema_overwrite"),
+        *("amsgrad, accumulation", "schedule_free_adamw"),
+    ),
+)
 def test_optimizer_moves_the_weights_alike(name, rows, tasks):
     assert_same(lambda: compiled(dense(), OPTIMIZERS[name]()), rows, tasks[:1], FIT)
 
@@ -265,7 +273,14 @@ MODELS = {
 SHORT = FitArguments(epochs=1, batch_size=10)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    sampled(
+        MODELS,
+        *("relu, zeros, no_dropout", "l2, activity", "batch_norm, layer_norm"),
+        *("sum, label_smoothing", "mean_squared, many_metrics", "recurrent"),
+    ),
+)
 def test_model_is_trained_alike(name, rows, tasks):
     assert_same(MODELS[name], rows, tasks[:1], SHORT)
 
