@@ -408,8 +408,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _designs(self) -> Designs:
         """What is known of the models' designs."""
-        runner, fit = self._searched(), self._searched().setup.fit
-        plain = runner.setup.engine == "keras" or overrides_fit(self.hypermodel) or fit.callbacks
+        runner = self._require_runner()
+        plain = runner.setup.engine == "keras" or overrides_fit(self.hypermodel)
+        plain = plain or bool(runner.setup.fit.callbacks)
         first = next(self.oracle.combinations(explore=False))
         return Designs(runner, first, self.oracle.axes, compiled=not plain)
 
