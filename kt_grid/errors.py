@@ -4,6 +4,7 @@
     ├── UsageError            an argument that can't be meant (exit status 2)
     │   ├── ExperimentError   no such experiment, or one that can't be loaded
     │   ├── GridError         an axis, a value or a `--grid` word
+    │   │   └── NewEntryError a hyperparameter that a build asks for and that isn't listed
     │   ├── ObjectiveError    an objective whose direction isn't known
     │   └── SplitError        folds that can't be made of these rows
     ├── DataError             a table of numbers that isn't one
@@ -72,6 +73,10 @@ class ExperimentError(UsageError):
 
 class GridError(UsageError):
     """A grid axis, a grid value or a `--grid` word that can't be searched."""
+
+
+class NewEntryError(GridError):
+    """A hyperparameter that a build asks for and that nobody listed, where that isn't allowed."""
 
 
 class ObjectiveError(UsageError):

@@ -2,10 +2,13 @@
 
 False claims: searches among whose trials some are equally good in truth. A search counts as wrong
 if one of these is called significantly worse. That has to be so in 5 % of searches at most, but for
-the scenarios whose name says what is known to exceed it.
+the scenarios whose name says what is known to exceed it; there the verdict says so. Of a race and
+of passes for contenders only, a search counts as wrong if a trial that is as good as the best is
+given up or called worse at any time. Of axes, if values are called worse that are equally good on
+average.
 
-Power: the share of trials called significantly worse that are worse by so much in truth, where
-scores on a fold vary by .015 to .045 beyond what all trials share.
+Power: the share of trials, or of axes, called significantly worse that are worse by so much in
+truth, where scores on a fold vary by .015 to .045 beyond what all trials share.
 
 --keras trains the same Keras model under so many seeds on the bundled rows, and takes searches of
 seven of them for equal trials: with real noise, real folds and real rows. It takes minutes.
@@ -13,11 +16,11 @@ seven of them for equal trials: with real noise, real folds and real rows. It ta
 Examples:
     python scripts/calibrate.py --searches 1000
     python scripts/calibrate.py --only folds-2 --only even
-    python scripts/calibrate.py --searches 2000 --keras 40
+    python scripts/calibrate.py --only keras --keras 40 --searches 2000
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,9 +28,18 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.analysis.confidence_set import Design, confidence_set, fold_overlap
+from kt_grid.analysis.contenders import FIRST, REST
+from kt_grid.analysis.effects import main_effects
+from kt_grid.analysis.measurement import measure_splits
+from kt_grid.search.racing import Race, Rivals
+from kt_grid.space import combinations, make_axes
+from kt_grid.space.objective import Objective
+from kt_grid.store.records import SplitFacts
 
 Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 Draw = Callable[[np.random.Generator], Floats]
+Claims = Callable[[Floats, int], Booleans]
 
 ROWS = 800
 GAPS = (0.02, 0.05, 0.10, 0.30)
@@ -39,15 +51,72 @@ class Scenario:
 
     Attributes:
         name: What it is.
-        draw: Simulates one search's scores, shape `(trials, passes, folds)`.
-        design: How its splits measure.
-        equal: Number of trials, the first ones, that are equally good and better than the others.
+        draw: Simulates one search's scores, shape `(trials, passes, folds)`, higher is better.
+        claims: Of such scores and a seed: which of the trials, or values of axes, are called worse.
+        equal: Number of these, the first ones, that are equally good and better than the others.
     """
 
     name: str
     draw: Draw
-    design: Design
+    claims: Claims
     equal: int
+
+
+def by_set(design: Design, scores: Floats, seed: int) -> Booleans:
+    """What the set says of complete trials."""
+    return confidence_set(scores, design, seed=seed).worse
+
+
+def by_contenders(design: Design, scores: Floats, seed: int) -> Booleans:
+    """What is said where all passes but the first are for contenders."""
+    worse = confidence_set(scores[:, :1], design, FIRST, seed=seed).worse
+    kept = np.flatnonzero(~worse)
+    if len(kept) > 1:
+        worse[kept] = confidence_set(scores[kept], design, REST, seed=seed).worse
+    return worse
+
+
+def by_contenders_on_the_same_folds(design: Design, scores: Floats, seed: int) -> Booleans:
+    """The same where passes have the same folds, so that their mean counts."""
+    worse = confidence_set(scores[:, :1], design, FIRST, seed=seed).worse
+    kept = np.flatnonzero(~worse)
+    if len(kept) > 1:
+        means = scores[kept].mean(axis=1, keepdims=True)
+        worse[kept] = confidence_set(means, design, REST, seed=seed).worse
+    return worse
+
+
+def by_race(race: Race, scores: Floats, seed: int) -> Booleans:
+    """Which trials a race gives up, one after the other in a random order."""
+    flat = -scores.reshape(len(scores), -1)
+    pruned = np.zeros(len(flat), dtype=np.bool_)
+    complete: list[list[float]] = []
+    best = 0
+    for number in np.random.default_rng(seed).permutation(len(flat)):
+        row = flat[number].tolist()
+        looks = race.looks if complete else ()
+        pruned[number] = any(race.judge(row[:n], Rivals(complete, best)) for n in looks)
+        if not pruned[number]:
+            complete.append(row)
+            best = min(range(len(complete)), key=lambda i: sum(complete[i]))
+    return pruned
+
+
+def by_axes(grid: dict[str, list[int]], design: Design, scores: Floats, _: int) -> Booleans:
+    """What is said of the values of all axes, one after the other."""
+    axes = make_axes(grid)
+    effects = main_effects(axes, [*combinations(axes)], scores, design)
+    return np.array([worse for effect in effects for worse in effect.worse], dtype=np.bool_)
+
+
+def make_test(folds: int, passes: int = 1) -> Race:
+    """A race by a test, on losses."""
+    held_out = ROWS // folds
+    rows = ((ROWS - held_out, held_out),) * folds * passes
+    facts = SplitFacts(rows, fresh_folds=True)
+    objective, count = Objective("val_loss", "min"), len(rows)
+    measurement = measure_splits(objective, count, passes, facts, "KFold", held_out * folds)
+    return Race("test", objective, count, measurement)
 
 
 def normal(trials: int, passes: int, folds: int, random: np.random.Generator) -> Floats:
@@ -79,6 +148,30 @@ def half_constant(trials: int, folds: int, random: np.random.Generator) -> Float
     scores = random.normal(size=(trials, 1, folds))
     scores[: trials // 2] = 0
     return scores + random.normal(size=(1, 1, folds))
+
+
+def interacting(
+    grid: Sequence[int], folds: int, strength: float, random: np.random.Generator
+) -> Floats:
+    """A grid whose axes interact, but make no difference on average."""
+    table = random.normal(size=tuple(grid))
+    for axis in range(len(grid)):
+        table -= table.mean(axis=axis, keepdims=True)
+    trials = table.size
+    own = random.normal(size=(trials, 1, folds)) + 3 * random.normal(size=(1, 1, folds))
+    return np.asarray(strength * table.reshape(trials, 1, 1) + own)
+
+
+def whole_groups(trials: int, folds: int, random: np.random.Generator) -> Floats:
+    """Accuracies on folds of whole groups: 30 groups of unequal size, alike within themselves."""
+    sizes = random.integers(3, 40, 30)
+    fold = np.arange(30) % folds
+    easy = random.normal(size=30)
+    chance = 1 / (1 + np.exp(-(1 + easy + 0.7 * random.normal(size=(trials, 30)))))
+    right = random.binomial(sizes, chance)
+    held_out = [fold == number for number in range(folds)]
+    scores = [right[:, own].sum(axis=1) / sizes[own].sum() for own in held_out]
+    return np.stack(scores, axis=1)[:, None]
 
 
 def collapsed(trials: int, passes: int, folds: int, random: np.random.Generator) -> Floats:
@@ -115,13 +208,20 @@ def groups(trials: int, folds: int, random: np.random.Generator) -> Floats:
 
 
 def repeated(
-    trials: int, passes: int, folds: int, seed: float, random: np.random.Generator
+    trials: int,
+    passes: int,
+    folds: int,
+    seed: float,
+    random: np.random.Generator,
+    *,
+    fresh: bool = True,
 ) -> Floats:
     """Passes over the same rows: each trial's rows are easy or hard for it, and seeds add to it."""
     rows = random.normal(size=(trials, 300)) * np.sqrt(300 / folds)
     scores = np.empty((trials, passes, folds))
+    order = random.permutation(300)
     for turn in range(passes):
-        order = random.permutation(300)
+        order = random.permutation(300) if fresh else order
         scores[:, turn] = rows[:, order].reshape(trials, folds, -1).mean(axis=2)
     return scores + seed * random.normal(size=scores.shape)
 
@@ -142,62 +242,132 @@ def overlapping(trials: int, folds: int, theta: float, random: np.random.Generat
     return np.asarray(own + np.sqrt(1 - shared) * random.normal(size=(trials, 1, folds)))
 
 
-def prefixes(trials: int, folds: int, random: np.random.Generator) -> Floats:
-    """Trials in groups of three that correlate by .8, as the same training after more epochs."""
-    common = np.repeat(random.normal(size=(-(-trials // 3), 1, folds)), 3, axis=0)[:trials]
-    return np.asarray(np.sqrt(0.8) * common + np.sqrt(0.2) * random.normal(size=(trials, 1, folds)))
+def related(
+    trials: int, group: int, shared: float, folds: int, random: np.random.Generator
+) -> Floats:
+    """Trials in groups that correlate, as the same training after more epochs."""
+    common = np.repeat(random.normal(size=(-(-trials // group), 1, folds)), group, axis=0)[:trials]
+    own = random.normal(size=(trials, 1, folds))
+    return np.asarray(np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
 
 
 def scenarios() -> Iterator[Scenario]:
     """Yield what is simulated for false claims."""
-
-    def at(folds: int, step: float | None = 0.0) -> Design:
-        return Design(fold_overlap(folds, ROWS), step)
-
-    for folds in (3, 5, 10):
-        for trials in (2, 7, 30, 50):
-            name = f"even-{trials}-{folds}"
-            yield Scenario(name, partial(normal, trials, 1, folds), at(folds), trials)
-        yield Scenario(f"spread-7-{folds}", partial(spread, 7, folds), at(folds), 7)
-        yield Scenario(f"spread-30-{folds}", partial(spread, 30, folds), at(folds), 30)
-        yield Scenario(f"heavy-7-{folds}", partial(heavy, 7, folds), at(folds), 7)
-        yield Scenario(f"heavy-30-{folds}", partial(heavy, 30, folds), at(folds, None), 30)
-        yield Scenario(f"half-constant-8-{folds}", partial(half_constant, 8, folds), at(folds), 8)
-        yield Scenario(f"collapsed-8-{folds}", partial(collapsed, 8, 1, folds), at(folds), 7)
-        name = f"ceiling-7-{folds}"
-        yield Scenario(name, partial(ceiling, 7, folds, 50, 0.98), at(folds, 1 / 50), 7)
-        name = f"ties-7-{folds}"
-        yield Scenario(name, partial(ceiling, 7, folds, 20, 0.7), at(folds, 1 / 20), 7)
-        yield Scenario(f"auc-7-{folds}", partial(auc, 7, folds), at(folds, None), 7)
-        yield Scenario(f"pair-and-bad-{folds}", partial(with_bad, 2, 5, folds), at(folds), 2)
-        yield Scenario(f"groups-7-{folds}", partial(groups, 7, folds), at(folds), 7)
-        name = f"rows-200-overlap-7-{folds}"
-        whole = Design(fold_overlap(folds, 200), 0.0)
-        yield Scenario(name, partial(overlapping, 7, folds, 1.0), whole, 7)
-        name = f"rows-400-half-overlap-7-{folds}"
-        half = Design(fold_overlap(folds, 400), 0.0)
-        yield Scenario(name, partial(overlapping, 7, folds, 0.5), half, 7)
-    for passes, folds in ((3, 5), (5, 3), (10, 10)):
-        for seed in (0.3, 2.0):
-            name = f"passes-{passes}x{folds}-7-seed-{seed}"
-            draw = partial(repeated, 7, passes, folds, seed)
-            yield Scenario(name, draw, at(folds), 7)
-        name = f"passes-{passes}x{folds}-2"
-        yield Scenario(name, partial(repeated, 2, passes, folds, 1.0), at(folds), 2)
-        name = f"passes-{passes}x{folds}-collapsed-8"
-        yield Scenario(name, partial(collapsed, 8, passes, folds), at(folds), 7)
-    for splits in (3, 10):
-        name = f"shuffle-split-7-{splits}"
-        yield Scenario(name, partial(drawn, 7, splits), Design(0.25, 0.0), 7)
-    yield Scenario("prefixes-30-3", partial(prefixes, 30, 3), at(3), 30)
-    yield Scenario("spread-7-2", partial(spread, 7, 2), at(2), 7)
+    yield from one_pass()
+    yield from several_passes()
+    yield from races()
+    yield from axes()
     for trials, folds, times in ((4, 3, 10), (7, 3, 5), (4, 2, 10), (7, 2, 5), (7, 2, 20)):
         name = f"excess: one-{times}-times-noisier-{trials}-{folds}"
-        yield Scenario(name, partial(one_noisier, trials, folds, times), at(folds), trials)
+        draw = partial(one_noisier, trials, folds, times)
+        yield Scenario(name, draw, partial(by_set, of_folds(folds)), trials)
+    for trials, group, shared in ((30, 15, 0.9), (30, 3, 0.95), (12, 6, 0.95)):
+        name = f"excess: correlated-groups-of-{group}-{trials}-3"
+        draw = partial(related, trials, group, shared, 3)
+        yield Scenario(name, draw, partial(by_set, of_folds(3)), trials)
+
+
+def of_folds(folds: int, step: float | None = 0.0, rows: int = ROWS) -> Design:
+    """How folds of a pass measure."""
+    return Design(fold_overlap(folds, rows), step)
+
+
+def one_pass() -> Iterator[Scenario]:
+    """Complete trials of one pass."""
+
+    def among(name: str, draw: Draw, design: Design, equal: int) -> Scenario:
+        return Scenario(name, draw, partial(by_set, design), equal)
+
+    for folds in (3, 5, 10):
+        at, unknown = of_folds(folds), of_folds(folds, None)
+        for trials in (2, 7, 30, 50):
+            yield among(f"even-{trials}-{folds}", partial(normal, trials, 1, folds), at, trials)
+        yield among(f"spread-7-{folds}", partial(spread, 7, folds), at, 7)
+        yield among(f"spread-30-{folds}", partial(spread, 30, folds), at, 30)
+        yield among(f"heavy-7-{folds}", partial(heavy, 7, folds), at, 7)
+        yield among(f"heavy-30-{folds}", partial(heavy, 30, folds), unknown, 30)
+        yield among(f"half-constant-8-{folds}", partial(half_constant, 8, folds), at, 8)
+        yield among(f"collapsed-8-{folds}", partial(collapsed, 8, 1, folds), at, 7)
+        of_50, of_20, of_10 = (of_folds(folds, 1 / rows) for rows in (50, 20, 10))
+        yield among(f"ceiling-7-{folds}", partial(ceiling, 7, folds, 50, 0.98), of_50, 7)
+        yield among(f"ties-7-{folds}", partial(ceiling, 7, folds, 20, 0.7), of_20, 7)
+        yield among(f"heavy-ties-30-{folds}", partial(ceiling, 30, folds, 10, 0.9), of_10, 30)
+        yield among(f"auc-7-{folds}", partial(auc, 7, folds), unknown, 7)
+        yield among(f"pair-and-bad-{folds}", partial(with_bad, 2, 5, folds), at, 2)
+        yield among(f"uneven-folds-7-{folds}", partial(groups, 7, folds), at, 7)
+        in_groups = of_folds(folds, 1 / 200, 600)
+        yield among(f"whole-groups-7-{folds}", partial(whole_groups, 7, folds), in_groups, 7)
+        whole, half = of_folds(folds, rows=200), of_folds(folds, rows=400)
+        name = f"rows-200-overlap-7-{folds}"
+        yield among(name, partial(overlapping, 7, folds, 1.0), whole, 7)
+        name = f"rows-400-half-overlap-7-{folds}"
+        yield among(name, partial(overlapping, 7, folds, 0.5), half, 7)
+    for splits in (3, 10):
+        name = f"shuffle-split-7-{splits}"
+        yield among(name, partial(drawn, 7, splits), Design(0.25, 0.0), 7)
+    yield among("prefixes-30-3", partial(related, 30, 3, 0.8, 3), of_folds(3), 30)
+    yield among("spread-7-2", partial(spread, 7, 2), of_folds(2), 7)
+
+
+def several_passes() -> Iterator[Scenario]:
+    """Trials of several passes, and such as have them only if they may be the best."""
+    for passes, folds in ((3, 5), (5, 3), (10, 10)):
+        complete = partial(by_set, of_folds(folds))
+        for seed in (0.3, 2.0):
+            name = f"passes-{passes}x{folds}-7-seed-{seed}"
+            yield Scenario(name, partial(repeated, 7, passes, folds, seed), complete, 7)
+        name = f"passes-{passes}x{folds}-2"
+        yield Scenario(name, partial(repeated, 2, passes, folds, 1.0), complete, 2)
+        name = f"passes-{passes}x{folds}-collapsed-8"
+        yield Scenario(name, partial(collapsed, 8, passes, folds), complete, 7)
+    for passes, folds in ((5, 3), (3, 10)):
+        chosen = partial(by_contenders, of_folds(folds))
+        for trials in (2, 7, 30):
+            name = f"contenders-{passes}x{folds}-{trials}"
+            draw = partial(repeated, trials, passes, folds, 1.0)
+            yield Scenario(name, draw, chosen, trials)
+        again = partial(by_contenders_on_the_same_folds, of_folds(folds))
+        name = f"contenders-{passes}x{folds}-same-folds-7"
+        draw = partial(repeated, 7, passes, folds, 1.0, fresh=False)
+        yield Scenario(name, draw, again, 7)
+    bad = partial(by_contenders, of_folds(3))
+    yield Scenario("contenders-3x3-collapsed-8", partial(collapsed, 8, 3, 3), bad, 7)
+
+
+def races() -> Iterator[Scenario]:
+    """Races by a test: equal trials, uneven noise, a tied pair with bad ones, several passes."""
+    for folds in (5, 10):
+        test = partial(by_race, make_test(folds))
+        for trials in (2, 7, 30):
+            name = f"racing-even-{trials}-{folds}"
+            yield Scenario(name, partial(normal, trials, 1, folds), test, trials)
+        yield Scenario(f"racing-spread-7-{folds}", partial(spread, 7, folds), test, 7)
+        yield Scenario(f"racing-pair-and-bad-{folds}", partial(with_bad, 2, 5, folds), test, 2)
+        for trials in (7, 30):
+            # Of equal trials each is as likely to be given up, so this is about a single one.
+            name = f"racing-the-best-of-{trials}-{folds}"
+            yield Scenario(name, partial(normal, trials, 1, folds), test, 1)
+            name = f"racing-the-best-of-{trials}-spread-{folds}"
+            yield Scenario(name, partial(spread, trials, folds), test, 1)
+    several = partial(by_race, make_test(3, 5))
+    yield Scenario("racing-5x3-7", partial(repeated, 7, 5, 3, 1.0), several, 7)
+
+
+def axes() -> Iterator[Scenario]:
+    """Values of axes, averaged over the others."""
+    for shape in ((10, 5), (3, 3), (4, 3, 2)):
+        grid = {name: list(range(size)) for name, size in zip("abc", shape, strict=False)}
+        for folds in (3, 10):
+            claims = partial(by_axes, grid, of_folds(folds))
+            called = "x".join(map(str, shape))
+            for kind, strength in (("equal", 0.0), ("interacting", 3.0)):
+                name = f"axes-{called}-{kind}-{folds}"
+                draw = partial(interacting, shape, folds, strength)
+                yield Scenario(name, draw, claims, sum(shape))
 
 
 def count_mistakes(scenario: Scenario, searches: int, seed: int = 0) -> float:
-    """Simulate searches and count those in which equal trials are told apart.
+    """Simulate searches and count those in which what is equal is told apart.
 
     Args:
         scenario: The kind of search.
@@ -210,13 +380,28 @@ def count_mistakes(scenario: Scenario, searches: int, seed: int = 0) -> float:
     random = np.random.default_rng(seed)
     wrong = 0
     for number in range(searches):
-        found = confidence_set(scenario.draw(random), scenario.design, seed=number)
-        wrong += bool(found.worse[: scenario.equal].any())
+        claims = scenario.claims(scenario.draw(random), number)
+        wrong += bool(claims[: scenario.equal].any())
     return wrong / searches
 
 
-def measure_power(trials: int, folds: int, searches: int, seed: int = 0) -> list[float]:
+def noisy(trials: int, folds: int, random: np.random.Generator) -> Floats:
+    """Scores of equal trials whose own deviations on a fold are .015 to .045."""
+    own = random.uniform(0.015, 0.045, (trials, 1, 1)) * random.normal(size=(trials, 1, folds))
+    return np.asarray(own + 0.02 * random.normal(size=(1, 1, folds)))
+
+
+def measure_power(
+    trials: int, folds: int, searches: int, seed: int = 0, collapse: float = 0.0
+) -> list[float]:
     """Simulate searches of which half the trials are equal, the others worse.
+
+    Args:
+        trials: In a search.
+        folds: Of a trial.
+        searches: How many.
+        seed: Seed of the simulation.
+        collapse: How low a fold of the first trial is.
 
     Returns:
         The share told apart of those that are worse, by GAPS.
@@ -226,11 +411,32 @@ def measure_power(trials: int, folds: int, searches: int, seed: int = 0) -> list
     behind = np.concatenate([np.zeros(equal), np.resize(GAPS, trials - equal)])
     told = np.zeros(trials)
     for number in range(searches):
-        own = random.uniform(0.015, 0.045, (trials, 1, 1)) * random.normal(size=(trials, 1, folds))
-        scores = own + 0.02 * random.normal(size=(1, 1, folds)) - behind[:, None, None]
-        found = confidence_set(scores, Design(fold_overlap(folds, ROWS), 0.0), seed=number)
-        told += found.worse
+        scores = noisy(trials, folds, random) - behind[:, None, None]
+        scores[0, 0, 0] -= collapse
+        told += by_set(of_folds(folds), scores, number)
     return [float(told[behind == gap].mean() / searches) for gap in GAPS]
+
+
+def measure_power_of_axes(
+    shape: tuple[int, int], folds: int, searches: int, seed: int = 0
+) -> list[float]:
+    """Simulate grids on which one value of the first axis is behind.
+
+    Returns:
+        The share of grids in which it is called worse, by GAPS.
+    """
+    random = np.random.default_rng(seed)
+    grid = {name: list(range(size)) for name, size in zip("ab", shape, strict=True)}
+    rows, columns = shape
+    found = []
+    for gap in GAPS:
+        told = 0
+        for number in range(searches):
+            scores = noisy(rows * columns, folds, random)
+            scores[:columns] -= gap
+            told += bool(by_axes(grid, of_folds(folds), scores, number)[0])
+        found.append(told / searches)
+    return found
 
 
 def trained(seeds: int, folds: int) -> Floats:
@@ -281,10 +487,20 @@ def main(write: Callable[[str], None] = print) -> None:
     if given.only:
         return
     heads = " | ".join(f"worse by {gap:.2f}" for gap in GAPS)
-    write(f"\n| trials, folds | {heads} |\n| --- |{' ---: |' * len(GAPS)}")
+    write(f"\n| trials or axes, folds | {heads} |\n| --- |{' ---: |' * len(GAPS)}")
+    searches = max(1, given.searches // 2)
     for trials, folds in ((7, 3), (7, 10), (30, 3), (30, 10), (50, 3)):
-        shares = measure_power(trials, folds, max(1, given.searches // 2), given.seed)
-        write(f"| {trials}, {folds} | {' | '.join(f'{share:.0%}' for share in shares)} |")
+        _write_power(write, f"{trials}, {folds}", measure_power(trials, folds, searches))
+    for trials, folds in ((7, 3), (7, 10)):
+        found = measure_power(trials, folds, searches, collapse=0.5)
+        _write_power(write, f"{trials} with a collapsed fold, {folds}", found)
+    for shape, folds in (((10, 5), 3), ((10, 5), 10), ((3, 3), 3)):
+        found = measure_power_of_axes(shape, folds, searches)
+        _write_power(write, f"a value of an axis of {shape[0]} by {shape[1]}, {folds}", found)
+
+
+def _write_power(write: Callable[[str], None], name: str, shares: list[float]) -> None:
+    write(f"| {name} | {' | '.join(f'{share:.0%}' for share in shares)} |")
 
 
 def _chosen(only: list[str], seeds: int) -> Iterator[Scenario]:
@@ -294,10 +510,11 @@ def _chosen(only: list[str], seeds: int) -> Iterator[Scenario]:
     if seeds:
         pool = trained(seeds, 3)
         design = Design(fold_overlap(3, 768), 1 / 256)
-        yield Scenario("keras-seeds-7-3", partial(_resampled, pool, 7), design, 7)
+        claims = partial(by_set, design)
+        yield Scenario("keras-seeds-7-3", partial(_resampled, pool, 7), claims, 7)
         collapsed_half = pool.copy()
         collapsed_half[::2] = pool.mean(axis=0)
-        half = replace(design, step=None)
+        half = partial(by_set, replace(design, step=None))
         yield Scenario("keras-half-constant-7-3", partial(_resampled, collapsed_half, 7), half, 7)
 
 

@@ -10,7 +10,9 @@ the records of the folds, and the refitted model's weights. Between the kill and
 the directory must read as whole, with no figure that differs.
 
 With `--workers N`, half of the kills are of one of the search's workers, while it starts, is
-renewed or trains; the search is to go on and end as if nothing had been.
+renewed or trains; the search is to go on and end as if nothing had been. With `--cluster N` the
+search runs on a Dask cluster of so many worker processes, which lives through all of them; then
+half of the kills are of one of these, or of the process that trains for it.
 
 A fold counts as trained when its result is handed over to be written. The reference runs in an
 interpreter of its own; the others in forks of a process that has imported TensorFlow and not yet
@@ -24,6 +26,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -41,6 +44,8 @@ GRID = ["epochs=2", "learn_rate=0.1,0.3", "momentum=0.0,0.9"]
 ROOT = Path("runs") / EXPERIMENT
 LOG = Path("trained.log")
 PATIENCE = 300
+NANNIES = "CRASH_TEST_NANNIES"
+CHANCE = random.Random()  # noqa: S311 - no secret
 
 
 @dataclass(frozen=True)
@@ -102,32 +107,67 @@ def main() -> None:
         "--grid", action="append", default=[], help="an axis instead of one of " + " ".join(GRID)
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that train (1)")
+    parser.add_argument("--cluster", type=int, help="worker processes of a Dask cluster instead")
+    parser.add_argument("--scheduler", help=argparse.SUPPRESS)
     parser.add_argument("--points", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     axes = dict(word.split("=", 1) for word in (*GRID, *arguments.grid))
     for name, values in axes.items():
         WORDS.extend(("--grid", f"{name}={values}"))
-    WORDS.extend(("--workers", str(arguments.workers)))
+    if arguments.scheduler:
+        WORDS.extend(("--scheduler", arguments.scheduler))
+    else:
+        WORDS.extend(("--workers", str(arguments.workers)))
     if arguments.points:
         search(Kill(), arguments.points)
-    print(flush=True, end="")
+    if arguments.cluster and not arguments.scheduler:
+        sys.exit(on_cluster(arguments.cluster))
     import keras_tuner  # noqa: F401 - imported for the children
     import tensorflow as tf  # noqa: F401
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        tally = campaign(arguments.kills, random.Random(arguments.seed), arguments.workers)  # noqa: S311 - no secret
+        CHANCE.seed(arguments.seed)
+        tally = campaign(arguments.kills, arguments.workers > 1 or bool(arguments.scheduler))
         os.chdir("/")
     print(tally.show())
     sys.exit(bool(tally.losses))
 
 
-def campaign(kills: int, chance: random.Random, workers: int) -> Tally:
+def on_cluster(workers: int) -> int:
+    """Run the campaign on a Dask cluster of its own; return the exit status."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+
+    def start(program: str, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{program}", *words, "--no-dashboard"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    port = address.rpartition(":")[2]
+    programs = [start("scheduler", "--host", "127.0.0.1", "--port", port)]
+    try:
+        # Each is a nanny, which replaces the worker that it watches over.
+        programs += [start("worker", address, "--nthreads", "1") for _ in range(workers)]
+        nannies = ",".join(str(program.pid) for program in programs[1:])
+        return subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:], "--scheduler", address],
+            env={**os.environ, NANNIES: nannies}, check=False,
+        ).returncode  # fmt: skip
+    finally:
+        for program in reversed(programs):
+            program.terminate()
+            program.wait()
+
+
+def campaign(kills: int, several: bool) -> Tally:
     """Kill and resume until so many kills are done."""
     tally = Tally()
     whole, points, seconds = reference()
     print(f"{points} fault points, {seconds:.1f} s for the uninterrupted search", flush=True)
-    for case in cases(kills, points, seconds, chance, workers):
+    for case in cases(kills, points, seconds, several):
         problems = attempt(case, whole, tally)
         name = ", then ".join(map(str, case))
         tally.losses += [f"{name}: {problem}" for problem in problems]
@@ -136,27 +176,25 @@ def campaign(kills: int, chance: random.Random, workers: int) -> Tally:
     return tally
 
 
-def cases(
-    kills: int, points: int, seconds: float, chance: random.Random, workers: int
-) -> Iterator[list[Kill]]:
+def cases(kills: int, points: int, seconds: float, several: bool) -> Iterator[list[Kill]]:
     """Choose the kills: a fifth at random times, a fifth in twos, the others at all points.
 
     Where there are several workers, half of all kills are theirs, at random times.
     """
-    if workers > 1:
+    if several:
         theirs = kills // 2
         kills -= theirs
         for _ in range(theirs):
-            yield [Kill(seconds=chance.uniform(0.1, seconds), worker=True)]
+            yield [Kill(seconds=CHANCE.uniform(0.1, seconds), worker=True)]
     timed, doubled = kills // 5, kills // 10
     single = kills - timed - 2 * doubled
-    order = chance.sample(range(1, points + 1), points)
+    order = CHANCE.sample(range(1, points + 1), points)
     for number in range(single):
         yield [Kill(point=order[number % points])]
     for _ in range(timed):
-        yield [Kill(seconds=chance.uniform(0.1, seconds))]
+        yield [Kill(seconds=CHANCE.uniform(0.1, seconds))]
     for _ in range(doubled):
-        yield [Kill(point=chance.randint(1, points)), Kill(point=chance.randint(1, points // 2))]
+        yield [Kill(point=CHANCE.randint(1, points)), Kill(point=CHANCE.randint(1, points // 2))]
 
 
 def reference() -> tuple[dict[str, Any], int, float]:
@@ -307,15 +345,32 @@ def child(kill: Kill) -> Ended:
 
 
 def kill_worker(owner: int) -> bool:
-    """Kill the youngest worker of a search, which may be starting; False if it has none yet."""
-    workers = [
-        int(stat.parent.name)
-        for stat in Path("/proc").glob("[0-9]*/stat")
-        if parent_of(stat) == owner
-    ]
+    """Kill the youngest worker of a search, which may be starting; False if it has none yet.
+
+    On a cluster it is any worker, or a process that trains for it.
+    """
+    nannies = [int(pid) for pid in os.environ.get(NANNIES, "").split(",") if pid]
+    workers = [pid for parent in nannies or [owner] for pid in children(parent)]
+    if nannies:
+        workers += [pid for worker in workers for pid in children(worker)]
+        workers = [pid for pid in workers if "resource_tracker" not in command_of(pid)]
     if workers:
-        os.kill(max(workers), signal.SIGKILL)
+        os.kill(CHANCE.choice(workers) if nannies else max(workers), signal.SIGKILL)
     return bool(workers)
+
+
+def children(parent: int) -> list[int]:
+    """List the processes that a process has started."""
+    stats = Path("/proc").glob("[0-9]*/stat")
+    return [int(stat.parent.name) for stat in stats if parent_of(stat) == parent]
+
+
+def command_of(pid: int) -> str:
+    """Read a process's command line; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def parent_of(stat: Path) -> int:

@@ -21,7 +21,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from foreign_code.habits import HABITS, Habit
+from foreign_code.habit import Habit
+from foreign_code.habits import HABITS
 
 ENGINES = ("auto", "keras")
 WORKERS = (1, 2)

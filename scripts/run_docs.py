@@ -20,6 +20,7 @@ Numbers are compared by their form alone, since they differ between machines and
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -132,12 +133,14 @@ def _runs(page: str) -> Iterator[tuple[str, str, str, int]]:
     """Run a page's code; yield it, what the page says it prints, what it prints, and where."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     found = blocks(page)
-    for block, below in zip(found, [*found[1:], None], strict=True):
+    for block, below in itertools.zip_longest(found, found[1:]):
         if block.why:
             continue
         if block.file and block.language in ("python", "yaml", "toml"):
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
+            # Whatever else has been imported by this name isn't what the page means.
+            sys.modules.pop(Path(block.file).stem, None)
         elif block.language == "python":
             printed = _execute(block.text, namespace)
             between = page[block.start + len(block.text) :].removeprefix("```").lstrip()

@@ -226,14 +226,19 @@ def stub_engine(monkeypatch):
 
 
 @pytest.fixture
-def stub_search(monkeypatch, stub_engine):
+def stub_workers(monkeypatch):
+    """Workers are no processes."""
+    import kt_grid.workers.placement
+
+    monkeypatch.setattr(kt_grid.workers.placement, "LocalWorkers", StubWorkers)
+
+
+@pytest.fixture
+def stub_search(stub_engine, stub_workers):
     """A search of four trials and three folds in a directory; returns the tuner and the engine."""
     import keras
 
     import kt_grid.search.tuner
-    import kt_grid.workers.placement
-
-    monkeypatch.setattr(kt_grid.workers.placement, "LocalWorkers", StubWorkers)
 
     def build(hp):
         hp.Choice("units", [2, 3, 4, 5])

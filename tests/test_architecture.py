@@ -78,7 +78,14 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.param({"yaml"}, {"space.files"}, id="yaml"),
         pytest.param(
             {"pandas"},
-            {"store.results", "search.results", "search.predict", "data.features", "data.table"}
+            {
+                "store.results",
+                "search.results",
+                "search.held_out",
+                "search.predict",
+                "data.features",
+                "data.table",
+            }
             | {"data.csv_file", "data.parquet"},
             id="pandas",
         ),
@@ -213,7 +220,14 @@ def test_other_names_do_not_resolve():
     [
         *("analysis.pooled", "analysis.statistics", "data.loading", "data.reading"),
         *("data.targets", "engines.fused.program_inputs", "engines.session", "report.tables"),
-        *("search.baseline", "space.axes", "space.objective", "space.parsing", "space.scales"),
+        *(
+            "search.outputs",
+            "search.baseline",
+            "space.axes",
+            "space.objective",
+            "space.parsing",
+            "space.scales",
+        ),
         *("space.asking", "space.seeds", "space.tree", "splitters.folds"),
         *(f"splitters.{name}" for name in ("kfold", "named", "ordered", "repeated", "shuffle")),
     ],

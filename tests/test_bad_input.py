@@ -127,6 +127,7 @@ def plain(content):
 @example(b"1,2\n3,4\n")
 @example(b"\xff\xfe1\x00,\x002\x00")
 @example(b"a,b\n1,0\n2,1\n")
+@example(b"a,b,class\n 1 ,1.,1_000\r 1 \r 1 \r\r\x00,1e400,\xd9\xa3,1\r 1 ,1.,1_000\r")
 def test_a_table_is_read_as_it_is_or_refused(folder, content):
     path = folder / "table.csv"
     path.write_bytes(content)

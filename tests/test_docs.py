@@ -29,7 +29,7 @@ COMMANDS = [
 ]
 OPTIONS = {
     "run": (
-        "--grid --max-trials --folds --cv --repeats --groups --folds-from --test-size --gap "
+        "--grid --max-trials --folds --cv --repeats --only --groups --folds-from --test-size --gap "
         "--seed --data --target --objective --sample --engine "
         "--epochs --batch-size "
         "--sample-weight --class-weight --early-stopping --validation-split "
@@ -39,9 +39,10 @@ OPTIONS = {
         "--zoom --train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),
-    "report": "--format --output --objective --pooled --published --directory",
-    "predict": "--data --output --ensemble --unknown --directory",
-    "evaluate": "--data --output --unknown --directory",
+    "report": "--format --output --objective --pooled --published --watch --directory",
+    "predict": "--data --output --trial --ensemble --unknown --name --directory",
+    "evaluate": "--data --output --trial --unknown --name --directory",
+    "refit": "--trial --data --name --directory",
     "list": "--directory",
     "remove": "--yes --directory",
     "new": "",

@@ -50,6 +50,11 @@ def test_page_runs(name, tmp_path, monkeypatch):
     run_docs.run_page((run_docs.ROOT / name).read_text(encoding="utf-8"))
 
 
+def test_a_page_without_code_passes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_docs.run_page("# Words alone\n") == "# Words alone\n"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "passes"),
     [

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from kt_grid.analysis.choice import expected_cost, selection_bias, smoothed
 from kt_grid.analysis.confidence_set import (
+    LEVEL,
     ConfidenceSet,
     Outlook,
     confidence_set,
     estimate_noise,
     look_ahead,
 )
+from kt_grid.analysis.contenders import REST, compare_first, first_p_values, first_pass, scaled
 from kt_grid.analysis.effects import AxisEffect, find_levels, main_effects
 from kt_grid.analysis.measurement import Measurement, measure
 from kt_grid.analysis.statistics import (
@@ -33,7 +35,6 @@ Floats = npt.NDArray[np.float64]
 
 Standing: TypeAlias = Literal["best", "tied", "worse"]
 
-LEVEL = 0.05
 MORE_FOLDS = 10
 _MOST_SMOOTHED = 2000
 
@@ -69,14 +70,16 @@ class TrialAnalysis:
 
 @dataclass(frozen=True)
 class BaselineAnalysis:
-    """The best trial against always answering the majority class.
+    """The best trial against always giving the same answer.
 
     Attributes:
+        answer: Which one, in words.
         mean: The baseline's mean over the splits.
         std: Its standard deviation, ddof=0.
         p: P-value of the baseline's being the best, as one more trial; None if it can't be told.
     """
 
+    answer: str
     mean: float
     std: float
     p: float | None
@@ -127,6 +130,8 @@ class Analysis:
         told_apart: How far behind the best a combination of typical noise must be for a significant
             difference; None if it can't be told.
         outlook: What more folds or repeats would tell apart; None where nothing may be as good.
+        dropped: The trials that had the first pass only, since they were significantly worse
+            after it, with the scores of that pass and how far it left them behind.
     """
 
     results: SearchResults
@@ -144,6 +149,7 @@ class Analysis:
     effects: tuple[AxisEffect, ...]
     told_apart: float | None
     outlook: Outlook | None
+    dropped: tuple[TrialAnalysis, ...] = ()
 
     @property
     def units(self) -> int:
@@ -153,7 +159,8 @@ class Analysis:
     @property
     def is_compared(self) -> bool:
         """Whether it can be told which trials are significantly worse."""
-        return self.comparison is not None and self.comparison.is_told
+        told = self.comparison is not None and self.comparison.is_told
+        return told or bool(self.dropped)
 
     @cached_property
     def best(self) -> TrialAnalysis | None:
@@ -167,8 +174,20 @@ class Analysis:
 
     @cached_property
     def worse(self) -> list[TrialAnalysis]:
-        """The trials that are significantly worse than the best, in grid order."""
-        return [trial for trial in self.trials if trial.is_worse]
+        """The trials that are significantly worse than the best, the dropped ones at the end."""
+        return [*(trial for trial in self.trials if trial.is_worse), *self.dropped]
+
+    @cached_property
+    def compared(self) -> list[TrialAnalysis]:
+        """All trials that were compared, in grid order."""
+        places = {trial.trial_id: place for place, trial in enumerate(self.results.trials)}
+        return sorted((*self.trials, *self.dropped), key=lambda t: places[t.trial.trial_id])
+
+    @cached_property
+    def pruned(self) -> list[TrialResult]:
+        """The trials that were given up and aren't compared, in grid order."""
+        dropped = {trial.trial.trial_id for trial in self.dropped}
+        return [trial for trial in self.results.given_up if trial.trial_id not in dropped]
 
     def standing(self, trial: TrialAnalysis) -> Standing | None:
         """Return how a trial stands to the best; None if that can't be told."""
@@ -181,32 +200,29 @@ class Analysis:
     @cached_property
     def by_id(self) -> dict[str, TrialAnalysis]:
         """The trials by their ids."""
-        return {trial.trial.trial_id: trial for trial in self.trials}
+        return {trial.trial.trial_id: trial for trial in (*self.trials, *self.dropped)}
 
 
 def analyse(results: SearchResults) -> Analysis:
     """Apply the statistics to a search, finished or not; what can't be known is None.
 
-    Complete trials are compared: those that failed or were pruned are left out.
+    Complete trials are compared: those that failed or were pruned are left out. Where the passes
+    after the first were for some only, all are compared by the first one, and those that are
+    complete by all.
     """
     completed, measurement = results.completed, measure(results)
     scores = np.array([t.scores for t in completed], dtype=np.float64).reshape(-1, results.splits)
     shaped = results.objective.sign * measurement.shaped(scores)
     possible = measurement.why_not is None
+    screening = _screen(results)
+    level = LEVEL if screening is None else REST
     comparison = (
-        confidence_set(shaped, measurement.design, LEVEL)
+        confidence_set(shaped, measurement.design, level)
         if possible and len(completed) > 1
         else None
     )
     told = comparison is not None and comparison.is_told
-    trials = _trials(results, measurement, scores, comparison if told else None)
-    effects = main_effects(
-        results.axes,
-        [t.parameters for t in completed],
-        shaped,
-        measurement.design if told else None,
-        LEVEL,
-    )
+    trials = _trials(results, measurement, scores, comparison if told else None, level)
     kept = np.array([not t.is_worse for t in trials], dtype=np.bool_)
     simplest = _simplest(trials)
     # What one that collapsed varies by is nobody's luck.
@@ -216,6 +232,8 @@ def analyse(results: SearchResults) -> Analysis:
         optimism = 0.0
     means = shaped.mean(axis=(1, 2))
     variance = None if comparison is None or not told else comparison.variance
+    # Of the grid as a whole only the first pass is known.
+    whole = screening or _Screening(results, measurement, shaped, comparison if told else None, ())
     return Analysis(
         results=results,
         measurement=measurement,
@@ -224,17 +242,83 @@ def analyse(results: SearchResults) -> Analysis:
         why_not=_why_not(measurement, comparison),
         simplest=simplest,
         cost=_cost_of(simplest, trials, shaped, kept, measurement) if told else None,
-        smoothed=None if variance is None else _smoothed(results, trials, means, variance, kept),
+        smoothed=None
+        if variance is None or screening is not None
+        else _smoothed(results, trials, means, variance, kept),
         baseline=_baseline(results, measurement, shaped) if completed else None,
         optimism=optimism,
         expected=_expected(results, measurement, trials, optimism),
-        noise=None if variance is None else noise_share(means, variance),
-        effects=tuple(_as_scored(effect, results.objective.sign) for effect in effects),
+        noise=whole.noise,
+        effects=whole.effects,
         told_apart=comparison.needed if comparison is not None and told else None,
-        outlook=look_ahead(shaped[kept], measurement.design, MORE_FOLDS, LEVEL)
+        outlook=look_ahead(shaped[kept], measurement.design, MORE_FOLDS, level)
         if told and kept.sum() > 1 and measurement.kind == "folds"
         else None,
+        dropped=whole.dropped,
     )
+
+
+@dataclass(frozen=True)
+class _Screening:
+    """All trials of a grid by what they all have: the first pass, if the others are for some only.
+
+    Attributes:
+        results: The search so far.
+        measurement: How its splits measure.
+        shaped: Scores, higher is better.
+        comparison: Of all trials; None if nothing can be said.
+        dropped: The trials that had no further pass.
+    """
+
+    results: SearchResults
+    measurement: Measurement
+    shaped: Floats
+    comparison: ConfidenceSet | None
+    dropped: tuple[TrialAnalysis, ...]
+
+    @property
+    def noise(self) -> float | None:
+        """Share of the variance between the trials' means that noise alone accounts for."""
+        if self.comparison is None:
+            return None
+        return noise_share(self.shaped.mean(axis=(1, 2)), self.comparison.variance)
+
+    @property
+    def effects(self) -> tuple[AxisEffect, ...]:
+        """Main effect of each axis."""
+        effects = main_effects(
+            self.results.axes,
+            [t.parameters for t in self.results.completed],
+            self.shaped,
+            self.measurement.design if self.comparison is not None else None,
+            LEVEL,
+        )
+        return tuple(_as_scored(effect, self.results.objective.sign) for effect in effects)
+
+
+def _screen(results: SearchResults) -> _Screening | None:
+    """What the first pass says of all; None if the other passes weren't for some only.
+
+    Nor by another metric than that by which they were chosen, which may have dropped the best.
+    """
+    chosen, objective = results.about.contenders, results.about.identity.objective
+    if chosen is None or str(results.objective) != objective:
+        return None
+    first = first_pass(results)
+    measurement, comparison = measure(first), compare_first(first)
+    scores = np.array([t.scores for t in first.completed], dtype=np.float64)
+    scores = scores.reshape(-1, first.splits)
+    p = first_p_values(first)
+    # It is written down what was dropped, whatever another version of a package would say.
+    p |= {trial_id: min(p.get(trial_id, LEVEL), LEVEL) for trial_id in chosen.dropped}
+    given_up = {trial.trial_id for trial in results.given_up}
+    dropped = tuple(
+        replace(trial, p=p[trial.trial.trial_id])
+        for trial in _trials(first, measurement, scores, comparison)
+        if trial.trial.trial_id in given_up and p[trial.trial.trial_id] <= LEVEL
+    )
+    shaped = first.objective.sign * measurement.shaped(scores)
+    return _Screening(first, measurement, shaped, comparison, dropped)
 
 
 def _why_not(measurement: Measurement, comparison: ConfidenceSet | None) -> str | None:
@@ -248,10 +332,12 @@ def _trials(
     measurement: Measurement,
     scores: Floats,
     comparison: ConfidenceSet | None,
+    level: float = LEVEL,
 ) -> tuple[TrialAnalysis, ...]:
     completed = results.completed
     if not completed:
         return ()
+    p = None if comparison is None else scaled(comparison.p, level)
     shaped = measurement.shaped(scores)
     means = results.objective.sign * shaped.mean(axis=(1, 2))
     errors: Sequence[float | None] = [None] * len(completed)
@@ -265,7 +351,7 @@ def _trials(
             trial=trial,
             error=errors[i],
             behind=float(means.max() - means[i]),
-            p=None if comparison is None or trial is best else _known(comparison.p[i]),
+            p=None if p is None or trial is best else _known(p[i]),
             fold_variance=float(parts.fold[i]) if parts else None,
             seed_variance=float(parts.seed[i]) if parts else None,
             is_unsteady=comparison is not None and bool(comparison.unsteady[i]),
@@ -343,13 +429,15 @@ def _baseline(
 ) -> BaselineAnalysis | None:
     if results.baseline is None:
         return None
+    is_class = is_accuracy(results.objective)
+    answer = "the most frequent class" if is_class else "the mean of the training rows"
     scores = np.array([results.baseline], dtype=np.float64)
     mean, std = float(scores.mean()), float(scores.std())
     if measurement.why_not is not None:
-        return BaselineAnalysis(mean, std, None)
+        return BaselineAnalysis(answer, mean, std, None)
     one_more = results.objective.sign * measurement.shaped(scores)
     found = confidence_set(np.concatenate([shaped, one_more]), measurement.design, LEVEL)
-    return BaselineAnalysis(mean, std, _known(found.p[-1]))
+    return BaselineAnalysis(answer, mean, std, _known(found.p[-1]))
 
 
 def _expected(

@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 Drawn = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
 
+LEVEL = 0.05
+
 _PRIOR = 4.0
 _SAME = 1e-9
 _LEAST = 1e-20
@@ -100,7 +102,7 @@ class ConfidenceSet:
 
 
 def confidence_set(
-    scores: Floats, design: Design, level: float = 0.05, seed: int = 0
+    scores: Floats, design: Design, level: float = LEVEL, seed: int = 0, precision: int = 100
 ) -> ConfidenceSet:
     """Tell which trials are significantly worse than the best.
 
@@ -113,6 +115,7 @@ def confidence_set(
         design: How the splits measure.
         level: Share of searches in which a trial that isn't worse may be called so.
         seed: Of the draws; the same scores give the same result.
+        precision: How many draws are expected beyond the level.
 
     Returns:
         The comparison.
@@ -134,7 +137,7 @@ def confidence_set(
         if noise is None:
             break
         means = scores[left].mean(axis=(1, 2))
-        found, quantile = _compare(means, noise, level, random)
+        found, quantile = _compare(means, noise, level, random, precision)
         found = np.maximum(found, floor)
         p[left], variance[left], luck[left], own_seed[left] = (
             *(found, noise.variance),
@@ -211,18 +214,20 @@ def estimate_noise(scores: Floats, design: Design) -> Noise | None:
         return None
     within = squares + step**2 / 12
     within[~unsteady] = _shrunk(squares[~unsteady], (folds - 1) * passes, step)
-    return Noise(within, _seed_part(scores), folds, passes, design.overlap, unsteady)
+    seed = _seed_part(scores, unsteady)
+    return Noise(within, seed, folds, passes, design.overlap, unsteady)
 
 
-def _seed_part(scores: Floats) -> Floats:
+def _seed_part(scores: Floats, unsteady: Booleans) -> Floats:
     """The seeds' variance of one score: the folds' number times what the means of passes vary."""
     trials, passes, folds = scores.shape
     if passes < 2:
         return np.zeros(trials)
     means = scores.mean(axis=2)
     own = means - means.mean(axis=1, keepdims=True)
-    squares = ((own - own.mean(axis=0)) ** 2).sum(axis=1) / (passes - 1)
-    result: Floats = folds * _shrunk(squares, passes - 1, 0.0)
+    squares = ((own - own[~unsteady].mean(axis=0)) ** 2).sum(axis=1) / (passes - 1)
+    squares[~unsteady] = _shrunk(squares[~unsteady], passes - 1, 0.0)
+    result: Floats = folds * squares
     return result
 
 
@@ -257,41 +262,70 @@ def _smallest_step(scores: Floats, scale: float) -> float:
 def _find_unsteady(own: Floats, step: float) -> Booleans:
     """Trials of which a fold collapsed, so that it doesn't hide what the others show.
 
-    A trial is one if its mean square around the folds' medians is beyond what even noise gives in
-    one search of a hundred; none is if that were more than a fifth of them: then noise isn't even.
+    A trial is one if in a pass its mean square around the folds' medians is beyond what even noise
+    gives in one search of a hundred; none is if that were more than a fifth of them: then noise
+    isn't even.
     """
     from scipy.special import chdtri, fdtri
 
     trials, passes, folds = own.shape
     nobody = np.zeros(trials, dtype=np.bool_)
-    if passes > 1 or trials <= _FEW:
+    if trials <= _FEW:
         return nobody
-    squares = ((own - np.median(own, axis=0)) ** 2).sum(axis=(1, 2)) / (folds - 1)
-    typical = float(np.median(squares)) / (chdtri(folds - 1, 0.5) / (folds - 1)) + step**2 / 12
-    limit = fdtri(folds - 1, (folds - 1) * (trials - 1), 1 - _COLLAPSED / trials)
-    found: Booleans = squares > limit * typical
+    freedom, looks = folds - 1, trials * passes
+    squares = ((own - np.median(own, axis=0)) ** 2).sum(axis=2) / freedom
+    typical = float(np.median(squares)) / (chdtri(freedom, 0.5) / freedom) + step**2 / 12
+    limit = fdtri(freedom, freedom * (looks - 1), 1 - _COLLAPSED / looks)
+    found: Booleans = (squares > limit * typical).any(axis=1)
     return found if typical > 0 and found.sum() <= _MOST_COLLAPSED * trials else nobody
 
 
 def _compare(
-    means: Floats, noise: Noise, level: float, random: np.random.Generator
+    means: Floats, noise: Noise, level: float, random: np.random.Generator, precision: int
 ) -> tuple[Floats, float]:
     """P-values against the best mean, and the statistic that the level needs."""
-    variance = noise.variance
     best = int(np.argmax(means))
-    gaps = means[best] - means
-    gaps[gaps <= _SAME * np.abs(means).max()] = 0.0
-    errors = np.sqrt(variance[best] + variance)
-    t = np.divide(gaps, errors, out=np.zeros_like(gaps), where=errors > 0)
+    t = _distances(means, noise)
     if len(means) == 2 and noise.passes == 1:
         p, quantile = _paired(t, noise.folds - 1, level)
     else:
-        drawn = draw_ranges(noise, math.ceil(100 / level), random)
+        drawn = draw_ranges(noise, math.ceil(precision / level), random)
         beyond = len(drawn) - np.searchsorted(drawn, t, side="left")
         p = (1 + beyond) / (len(drawn) + 1)
         quantile = float(drawn[min(math.ceil((1 - level) * (len(drawn) + 1)), len(drawn)) - 1])
     p[best] = 1.0
     return p, quantile
+
+
+def could_be_worse(means: Floats, noise: Noise, level: float) -> Booleans:
+    """Tell which trials would be worse if they were compared with nobody but the best.
+
+    With more rivals, or noise that has to be estimated, it takes more, so that the others needn't
+    be compared.
+
+    Args:
+        means: Higher is better.
+        noise: Of the trials.
+        level: Of the comparison.
+
+    Returns:
+        Whether each could be significantly worse.
+    """
+    from scipy.special import ndtr
+
+    result: Booleans = 2 * ndtr(-_distances(means, noise)) <= level
+    return result
+
+
+def _distances(means: Floats, noise: Noise) -> Floats:
+    """By how many standard errors each trial is behind the best mean."""
+    variance = noise.variance
+    best = int(np.argmax(means))
+    gaps = means[best] - means
+    gaps[gaps <= _SAME * np.abs(means).max()] = 0.0
+    errors = np.sqrt(variance[best] + variance)
+    result: Floats = np.divide(gaps, errors, out=np.zeros_like(gaps), where=errors > 0)
+    return result
 
 
 def _paired(t: Floats, freedom: int, level: float) -> tuple[Floats, float]:
@@ -331,8 +365,7 @@ def _ranges(noise: Noise, draws: int, random: np.random.Generator) -> Drawn:
     factor = np.ones(shape, np.float32)
     if trials > 2:
         factor = np.float32(weight + known) / _chi_squares(weight + known, shape, random)
-        own = noise.folds - 1
-        factor[:, few] = np.float32(own) / _chi_squares(own, (draws, len(few)), random)
+        factor[:, few] = np.float32(freedom) / _chi_squares(freedom, (draws, len(few)), random)
     deviations = random.standard_normal(shape, np.float32)
     deviations *= np.sqrt(factor)
     deviations *= np.sqrt(noise.variance).astype(np.float32)
@@ -404,7 +437,7 @@ class Outlook:
 
 
 def look_ahead(
-    scores: Floats, design: Design, folds: int, level: float = 0.05, seed: int = 0
+    scores: Floats, design: Design, folds: int, level: float = LEVEL, seed: int = 0
 ) -> Outlook | None:
     """Estimate what more folds or more passes would show, for trials of typical noise.
 

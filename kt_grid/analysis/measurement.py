@@ -1,6 +1,7 @@
 """How the splits of a search measure: as folds of passes, as random splits, or in an order."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from kt_grid.analysis.confidence_set import Design, fold_overlap
 from kt_grid.space.objective import Objective, is_accuracy
+from kt_grid.store.records import SplitFacts
 from kt_grid.store.results import SearchResults
 
 Floats = npt.NDArray[np.float64]
@@ -73,28 +75,81 @@ class Measurement:
             scores = scores.reshape(len(scores), self.averaged, self.folds).mean(axis=1)
         return scores.reshape(len(scores), self.passes, self.folds)
 
+    def begun(self, scores: Floats) -> tuple[Floats, Design]:
+        """Bring the scores of the first splits into that shape: a part of a pass, or whole ones.
+
+        Args:
+            scores: Shape `(trials, splits)`, at least one split.
+
+        Returns:
+            The scores, without those of a pass but the first that isn't whole; and how they
+            measure.
+        """
+        whole = scores.shape[1] // self.folds
+        if whole < 2:
+            shaped = scores[:, None, : self.folds]
+        else:
+            shaped = scores[:, : whole * self.folds].reshape(len(scores), whole, self.folds)
+        if self.averaged == 1:
+            return shaped, self.design
+        step = self.design.step
+        finest = None if step is None else step * self.averaged / max(whole, 1)
+        return shaped.mean(axis=1, keepdims=True), Design(self.design.overlap, finest)
+
 
 def measure(results: SearchResults) -> Measurement:
     """Find out from what search.json says of the splits how they measure."""
-    again = results.has_repeats and not results.fresh_folds
-    kind = _kind(results)
-    passes = results.repeats if kind == "folds" and results.has_repeats and not again else 1
-    averaged = results.repeats if again else 1
-    folds = results.splits // (passes * averaged)
-    rows = _rows(results)
+    about = results.about
+    known = about.splits or SplitFacts()
+    fresh = not results.has_repeats or known.fresh_folds
+    facts = replace(known, fresh_folds=fresh)
+    identity = about.identity
+    return measure_splits(
+        results.objective, results.splits, results.repeats, facts, identity.cv, identity.rows
+    )
+
+
+def measure_splits(
+    objective: Objective, splits: int, repeats: int, facts: SplitFacts, cv: str, rows: int | None
+) -> Measurement:
+    """Find out how splits measure.
+
+    Args:
+        objective: What is optimised.
+        splits: How many there are.
+        repeats: Passes over all folds that they consist of.
+        facts: What is known of them; they may have no known numbers of rows.
+        cv: The splitter, in Python's spelling.
+        rows: Rows searched; None if that is unknown.
+
+    Returns:
+        How they measure.
+    """
+    has_repeats = repeats > 1 and splits % repeats == 0
+    again = has_repeats and not facts.fresh_folds
+    sizes = facts.split_rows
+    kind = _kind(cv, sizes, repeats)
+    passes = repeats if kind == "folds" and has_repeats and not again else 1
+    averaged = repeats if again else 1
+    folds = splits // (passes * averaged)
+    if rows is None and sizes:
+        rows = max(train + test for train, test in sizes)
     if folds < 2:
         overlap = 0.0
     elif kind == "folds":
         overlap = fold_overlap(folds, rows or _UNKNOWN_ROWS)
     else:
-        overlap = results.test_ratio
-    step = _step(results, averaged)
-    in_groups = "Group" in results.about.identity.cv
-    return Measurement(kind, passes, folds, averaged, rows, in_groups, Design(overlap, step))
+        train, test = (sum(side) for side in zip(*sizes, strict=True)) if sizes else (folds - 1, 1)
+        overlap = test / train
+    if sizes:
+        fewest: float | None = min(test for _, test in sizes)
+    else:
+        fewest = None if rows is None else rows * repeats / splits
+    step = _step(objective, fewest, averaged)
+    return Measurement(kind, passes, folds, averaged, rows, "Group" in cv, Design(overlap, step))
 
 
-def _kind(results: SearchResults) -> Kind:
-    cv, sizes = results.about.identity.cv, _split_rows(results)
+def _kind(cv: str, sizes: Sequence[tuple[int, int]], repeats: int) -> Kind:
     if "TimeSeriesSplit" in cv:
         return "ordered"
     if "ShuffleSplit" in cv:
@@ -103,32 +158,17 @@ def _kind(results: SearchResults) -> Kind:
         return "folds"
     total = {train + test for train, test in sizes}
     held_out = sum(test for _, test in sizes)
-    if len(total) == 1 and held_out == max(total) * results.repeats:
+    if len(total) == 1 and held_out == max(total) * repeats:
         return "folds"
     trained = [train for train, _ in sizes]
     grows = len(trained) > 1 and all(np.diff(trained) > 0) and len(total) == len(sizes)
     return "ordered" if grows else "random"
 
 
-def _split_rows(results: SearchResults) -> tuple[tuple[int, int], ...]:
-    """Rows that train and rows held out, by split; nothing if that is unknown."""
-    return results.about.splits.split_rows if results.about.splits else ()
-
-
-def _rows(results: SearchResults) -> int | None:
-    sizes, rows = _split_rows(results), results.about.identity.rows
-    if rows is not None:
-        return rows
-    return max(train + test for train, test in sizes) if sizes else None
-
-
-def _step(results: SearchResults, averaged: int) -> float | None:
+def _step(objective: Objective, fewest: float | None, averaged: int) -> float | None:
     """The step in which scores come, if it is known."""
-    objective: Objective = results.objective
     if objective.name in _CONTINUOUS:
         return 0.0
     if not is_accuracy(objective):
         return None
-    sizes = _split_rows(results)
-    fewest = min(test for _, test in sizes) if sizes else results.test_rows
     return 1 / (fewest * averaged) if fewest else None

@@ -12,53 +12,6 @@ _NORMAL = 1.96
 
 
 @dataclass(frozen=True)
-class TTest:
-    """The corrected resampled t-test of paired differences.
-
-    Attributes:
-        t: The statistic, shape `(n,)`.
-        p: Two-sided p-values, shape `(n,)`.
-    """
-
-    t: Floats
-    p: Floats
-
-
-def corrected_t_test(differences: Floats, ratio: float, resolution: float = 0.0) -> TTest:
-    """Test whether paired differences have mean zero, by the corrected resampled t-test.
-
-    Training sets of different splits overlap, so that scores aren't independent and the plain
-    t-test is far too sure. Nadeau and Bengio (2003), "Inference for the generalization error",
-    Machine Learning 52, therefore take `variance * (1 / J + n_test / n_train)` for the variance of
-    the mean of J differences, with J - 1 degrees of freedom.
-
-    Args:
-        differences: One row per comparison, shape `(n, J)`, J at least 2.
-        ratio: `n_test / n_train`.
-        resolution: The step in which scores come, such as `1 / n_test` for an accuracy. Its
-            rounding adds `resolution**2 / 6` to the variance of a difference, without which three
-            differences that are equal by chance would look like certainty.
-
-    Returns:
-        The statistics and p-values. Differences without any spread say nothing: t is 0, p is 1.
-
-    Example:
-        >>> test = corrected_t_test(np.array([[0.02, 0.04, 0.06]]), ratio=0.5)
-        >>> [f"{x:.5f}" for x in (*test.t, *test.p)]
-        ['2.19089', '0.15983']
-    """
-    from scipy.special import stdtr
-
-    count = differences.shape[1]
-    mean = differences.mean(axis=1)
-    variance = differences.var(axis=1, ddof=1) + resolution**2 / 6
-    error = np.sqrt(variance * (1 / count + ratio))
-    spread = np.sqrt(variance) > _SAME * np.abs(mean)
-    t = np.divide(mean, error, out=np.zeros_like(mean), where=spread & (error > 0))
-    return TTest(t, 2 * stdtr(count - 1, -np.abs(t)))
-
-
-@dataclass(frozen=True)
 class VarianceParts:
     """Where the variance of a trial's scores comes from.
 

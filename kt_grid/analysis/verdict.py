@@ -6,6 +6,8 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 from kt_grid.analysis.comparison import MORE_FOLDS, Analysis, TrialAnalysis
+from kt_grid.analysis.confidence_set import LEVEL
+from kt_grid.analysis.contenders import FIRST, REST
 from kt_grid.analysis.effects import AxisEffect
 from kt_grid.analysis.wording import are, count, direction, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
@@ -80,16 +82,16 @@ def _progress(results: SearchResults) -> str:
 
 
 def _kind(analysis: Analysis) -> Kind:
-    if len(analysis.trials) == 1 or not analysis.is_compared:
+    if len(analysis.compared) == 1 or not analysis.is_compared:
         return "unknown"
-    alone = len(analysis.contenders) == 1 and not analysis.results.given_up
+    alone = len(analysis.contenders) == 1 and not analysis.pruned
     return "winner" if alone else "tied"
 
 
 def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     called, mean = name(best.trial.parameters), short(best.trial.mean or 0.0)
     metric = analysis.results.objective.name
-    others, worse = len(analysis.trials) - 1, len(analysis.worse)
+    others, worse = len(analysis.compared) - 1, len(analysis.worse)
     if others == 0:
         return (
             f"Nothing to compare: {called} is the only {_complete(analysis)}result, with a mean "
@@ -127,8 +129,9 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     yield from _baseline(analysis)
     yield from _axes(analysis, best)
     yield from _variance(analysis)
+    yield from _passes(analysis)
     yield from _cautions(analysis)
-    yield from _racing(analysis.results)
+    yield from _racing(analysis)
     failed = analysis.results.failed
     if failed:
         yield f"{count(len(failed), 'combination')} failed and {are(len(failed))} left out."
@@ -136,12 +139,12 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
 
 def _expected(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     """What the best is worth on new rows, as far as the splits say it."""
-    expected, tried = analysis.expected, len(analysis.trials)
+    expected, tried = analysis.expected, len(analysis.compared)
     if expected is not None and analysis.optimism is not None:
         low, high = short(expected.low), short(expected.high)
         text = f"On new rows expect about {short(expected.score)} (95 % interval {low} to {high})"
         if tried > 1:
-            which = f"best of {tried}{' complete ones' if analysis.results.given_up else ''}"
+            which = f"best of {tried}{' complete ones' if analysis.pruned else ''}"
             text += f"; selection bias ({which}): about {short(analysis.optimism)}"
         yield f"{text}."
     elif best.error is not None:
@@ -152,7 +155,7 @@ def _expected(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
 def _standings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     if not analysis.is_compared:
         return
-    if analysis.worse and len(analysis.worse) < len(analysis.trials) - 1:
+    if analysis.worse and len(analysis.worse) < len(analysis.compared) - 1:
         yield f"Significantly worse: {_listed(analysis.worse)}."
     tied = [t for t in analysis.contenders if t is not best]
     if not tied:
@@ -164,7 +167,8 @@ def _standings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     if needed is None:
         return
     if is_accuracy(analysis.results.objective) and needed >= 1:
-        yield f"{setting}, no difference at all would be significant for typical noise."
+        if not analysis.worse:
+            yield f"{setting}, no difference at all would be significant for typical noise."
     else:
         yield (
             f"{setting}, a difference of about {needed:.2g} would be significant for a "
@@ -180,7 +184,7 @@ def _listed(trials: Sequence[TrialAnalysis]) -> str:
 
 def _simplest(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     simplest = analysis.simplest
-    if simplest is None or len(analysis.trials) == 1 or best.trial.weights is None:
+    if simplest is None or len(analysis.compared) == 1 or best.trial.weights is None:
         return
     if simplest is best:
         yield "No simpler one is within one standard error of it."
@@ -213,10 +217,11 @@ def _baseline(analysis: Analysis) -> Iterator[str]:
     baseline, best = analysis.baseline, analysis.best
     if baseline is None or best is None or best.trial.mean is None:
         return
-    rival = f"always answering the most frequent class ({short(baseline.mean)})"
+    rival = f"always answering {baseline.answer} ({short(baseline.mean)})"
+    sign = analysis.results.objective.sign
     if baseline.is_beaten:
         yield f"It is significantly better than {rival}."
-    elif best.trial.mean > baseline.mean + _ROUNDING:
+    elif sign * (best.trial.mean - baseline.mean) > _ROUNDING * max(1.0, abs(baseline.mean)):
         yield f"It is better than {rival}, but not significantly."
     else:
         yield f"It is no better than {rival}."
@@ -312,15 +317,31 @@ def _one_is_noisier(analysis: Analysis) -> bool:
     return bool(errors) and max(errors) > _NOISIER * median(errors)
 
 
-def _racing(results: SearchResults) -> Iterator[str]:
-    if not results.given_up:
+def _passes(analysis: Analysis) -> Iterator[str]:
+    """How combinations of unequal numbers of passes are compared."""
+    if not analysis.dropped:
+        return
+    passes, dropped = analysis.results.repeats, len(analysis.dropped)
+    yield (
+        f"All combinations were compared by the first of {passes} passes, at a level of "
+        f"{percent(FIRST)}: {dropped} {'was' if dropped == 1 else 'were'} significantly worse and "
+        f"had no other pass. The rest were compared by all {passes}, at {percent(REST)}; "
+        f"together that is one comparison at {percent(LEVEL)}."
+    )
+    if len(analysis.effects) > 1:
+        yield "What is said of axes and of noise is by the first pass."
+
+
+def _racing(analysis: Analysis) -> Iterator[str]:
+    results = analysis.results
+    if not analysis.pruned:
         return
     kind, objective = results.about.racing, results.about.identity.objective
     how = f", by --racing {kind}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
-    verb = are(len(results.given_up))
-    yield f"{_pruned(results)} pruned early{how}, and {verb}n't compared."
+    verb = are(len(analysis.pruned))
+    yield f"{_pruned(analysis)} pruned early{how}, and {verb}n't compared."
 
 
 def _advice(analysis: Analysis) -> Iterator[str]:
@@ -329,8 +350,9 @@ def _advice(analysis: Analysis) -> Iterator[str]:
         yield "run the same command to resume."
     if analysis.best is None:
         return
-    if results.given_up and len(analysis.contenders) == 1:
-        yield "to compare all combinations, run the same command without --racing."
+    if analysis.pruned and len(analysis.contenders) == 1:
+        option = "--only" if results.about.contenders else "--racing"
+        yield f"to compare all combinations, run the same command without {option}."
     elif len(analysis.contenders) > 1 or analysis.measurement.folds < _FEWEST:
         yield from _better_measurement(analysis)
     yield from _closer_look(analysis)
@@ -350,10 +372,11 @@ def _better_measurement(analysis: Analysis) -> Iterator[str]:
     if outlook is None or measurement.kind == "random":
         yield "measure better, with more --folds in another --directory."
         return
+    only = " --only contenders" if analysis.worse else ""
     if analysis.results.repeats < 2:
         yield (
-            f"measure better, with --cv {_shuffled(analysis.results)} --repeats {_REPEATS} in "
-            "another --directory; it also shows whether seeds or rows are the limit."
+            f"measure better, with --cv {_shuffled(analysis.results)} --repeats {_REPEATS}{only} "
+            "in another --directory; it also shows whether seeds or rows are the limit."
         )
         return
     rows = "these rows" if measurement.rows is None else f"these {measurement.rows} rows"
@@ -361,7 +384,8 @@ def _better_measurement(analysis: Analysis) -> Iterator[str]:
         return
     if outlook.more_repeats < _WORTHWHILE * (analysis.told_apart or 0.0):
         repeats = 2 * analysis.results.repeats
-        yield f"measure better, with --repeats {repeats}{_gain(analysis, outlook.more_repeats)}."
+        gain = _gain(analysis, outlook.more_repeats)
+        yield f"measure better, with --repeats {repeats}{only}{gain}."
     else:
         yield (
             f"more repeats won't help: {rows} limit it to differences of about "
@@ -385,7 +409,7 @@ def _shuffled(results: SearchResults) -> str:
 
 def _closer_look(analysis: Analysis) -> Iterator[str]:
     """A finer grid, once the present one has narrowed the choice down."""
-    narrowed = len(analysis.contenders) <= len(analysis.trials) / 2
+    narrowed = len(analysis.contenders) <= len(analysis.compared) / 2
     zoom = propose_zoom(analysis) if narrowed and analysis.results.complete else None
     if zoom is not None:
         values = "; ".join(f"{n}={','.join(map(str, zoom.grid[n]))}" for n in zoom.refined)
@@ -398,7 +422,7 @@ def _extensions(analysis: Analysis) -> Iterator[str]:
         if analysis.best is None or sum(effect.worse) < max(1, len(effect.values) - 1):
             continue
         chosen = effect.values[effect.worse.index(False)]
-        lost = [t.parameters.get(effect.axis.name) for t in analysis.results.given_up]
+        lost = [t.parameters.get(effect.axis.name) for t in analysis.pruned]
         seen = [value for value in effect.axis.values if value in (*effect.values, *lost)]
         numbers = numbers_of(seen)
         is_best = chosen == analysis.best.trial.parameters.get(effect.axis.name)
@@ -413,10 +437,10 @@ def _extensions(analysis: Analysis) -> Iterator[str]:
 
 def _complete(analysis: Analysis) -> str:
     """Before what is compared, where some aren't."""
-    return "complete " if analysis.results.given_up else ""
+    return "complete " if analysis.pruned else ""
 
 
-def _pruned(results: SearchResults) -> str:
-    pruned = len(results.given_up)
+def _pruned(analysis: Analysis) -> str:
+    pruned = len(analysis.pruned)
     verb = "was" if pruned == 1 else "were"
-    return f"{pruned} of {count(results.total, 'combination')} {verb}"
+    return f"{pruned} of {count(analysis.results.total, 'combination')} {verb}"

@@ -1,28 +1,37 @@
 """The commands: parse, make one library call, render."""
 
+import shlex
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import astuple, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 import kt_grid
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
-from kt_grid.cli.parameters import GroupedCommand, takes_options
+from kt_grid.cli.parameters import GroupedCommand, options_of, takes_options
 from kt_grid.cli.process import FAILED, complain
 from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
+from kt_grid.cli.watching import clear_screen
+from kt_grid.cli.watching import watch as follow
 from kt_grid.engines.backend import import_backend, load_backend
-from kt_grid.errors import UsageError
+from kt_grid.errors import DamageError, UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.plan.options import Options, flag_of
 from kt_grid.plan.plan import Plan, plan
+from kt_grid.plan.recall import Answer, recall, remember
+from kt_grid.plan.run import refit as refit_trial
 from kt_grid.plan.run import run as run_search
 from kt_grid.plan.run import zoom as zoom_into
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.export import table_as_csv
-from kt_grid.report.formats import format_named, render
+from kt_grid.report.formats import Format, format_named, render
 from kt_grid.report.pooled import pool_best, render_evaluation, render_pooled
 from kt_grid.report.published import Published, published_results
 from kt_grid.report.tables import aligned
@@ -30,6 +39,7 @@ from kt_grid.report.text import render_verdict
 from kt_grid.search.evaluate import evaluate_file
 from kt_grid.search.observer import Silent
 from kt_grid.search.predict import predict_file
+from kt_grid.search.selection import parse_trial
 from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
@@ -128,21 +138,30 @@ def run(names: opt.Names, options: Options) -> None:
         raise UsageError(
             f"Expected one NAME with --name. Received: {', '.join(names)}. Run them one by one"
         )
+    words = list(REGISTRY) if names == [opt.ALL] else names
+    answers = {word: recall(word, options) for word in words}
+    asked = [word for word in words if answers[word] is None]
     failed = False
     with processes_kept():
-        plans = [
-            plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
-            for experiment in _experiments(names, options)
-        ]
+        plans = {
+            word: plan(
+                experiment, replace(options, grid=parse_grid([*options.words], experiment.grid))
+            )
+            for word, experiment in zip(asked, _experiments(asked, options), strict=True)
+        }
         if options.zoom:
-            plans = [_zoomed(planned) for planned in plans]
-        for number, planned in enumerate(plans):
-            if len(plans) > 1:
-                typer.echo(f"{'' if number == 0 else chr(10)}# {planned.experiment.name}")
-            if options.dry_run:
+            plans = {word: _zoomed(planned) for word, planned in plans.items()}
+        for number, word in enumerate(words):
+            planned, answer = plans.get(word), answers[word]
+            if len(words) > 1:
+                name = planned.experiment.name if planned else Path(word.partition(":")[0]).stem
+                typer.echo(f"{'' if number == 0 else chr(10)}# {name}")
+            if answer is not None:
+                failed |= _repeat(answer, options)
+            elif planned is not None and options.dry_run:
                 _show_plan(planned)
-            else:
-                failed |= _search(planned)
+            elif planned is not None:
+                failed |= _search(word, planned)
     if failed:
         raise typer.Exit(FAILED)
 
@@ -155,6 +174,7 @@ def report(
     objective: opt.ReportObjective = None,
     pooled: opt.ShowPooled = False,
     published: opt.ShowPublished = False,
+    watch: opt.Watch = False,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Show the results of a search, finished or not, or of several side by side.
@@ -163,29 +183,52 @@ def report(
     """
     chosen = format_named(style)
     stores = find_stores(directory, names)
-    searches = [read_results(store, objective) for store in stores]
     side_by_side = len(names) > 1 or names == [opt.ALL]
+    if not isinstance(chosen, TextFormat) and output is None:
+        raise UsageError(
+            f"Expected --output DIR with --format {style}. Received: none. "
+            f"{chosen.reader} reads a directory"
+        )
+    live = watch and (output is not None or sys.stdout.isatty())
+
+    def show() -> list[SearchResults]:
+        searches = [read_results(store, objective) for store in stores]
+        if live and output is None:
+            clear_screen()
+        if pooled:
+            _write(render_pooled(map(pool_best, stores, searches), style), output)
+        else:
+            _show_report(searches, chosen, output, published=published, side_by_side=side_by_side)
+        return searches
+
+    if watch and not live:
+        # A pipe gets one report, once the searches have ended.
+        follow(stores, lambda: [read_results(store) for store in stores])
+    searches = follow(stores, show) if live else show()
+    for results in searches:
+        _tell_unfinished(results)
+    if any(results.damage for results in searches):
+        raise typer.Exit(FAILED)
+
+
+def _show_report(
+    searches: list[SearchResults],
+    chosen: Format,
+    output: Path | None,
+    *,
+    published: bool,
+    side_by_side: bool,
+) -> None:
     subjects = [
         Subject(results, _published(results.experiment, must=published))
         if published or side_by_side
         else Subject(results)
         for results in searches
     ]
-    if pooled:
-        _write(render_pooled(map(pool_best, stores, searches), style), output)
-    elif isinstance(chosen, TextFormat):
+    if isinstance(chosen, TextFormat):
         _write(chosen.render(subjects, side_by_side=side_by_side), output)
-    elif output is None:
-        raise UsageError(
-            f"Expected --output DIR with --format {style}. Received: none. "
-            f"{chosen.reader} reads a directory"
-        )
-    else:
+    elif output is not None:
         complain(chosen.write(subjects, output))
-    for results in searches:
-        _tell_unfinished(results)
-    if any(results.damage for results in searches):
-        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -193,17 +236,20 @@ def predict(
     name: opt.Name,
     data: opt.NewRows,
     output: opt.Output = None,
+    trial: opt.Trial = None,
     ensemble: opt.Ensemble = False,
     unknown: opt.Unknown = "refuse",
+    search: opt.SearchName = None,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Predict with the best model of a search, refitted on all rows.
 
     Example: kt-grid predict neurons --data new.csv --output predictions.csv
     """
-    store = _store_of_models(directory, name)
-    rows = list(predict_file(store, data, ensemble=ensemble, unknown=unknown))
-    _write(table_as_csv(rows), output)
+    chosen = parse_trial(trial or ())
+    store, _ = _open(directory, name, search)
+    rows = predict_file(store, data, ensemble=ensemble, unknown=unknown, trial=chosen)
+    _write(table_as_csv([*rows]), output)
 
 
 @app.command()
@@ -211,29 +257,96 @@ def evaluate(
     name: opt.Name,
     data: opt.LabelledRows,
     output: opt.Output = None,
+    trial: opt.Trial = None,
     unknown: opt.Unknown = "refuse",
+    search: opt.SearchName = None,
     directory: opt.Directory = Path("runs"),
 ) -> None:
     """Score the best model of a search, refitted on all rows, on rows that it has not seen.
 
     Example: kt-grid evaluate neurons --data new.csv
     """
-    store = _store_of_models(directory, name)
-    _write(render_evaluation(data.name, evaluate_file(store, data, unknown=unknown)), output)
+    chosen = parse_trial(trial or ())
+    store, _ = _open(directory, name, search)
+    scored = evaluate_file(store, data, unknown=unknown, trial=chosen)
+    _write(render_evaluation(data.name, scored), output)
 
 
-def _store_of_models(directory: Path, name: str) -> SearchStore:
-    """Find a search whose models are to be loaded."""
+@app.command()
+def refit(
+    name: opt.Name,
+    trial: opt.RefitTrial = None,
+    data: opt.RefitRows = None,
+    search: opt.SearchName = None,
+    directory: opt.Directory = Path("runs"),
+) -> None:
+    """Train another combination of a search than the best on all rows, to predict with it.
+
+    Example: kt-grid refit neurons --trial simplest
+    """
+    wanted = parse_trial(trial or ())
+    store, experiment = _open(directory, name, search)
+    planned = _planned_again(store, experiment, data)
+    with _waiting("training on all rows"):
+        chosen, file = refit_trial(planned, wanted)
+    complain(
+        f"trial {chosen.trial_id} {chosen.parameters}, trained on all rows: {file}. "
+        f"--trial {chosen.trial_id} of kt-grid predict and evaluate takes it"
+    )
+
+
+def _open(directory: Path, name: str, search: str | None) -> tuple[SearchStore, Experiment | None]:
+    """Find a search whose models are needed, and load the file that is named, if one is."""
     _load_backend()
-    store = find_store(directory, name)
-    if Path(name.partition(":")[0]).suffix == ".py":
-        # The saved model may name layers that the file registers.
-        load_experiment(name)
-    return store
+    store = find_store(directory, name if search is None else search)
+    # The file makes the models, and a saved one may name layers that it registers.
+    named = search is not None or Path(name.partition(":")[0]).suffix == ".py"
+    return store, load_experiment(name) if named else None
 
 
-def _experiments(names: list[str], options: Options) -> list[Experiment]:
-    words = list(REGISTRY) if names == [opt.ALL] else names
+def _planned_again(store: SearchStore, experiment: Experiment | None, data: Path | None) -> Plan:
+    """The plan of a search that was run, by the command that its search.json holds."""
+    origin = read_results(store).about.origin
+    if origin is None or not origin.command:
+        raise UsageError(
+            f"Expected {store.root} to be a search of the command line. Received: one made in "
+            "Python. Use the tuner's refit(trial=…) there"
+        )
+    word, options = _read_command(origin.command)
+    if experiment is None:
+        if word not in REGISTRY:
+            # A search's directory may be anybody's, and can't say which code is run.
+            named = "" if store.root.name == Path(word).stem else f" --name {store.root.name}"
+            raise UsageError(
+                "Expected the file that builds the models, since it is run. Received: only the "
+                f"search's name. Name the file as kt-grid run had it: kt-grid refit {word}{named}"
+            )
+        experiment = REGISTRY[word]
+    options = replace(
+        options,
+        directory=store.root.parent,
+        name=store.root.name,
+        data=options.data if data is None else data,
+        grid=parse_grid([*options.words], experiment.grid),
+    )
+    return plan(experiment, options)
+
+
+def _read_command(line: str) -> tuple[str, Options]:
+    """The experiment and the options of a command line `kt-grid run …`."""
+    command = cast(TyperGroup, get_command(app)).commands["run"]
+    try:
+        words = shlex.split(line)
+        given = command.make_context("run", words[words.index("run") + 1 :]).params
+    except (ValueError, TyperException) as error:
+        raise DamageError(
+            f"Expected search.json to hold a command kt-grid run …. Received: {line!r}. "
+            "Run the command that began the search again"
+        ) from error
+    return given["names"][0], options_of(given)
+
+
+def _experiments(words: list[str], options: Options) -> list[Experiment]:
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
         _load_backend(options)
@@ -246,13 +359,18 @@ def _load_backend(options: Options | None = None) -> None:
     Args:
         options: How the search is run; None if there is none.
     """
-    from kt_grid.search.progress import waiting
-
-    with waiting(_console(), "loading TensorFlow"):
+    with _waiting("loading TensorFlow"):
         fresh = import_backend()
+    # Out here, where the terminal's spinner has no thread any more.
     if fresh and options and options.racing is None and not options.dry_run:
         fork_spares(spares(options.workers, options.trial_timeout, options.scheduler))
     load_backend()
+
+
+def _waiting(message: str) -> AbstractContextManager[object]:
+    from kt_grid.search.progress import waiting
+
+    return waiting(_console(), message)
 
 
 def _published(experiment: str, *, must: bool) -> Published:
@@ -273,7 +391,8 @@ def _zoomed(planned: Plan) -> Plan:
     """The plan with a finer grid, which is told."""
     finer = zoom_into(planned)
     (grid,) = check_grid(finer.grid)
-    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in grid.items())
+    listed = {axis: values for axis, values in grid.items() if axis not in finer.unlisted}
+    axes = " ".join(f"{axis}={','.join(map(str, v))}" for axis, v in listed.items())
     complain(f"{planned.experiment.name}: zoom to {axes}")
     return finer
 
@@ -281,26 +400,45 @@ def _zoomed(planned: Plan) -> Plan:
 def _show_plan(planned: Plan) -> None:
     trials = planned.trials()
     for parameters in trials:
-        typer.echo(parameters)
+        typer.echo({n: v for n, v in parameters.items() if n not in planned.unlisted})
     fits = len(trials) * planned.splits
-    typer.echo(f"{len(trials)} trials, {fits} fits")
+    most = "at most " if planned.options.only else ""
+    typer.echo(f"{len(trials)} trials, {most}{fits} fits")
     trained = planned.trained()
     if trained:
         complain(f"{trained} of these trials are finished already")
 
 
-def _search(planned: Plan) -> bool:
+def _search(word: str, planned: Plan) -> bool:
     """Run one search and print its results; tell whether a trial failed."""
     quiet = planned.options.quiet
     process.can_resume()
     finished = planned.finished() is not None
     if not finished:
         planned.store.lock.check()
-    if not quiet:
-        _tell_defaults(planned)
+    told = _defaults(planned)
+    if told and not quiet:
+        complain(told)
     if not finished:
         _load_backend(planned.options)
-    results = run_search(planned, Silent() if quiet else _progress(planned))
+    observer = Silent() if quiet else _progress(planned.store.root.name)
+    results = run_search(planned, observer)
+    remember(word, planned, told)
+    return _show(results, quiet=quiet)
+
+
+def _repeat(answer: Answer, options: Options) -> bool:
+    """Print once more what a search was answered; tell whether a trial failed."""
+    if not options.quiet:
+        if answer.told:
+            complain(answer.told)
+        observer = _progress(answer.results.experiment)
+        for note in answer.notes:
+            observer.note(note)
+    return _show(answer.results, quiet=options.quiet)
+
+
+def _show(results: SearchResults, *, quiet: bool) -> bool:
     typer.echo(render(results), nl=False)
     _tell_failures(results)
     if not quiet:
@@ -308,8 +446,8 @@ def _search(planned: Plan) -> bool:
     return bool(results.failed)
 
 
-def _tell_defaults(planned: Plan) -> None:
-    """Say what is taken because nothing else was asked for, and which option changes it."""
+def _defaults(planned: Plan) -> str:
+    """What is taken because nothing else was asked for, and which option changes it."""
     options, setup = planned.options, planned.setup
     taken = {
         "epochs": f"{setup.fit.epochs} epochs",
@@ -323,14 +461,13 @@ def _tell_defaults(planned: Plan) -> None:
         for name, text in taken.items()
         if text and getattr(options, name) is None and name not in axes
     ]
-    if told:
-        complain(f"{planned.store.root.name}: defaults: {', '.join(told)}")
+    return f"{planned.store.root.name}: defaults: {', '.join(told)}" if told else ""
 
 
-def _progress(planned: Plan) -> "Observer":
+def _progress(name: str) -> "Observer":
     from kt_grid.search.progress import TerminalProgress
 
-    return TerminalProgress(planned.store.root.name, _console())
+    return TerminalProgress(name, _console())
 
 
 def _console() -> "Console":

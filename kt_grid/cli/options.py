@@ -77,6 +77,15 @@ ShowPublished = Annotated[
     bool, typer.Option("--published", help="Put the tutorial's figures beside ours.")
 ]
 
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Follow a running search until it ends: show the report anew every few seconds, or "
+        "write it to --output; in a pipe, once at the end.",
+    ),
+]
+
 NewRows = Annotated[
     Path, typer.Option("--data", metavar="FILE", help="Rows, with or without the target.")
 ]
@@ -93,6 +102,35 @@ Unknown = Annotated[
         "one-hot columns).",
     ),
 ]
-Ensemble = Annotated[
-    bool, typer.Option("--ensemble", help="Average the fold models of the best trial.")
+Ensemble = Annotated[bool, typer.Option("--ensemble", help="Average the fold models of the trial.")]
+_TRIAL_METAVAR = "ID|simplest|AXIS=V"
+_TRIAL_HELP = (
+    "its id; `simplest`, the one with the fewest weights within one standard error of the best; or "
+    "the best one with a value on an axis, repeatable"
+)
+Trial = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trial",
+        metavar=_TRIAL_METAVAR,
+        help=f"Another trial than the best, after kt-grid refit: {_TRIAL_HELP}.",
+    ),
+]
+RefitTrial = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trial", metavar=_TRIAL_METAVAR, help=f"The trial, default: the best: {_TRIAL_HELP}."
+    ),
+]
+RefitRows = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="The search's rows, if the file has moved."),
+]
+SearchName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="SEARCH",
+        help="The search's name, if NAME is its file and it was run with --name.",
+    ),
 ]

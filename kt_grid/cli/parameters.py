@@ -1,7 +1,7 @@
 """The declared options become parameters of commands, and groups of their help texts."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from types import UnionType
 from typing import Annotated, Any, get_args, get_type_hints
@@ -51,11 +51,8 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def taking(**given: Any) -> None:
-        told = {
-            name: _told(option, getattr(usual, name), given.pop(name))
-            for name, option in declared().items()
-        }
-        command(**given, options=Options(**told))
+        others = {name: given[name] for name in given if name not in declared()}
+        command(**others, options=options_of(given))
 
     optional = [
         inspect.Parameter(
@@ -70,6 +67,21 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     taking.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # as inspect documents it
     taking.__annotations__ = {each.name: each.annotation for each in parameters}
     return taking
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Make options of what typer read.
+
+    Args:
+        given: Values by parameter, with one for each option.
+    """
+    usual = Options()
+    return Options(
+        **{
+            name: _told(option, getattr(usual, name), given[name])
+            for name, option in declared().items()
+        }
+    )
 
 
 class GroupedCommand(TyperCommand):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kt_grid.errors import KtGridError, LockedError, StoreError, UsageError, printable
+from kt_grid.cli.watching import is_running
+from kt_grid.errors import KtGridError, StoreError, UsageError, printable
 from kt_grid.plan.experiments import REGISTRY, load_experiment
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import SearchResults, read_results
@@ -139,12 +140,8 @@ def _results(store: SearchStore) -> tuple[str, str, str, str]:
 
 
 def _state(store: SearchStore, results: SearchResults) -> str:
-    try:
-        store.lock.check()
-    except LockedError:
+    if is_running(store):
         return "running"
-    except StoreError:
-        pass
     if results.damage:
         return "damaged"
     return "complete" if results.complete else "unfinished"

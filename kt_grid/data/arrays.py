@@ -70,7 +70,13 @@ def _leaves(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Arrays:
+def as_arrays(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    steps: int | None = None,
+) -> Arrays:
     """Take rows in any container.
 
     Args:
@@ -80,6 +86,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
             them.
         sample_weight: Weights of shape `(rows,)`, or None.
         groups: Group of each row, or None.
+        steps: Only the first so many elements of a dataset; None for all.
 
     Returns:
         The rows; double precision becomes Keras's float type, as `model.fit` would have it.
@@ -98,7 +105,7 @@ def as_arrays(x: Any, y: Any = None, sample_weight: Any = None, groups: Any = No
                 "Expected a dataset that has its targets and weights in it. "
                 f"Received: {'y' if y is not None else 'sample_weight'} beside it"
             )
-        x, y, sample_weight = take_in(x)
+        x, y, sample_weight = take_in(x, steps)
     elif y is None:
         raise UsageError("Expected targets y beside x, or a dataset of both. Received: x alone")
 

@@ -5,6 +5,8 @@ import types
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
+import numpy as np
+
 # Classes that aren't written in Python whose objects show all that they hold.
 _OPEN = frozenset(
     (
@@ -42,3 +44,12 @@ def _is_written(kind: Any) -> bool:
     """Whether a class is written in Python, which no other shows: others have methods in C."""
     in_c = (types.WrapperDescriptorType, types.MethodDescriptorType)
     return not any(type(member) in in_c for member in vars(kind).values())
+
+
+def entries_of(table: Any) -> list[Any]:
+    """The keys and values of a lookup table, in order; none if they are still to be learned."""
+    if not int(table.size()):
+        return []
+    keys, values = (part.numpy() for part in table.export())
+    order = np.argsort(keys)
+    return [keys[order], values[order]]

@@ -1,6 +1,7 @@
 """Datasets that come in batches, taken into memory once: a search draws its folds from rows."""
 
 import inspect
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,12 +30,13 @@ def comes_in_batches(x: Any, *, alone: bool) -> bool:
     return known or (alone and isinstance(x, Iterable))
 
 
-def take_in(batches: Any) -> tuple[Any, Any, Any]:
+def take_in(batches: Any, steps: int | None = None) -> tuple[Any, Any, Any]:
     """Take a dataset into memory.
 
     Args:
         batches: A finite `tf.data.Dataset`, batched or not, a `keras.utils.PyDataset`, or an
             iterable of known length, whose elements are `(x, y)` or `(x, y, sample_weight)`.
+        steps: Only the first so many elements, of a generator or an endless dataset too.
 
     Returns:
         The rows in the order in which they come, their targets, and their weights or None.
@@ -47,7 +49,7 @@ def take_in(batches: Any) -> tuple[Any, Any, Any]:
 
     taken: list[Any] = []
     size = 0
-    for batch in _iterate(batches):
+    for batch in _iterate(batches, steps):
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise UsageError(
                 "Expected a dataset of (x, y) or (x, y, sample_weight). "
@@ -62,6 +64,10 @@ def take_in(batches: Any) -> tuple[Any, Any, Any]:
                 "Received: more than that. Search on a part of it, such as dataset.take(n)"
             )
         taken.append(arrays)
+    if steps is not None and len(taken) < steps:
+        raise UsageError(
+            f"Expected steps_per_epoch={steps} elements of the dataset. Received: {len(taken)}"
+        )
     if not taken:
         raise UsageError("Expected a dataset with rows. Received: an empty one")
     try:
@@ -73,23 +79,27 @@ def take_in(batches: Any) -> tuple[Any, Any, Any]:
     return x, y, weights[0] if weights else None
 
 
-def _iterate(batches: Any) -> Iterator[Any]:
+def _iterate(batches: Any, steps: int | None) -> Iterator[Any]:
     """The elements, each a batch."""
     if _is_tensorflows(batches):
+        if steps is not None:
+            batches = batches.take(steps)
         if int(batches.cardinality()) == -1:
             _refuse("an endless one. Leave repeat() out, or end it with take(n)")
         # One row each, unless every part has an axis for the rows.
         ranks = [spec.shape.rank for spec in _flat(batches.element_spec)]
         yield from batches.batch(_ROWS) if 0 in ranks else batches
     elif _is_keras(batches):
-        number = batches.num_batches
+        number = batches.num_batches if steps is None else steps
         if number is None:
             _refuse("a PyDataset of unknown length. Give it a __len__")
         yield from (batches[index] for index in range(number))
+    elif steps is not None:
+        yield from itertools.islice(batches, steps)
     elif inspect.isgenerator(batches) or not hasattr(batches, "__len__"):
         _refuse(
-            f"a {type(batches).__name__} of unknown length. Gather it into arrays, or make it a "
-            "keras.utils.PyDataset"
+            f"a {type(batches).__name__} of unknown length. Say how many batches it has by "
+            "steps_per_epoch, or make it a keras.utils.PyDataset"
         )
     else:
         for _, batch in zip(range(len(batches)), batches, strict=False):

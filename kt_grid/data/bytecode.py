@@ -21,7 +21,7 @@ _JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 _TOLD = frozenset(("__doc__", "__firstlineno__", "__static_attributes__"))
 _MEMBER = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 # What gives a function access to more than it names, or to more than Python's own objects.
-_BEYOND = frozenset(
+BEYOND = frozenset(
     (
         *("eval", "exec", "globals", "locals", "vars", "environ", "getenv", "open", "load"),
         *("read_text", "read_bytes", "read_csv", "read_json", "read_parquet", "fromfile"),
@@ -62,7 +62,7 @@ def read_code(code: CodeType) -> Code:
     found = Code()
     found.described = _describe(code, found)
     used = {*code.co_names, *found.names, *found.attributes}
-    found.beyond = {*_BEYOND & used}
+    found.beyond = {*BEYOND & used}
     return found
 
 

@@ -109,6 +109,13 @@ def _find_layout(path: Path, reading: Reading, known: Collection[str]) -> _Layou
     if not sample:
         raise DataError(f"Expected {path} to have rows. Received: an empty file")
     (number, first), *others = sample
+    if others and first[0].startswith("#") and len(first) != len(others[-1][1]):
+        raise DataError(
+            f"Expected {path}, line {number}, to name {len(others[-1][1])} columns, as the rows "
+            f"have. Received: {len(first)}. If it is a comment, say",
+            mend="Reading(comment='#')",
+            option="--comment '#'",
+        )
     below = [row for _, row in others]
     named = reading.header
     if named is None and known and {*known} <= {cell.strip() for cell in first}:
@@ -166,6 +173,9 @@ def _find_separator(path: Path, reading: Reading, notes: list[str]) -> str:
         return WHITESPACE
     if not marks:
         # The rows are ragged or have one column, which is told where it is found.
+        shifted = [s for s in cut if _lacks_a_name(cut[s])]
+        if shifted:
+            return shifted[0]
         return max(SEPARATORS, key=lambda s: len(cut[s][0]) if cut[s] else 0)
     likely = [s for s in marks if shares[s] == most]
     if len(likely) > 1:
@@ -177,6 +187,12 @@ def _find_separator(path: Path, reading: Reading, notes: list[str]) -> str:
             option="with --separator",
         )
     return likely[0]
+
+
+def _lacks_a_name(rows: list[list[str]]) -> bool:
+    """Tell whether a first row is shorter by one than all others, as R writes names of rows."""
+    widths = {len(row) for row in rows[1:]}
+    return widths == {len(rows[0]) + 1} if rows else False
 
 
 def _share_of_numbers(rows: list[list[str]]) -> float:
@@ -304,7 +320,12 @@ def _read_columns(
     frame, is_whole = _read_frame(path, layout, wanted, reading)
     columns = range(len(layout.names))
     wordy = [p for p in columns if p not in wanted.ignored and frame[p].dtype.kind not in "iuf"]
-    undeclared = [p for p in wordy if p not in wanted.words]
+    # Of words without any that may be a missing value, the texts are what they are in the file.
+    undeclared = [
+        p
+        for p in wordy
+        if p not in wanted.words and (frame[p].dtype.kind == "b" or frame[p].isna().any())
+    ]
     if undeclared:
         words, _ = _read_frame(path, layout, Wanted(frozenset(undeclared)), reading, undeclared)
         frame[undeclared] = words[undeclared]
@@ -341,9 +362,10 @@ def _read_frame(
 
     missing = [*_MISSING_SPELLINGS, *reading.na_values]
     with open_text(path, reading) as text:
+        # pandas fills all memory at some blank lines that end with a carriage return alone.
+        text.reconfigure(newline=None)
         for _ in range(layout.skipped):
             text.readline()
-        text.separator = layout.separator
         try:
             # pandas-stubs know no columns named by position.
             frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
@@ -378,8 +400,15 @@ def _read_frame(
     # A row that lacks cells misses the last one.
     if not frame.iloc[:, -1].isna().any():
         return frame, True
-    as_many = text.separators == len(frame) * (width - 1)
+    as_many = _count_separators(path, layout, reading) == len(frame) * (width - 1)
     return frame, as_many and not frame.isna().all(axis=1).any()
+
+
+def _count_separators(path: Path, layout: _Layout, reading: Reading) -> int:
+    with open_text(path, reading) as text:
+        for _ in range(layout.skipped):
+            text.readline()
+        return sum(chunk.count(layout.separator) for chunk in iter(lambda: text.read(2**20), ""))
 
 
 def _no_rows(path: Path, layout: _Layout) -> DataError:
@@ -409,11 +438,12 @@ def _rows_with_cells(
             if len(row) != width and layout.named and not filled:
                 raise DataError(
                     f"Expected {path}, line {layout.skipped}, to name {len(row)} columns. "
-                    f"Received: {width}"
+                    f"Received: {width}. {_mend_header(layout, len(row))}"
                 )
             if len(row) != width:
                 raise DataError(
-                    f"Expected {width} columns in {path}, line {line}. Received: {len(row)}"
+                    f"Expected {width} columns in {path}, line {line}. Received: {len(row)}. "
+                    "Mend the line, or say which --separator the file has"
                 )
             filled.append(seen)
     if not filled:
@@ -423,6 +453,13 @@ def _rows_with_cells(
             f"Expected a readable CSV file at {path}. Received: quoted blanks alone in a line"
         )
     return np.array(filled, np.intp)
+
+
+def _mend_header(layout: _Layout, width: int) -> str:
+    """Say what can be done with a first row of another length than the next one's."""
+    if width == len(layout.names) + 1:
+        return "Name the first column too, such as id, if it names the rows; then --drop id"
+    return "Delete what stands above the columns' names"
 
 
 def _without_markers(words: Words, reading: Reading) -> Words:

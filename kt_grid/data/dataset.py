@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data.encoding import Encoder
+from kt_grid.data.reading import Reading
 from kt_grid.errors import DataError, UsageError
 from kt_grid.space.seeds import check_seed
 
@@ -33,6 +34,7 @@ class Dataset:
         encoders: How columns that hold no numbers became numbers.
         aside: Columns that are no features, as words, by what they were asked for by.
         notes: What was guessed or is worth telling of the file, a line each.
+        reading: How the file was to be read.
     """
 
     x: Any
@@ -45,6 +47,7 @@ class Dataset:
     encoders: tuple[Encoder, ...] = ()
     aside: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def rows(self) -> int:

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_grid.data.attributes import attributes_of, shows_all
+from kt_grid.data.attributes import attributes_of, entries_of, shows_all
 from kt_grid.data.bytecode import read_code, text_digest
 from kt_grid.data.own_modules import imported_sources, is_own
 
@@ -87,6 +87,7 @@ class Descriptions:
     Attributes:
         parts: Descriptions by what they are of, such as `my_file.py: function helper()`.
         doubts: What couldn't be described whole.
+        layers: Keras's layers that were met, each with the name of its place.
     """
 
     def __init__(self, *, largest: int) -> None:
@@ -97,6 +98,7 @@ class Descriptions:
         """
         self.parts: dict[str, Any] = {}
         self.doubts: dict[str, None] = {}
+        self.layers: list[tuple[str, Any]] = []
         self._left = largest
         self._packages: set[str] = set()
         self._keys: dict[int, str] = {}
@@ -118,11 +120,13 @@ class Descriptions:
         self._ahead.append((name, value, False))
         while self._ahead:
             key, part, named = self._ahead.popleft()
+            walk = _Walk(self)
             try:
-                self.parts[key] = _Walk(self).describe(part, inside=named)
+                self.parts[key] = walk.describe(part, inside=named)
             except (_TooLargeError, RecursionError):
                 self.doubt("more than can be looked at")
                 self.parts[key] = "too large"
+            self.layers += ((f"{key} {place}", layer) for place, layer in enumerate(walk.layers))
 
     def doubt(self, what: str) -> None:
         """Note what couldn't be described whole."""
@@ -198,6 +202,7 @@ class _Walk:
         self._places: dict[int, int] = {}
         self._names: dict[str, str] = {}
         self._ahead: deque[Any] = deque()
+        self.layers: list[Any] = []
         self._ways: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
             (tuple, self._tuple),
             ((np.ndarray, np.generic), self._array),
@@ -285,7 +290,7 @@ class _Walk:
         if _is(value, tf.TensorSpec):
             return ["spec", self._value(value.shape), self._value(value.dtype)]
         if callable(getattr(value, "export", None)) and hasattr(value, "resource_handle"):
-            return ["table", *map(self._array, _entries(value))]
+            return ["table", *map(self._array, entries_of(value))]
         if not _is(value, (tf.distribute.Strategy, tf.Tensor)):
             self._found.doubt(f"a {type(value).__name__} of TensorFlow's")
         return ["tensorflow", type(value).__name__]
@@ -451,6 +456,8 @@ class _Walk:
         keras = sys.modules.get("keras")
         if keras is not None and hasattr(keras, "Variable") and _is(value, keras.Variable):
             return self._variable(value)
+        if keras is not None and hasattr(keras, "Layer") and _is(value, keras.Layer):
+            self.layers.append(value)
         held = [*self._content(value), *self._attributes(value)]
         if not shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
             self._found.doubt(f"a {type(value).__qualname__}")
@@ -469,6 +476,9 @@ class _Walk:
         """A variable of Keras's: its value and how it is trained, whatever it is called."""
         held = vars(variable)
         known = held.get("_value") is not None
+        if known and isinstance(uid := getattr(held["_value"], "_unique_id", None), str):
+            # An optimizer refers by it to what it doesn't train in the usual way.
+            self._names[uid] = f"variable#{self._places[id(variable)]}"
         value = self._array(variable.numpy()) if known else "to be initialised"
         trained = [held.get(f"_{name}", held.get(name)) for name in ("trainable", "autocast")]
         rules = [held.get(f"_{name}", held.get(name)) for name in ("regularizer", "constraint")]
@@ -528,6 +538,8 @@ class _Walk:
         if _is(value, dict):
             return {"set": sorted((self._resolve(each) for each in value["set"]), key=_text)}
         if _is(value, str):
+            if value in self._names:
+                return self._names[value]
             if self._names:
                 words = [self._names.get(word, word) for word in value.split("/")]
                 value = "/".join(words)
@@ -582,12 +594,3 @@ def _snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _entries(table: Any) -> list[Any]:
-    """The keys and values of a lookup table, in order; none if they are still to be learned."""
-    if not int(table.size()):
-        return []
-    keys, values = (part.numpy() for part in table.export())
-    order = np.argsort(keys)
-    return [keys[order], values[order]]

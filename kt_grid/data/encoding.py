@@ -1,18 +1,16 @@
 """Columns that hold no numbers become features, in the way that was declared."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.dates import date_format, date_parser
 from kt_grid.data.table import Table, Words, to_words
 from kt_grid.errors import DataError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_A_DAY = 86_400
 UNKNOWN = ("refuse", "ignore")
 
 
@@ -29,6 +27,11 @@ class Encoder:
     column: str
     how: str
     categories: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of features that the column becomes."""
+        return len(self.categories) if self.how == "one-hot" else 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the encoder as plain JSON values."""
@@ -91,11 +94,11 @@ class Encoder:
         )
 
     def _days(self, table: Table, position: int, words: Words) -> npt.NDArray[np.float64]:
-        parse = _date_parser(self.how.removeprefix("days").removeprefix(":"))
+        parse = date_parser(self.how.removeprefix("days").removeprefix(":"))
         days = np.zeros(len(words.texts))
         for index, text in enumerate(words.texts):
             try:
-                days[index] = _days(parse(text)) if text else np.nan
+                days[index] = parse(text) if text else np.nan
             except ValueError:
                 rows = np.flatnonzero(words.codes == index)
                 if len(rows):
@@ -105,11 +108,13 @@ class Encoder:
     def _refuse_date(self, table: Table, position: int, row: int) -> DataError:
         written = self.how.removeprefix("days").removeprefix(":")
         expected = f"a date written as {written}" if written else "an ISO date such as 2024-12-31"
+        cell = table.cell(row, position)
+        likely = date_format(cell) or "%d.%m.%Y"
         return DataError(
             f"Expected {expected} in {table.where(row, position)}. "
-            f"Received: {table.cell(row, position)[:40]!r}. State how dates are written, as in",
-            mend=f"Reading(encode={{{self.column!r}: 'days:%d.%m.%Y'}})",
-            option=f"--encode '{self.column}=days:%d.%m.%Y'",
+            f"Received: {cell[:40]!r}. State how dates are written, as in",
+            mend=f"Reading(encode={{{self.column!r}: 'days:{likely}'}})",
+            option=f"--encode '{self.column}=days:{likely}'",
         )
 
 
@@ -137,19 +142,18 @@ def assemble(
     Returns:
         Features as `Dataset.x` has them.
     """
-    if not any(encoder for _, encoder in plan):
-        x = np.empty((table.rows, len(plan)), np.float32)
-        for index, (p, _) in enumerate(plan):
-            x[:, index] = np.asarray(table.columns[p])
+    if not any(encoder and encoder.how == "text" for _, encoder in plan):
+        widths = [encoder.width if encoder else 1 for _, encoder in plan]
+        x, end = np.empty((table.rows, sum(widths)), np.float32), 0
+        for (p, encoder), width in zip(plan, widths, strict=True):
+            begin, end = end, end + width
+            x[:, begin:end] = _part(table, p, encoder, unknown)
         return x
     parts = {
         name: _part(table, p, encoder, unknown)
         for name, (p, encoder) in zip(names, plan, strict=True)
     }
-    texts = [name for name, part in parts.items() if part.dtype.hasobject]
-    if not texts:
-        return np.concatenate([*parts.values()], axis=1)
-    return parts[texts[0]] if len(parts) == 1 else parts
+    return next(iter(parts.values())) if len(parts) == 1 else parts
 
 
 def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) -> npt.NDArray[Any]:
@@ -157,14 +161,3 @@ def _part(table: Table, position: int, encoder: Encoder | None, unknown: str) ->
         part = encoder.encode(table, position, unknown)
         return part if part.dtype.hasobject else part.astype(np.float32, copy=False)
     return np.asarray(table.columns[position], np.float32).reshape(-1, 1)
-
-
-def _date_parser(written: str) -> Callable[[str], datetime]:
-    if not written:
-        return datetime.fromisoformat
-    return lambda text: datetime.strptime(text, written)
-
-
-def _days(moment: datetime) -> float:
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY

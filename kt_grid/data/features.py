@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kt_grid.data.encoding import Encoder, assemble
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import Labels, class_word, listed
-from kt_grid.data.loading import NPZ, as_target, read_table
+from kt_grid.data.loading import NPZ, as_targets, read_table
 from kt_grid.data.npz import FEATURES, read_npz
 from kt_grid.data.reading import Reading
 from kt_grid.data.table import (
@@ -129,43 +129,44 @@ def read_labelled(
         return x, _npz_indices(path, y, target)
     encoded = {encoder.column for encoder in encoders}
 
-    def find(names: Sequence[str], named: bool) -> tuple[list[int], int]:
+    def find(names: Sequence[str], named: bool) -> tuple[list[int], list[int]]:
         positions = _feature_positions(path, names, named, features, target.column)
-        if named and target.name in names:
-            return positions, [*names].index(target.name)
+        words = [target.name] if target.name in names else target.name.split(",")
+        if named and {*words} <= {*names}:
+            return positions, [[*names].index(word) for word in words]
         if len(names) > target.column >= 0 and target.column not in positions and not named:
-            return positions, target.column
+            return positions, [target.column]
         raise DataError(
             f"Expected {path} to have the target's column, {target.name!r}. "
             f"Received: {', '.join(names[:50])}"
         )
 
     def choose(names: Sequence[str], named: bool) -> Wanted:
-        positions, position = find(names, named)
+        positions, targets = find(names, named)
         words = {p for p, name in zip(positions, features, strict=True) if name in encoded}
         return Wanted(
             # Of classes with names the texts are compared, so that 01 and 1 stay what they were.
-            frozenset(words | ({position} if target.labels else set())),
-            ignored=frozenset(range(len(names))) - {*positions, position},
+            frozenset(words | ({*targets} if target.labels else set())),
+            ignored=frozenset(range(len(names))) - {*positions, *targets},
         )
 
     known = () if list(features) == _positions(features, target.column) else features
     table, told = read_table(path, replace(reading, drop=(), encode={}), choose, known)
-    positions, position = find(table.names, table.named)
+    positions, targets = find(table.names, table.named)
     table = replace(table, to_train=False)
     if target.labels:
-        words = to_words(table.columns[position])
+        words = to_words(table.columns[targets[0]])
         texts = tuple("" if is_missing(text, told) else text for text in words.texts)
         columns = [*table.columns]
-        columns[position] = Words(texts, words.codes)
+        columns[targets[0]] = Words(texts, words.codes)
         table = replace(table, columns=columns)
     else:
-        table = with_numbers(table, [position], told)
-    plan, table = _prepared(table, positions, features, encoders, told, position)
+        table = with_numbers(table, targets, told)
+    plan, table = _prepared(table, positions, features, encoders, told, targets)
     x = assemble(table, plan, features, unknown)
     if target.labels:
-        return x, _known_indices(table, position, target, told)
-    return x, as_target(table.columns[position])[0]
+        return x, _known_indices(table, targets[0], target, told)
+    return x, as_targets(table, targets)[0]
 
 
 def features_of(
@@ -252,7 +253,7 @@ def _prepared(
     features: Sequence[str],
     encoders: Sequence[Encoder],
     reading: Reading,
-    target: int | None = None,
+    targets: Sequence[int] = (),
 ) -> tuple[list[tuple[int, Encoder | None]], Table]:
     """How the features' columns are encoded, and the table with its gaps treated."""
     encoded = {encoder.column: encoder for encoder in encoders}
@@ -262,8 +263,7 @@ def _prepared(
         p for p, name in zip(positions, features, strict=True) if name in reading.zero_is_missing
     ]
     table = with_numbers(table, [p for p, encoder in plan if encoder is None], reading)
-    used = [*positions] if target is None else [*positions, target]
-    return plan, fill_gaps(without_zeros(table, zeros), used, reading, target)
+    return plan, fill_gaps(without_zeros(table, zeros), [*positions, *targets], reading, targets)
 
 
 def _feature_positions(

@@ -1,6 +1,6 @@
 """Missing values: refused, dropped, kept or filled, as it was declared."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from kt_grid.errors import DataError
 
 
 def fill_gaps(
-    table: Table, used: Sequence[int], reading: Reading, target: int | None = None
+    table: Table, used: Sequence[int], reading: Reading, targets: Collection[int] = ()
 ) -> Table:
     """Do with missing values what was declared.
 
@@ -19,7 +19,7 @@ def fill_gaps(
         table: The table.
         used: Positions of the columns that count.
         reading: Says what is done.
-        target: Position of the target, whose gaps are never kept nor filled.
+        targets: Positions of the targets, whose gaps are never kept nor filled.
 
     Returns:
         The table without gaps, or with NaN and "" where they are kept.
@@ -36,8 +36,8 @@ def fill_gaps(
             raise DataError(f"Expected a row without gaps in {table.path}. Received: none")
         return table.take(np.flatnonzero(whole))
     for p, mask in gaps.items():
-        if p == target or _must_be_whole(table.columns[p], reading):
-            raise _refuse(table, int(np.argmax(mask)), p, is_target=p == target)
+        if p in targets or _must_be_whole(table.columns[p], reading):
+            raise _refuse(table, int(np.argmax(mask)), p, is_target=p in targets)
     filling = reading.filling
     if filling is None:
         return table

@@ -1,6 +1,6 @@
 """A data file becomes a `Dataset`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from kt_grid.data.encoding import assemble, make_encoder
 from kt_grid.data.gaps import fill_gaps
 from kt_grid.data.labels import label_indices
 from kt_grid.data.npz import FEATURES, TARGET, read_npz
+from kt_grid.data.opening import check_file
 from kt_grid.data.parquet import read_parquet_table
 from kt_grid.data.reading import Reading
+from kt_grid.data.suspects import WHOLE_IN_SINGLE, notes_of
 from kt_grid.data.table import (
     Choose,
     Column,
@@ -25,6 +27,7 @@ from kt_grid.data.table import (
     Words,
     find_columns,
     is_missing,
+    missing_in,
     number_of,
     to_words,
     with_numbers,
@@ -41,8 +44,6 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
 _PLAIN = Reading()
 # What pandas calls a column without a name, which is the index that it wrote before.
 _UNNAMED = ("", "Unnamed: 0")
-# Single precision has all whole numbers up to here.
-_WHOLE_IN_SINGLE = 2**24
 _ASIDE = "--groups, --folds-from or --sample-weight"
 
 
@@ -58,9 +59,9 @@ def read_data(
 
     Args:
         path: The file.
-        target: Name of the target column, or its position from 0 (negative counts from the end).
-            The last column by default; in an .npz file, which holds its features under `x`, the
-            array `y`.
+        target: Name of the target column, or its position from 0 (negative counts from the end),
+            or several of numbers with commas between them. The last column by default; in an .npz
+            file, which holds its features under `x`, the array `y`.
         reading: How to read it.
         aside: Names or positions of columns that are no features; they may hold words.
 
@@ -84,40 +85,60 @@ def read_data(
 
     def choose(names: Sequence[str], named: bool) -> Wanted:  # noqa: ARG001 - features' choice needs it
         others = find_columns(path, names, aside, _ASIDE)
-        position = _find_target(path, names, target, others)
+        targets = {*find_targets(path, names, target, others)}
         dropped = _find_dropped(path, names, reading) - {*others}
-        if position in dropped and names[position] in reading.drop:
+        lost = [names[p] for p in targets & dropped if names[p] in reading.drop]
+        if lost:
             raise UsageError(
-                f"Expected --drop to leave the target in {path}. Received: {names[position]!r}. "
+                f"Expected --drop to leave the target in {path}. Received: {lost[0]!r}. "
                 "Name another with --target"
             )
         declared = {p for p, name in enumerate(names) if reading.encode.get(name)}
         words = (declared | {*others}) - dropped
-        return Wanted(frozenset(words | ({position} & declared)), frozenset(dropped - {position}))
+        return Wanted(frozenset(words | (targets & declared)), frozenset(dropped - targets))
 
-    table, reading = read_table(path, reading, choose)
+    table, detected = read_table(path, reading, choose)
     if len(table.names) < 2:
         raise DataError(
             f"Expected {path} to have features and a target, in columns of their own. "
             f"Received: {len(table.names)} column"
         )
     others = find_columns(path, table.names, aside, _ASIDE)
-    position = _find_target(path, table.names, target, others)
-    return _from_table(table, position, reading, dict(zip(aside, others, strict=True)))
+    targets = find_targets(path, table.names, target, others)
+    dataset = _from_table(table, targets, detected, dict(zip(aside, others, strict=True)))
+    return replace(dataset, reading=reading)
 
 
-def _find_target(
-    path: Path, names: Sequence[str], target: str | None, others: Sequence[int]
-) -> int:
-    """The target's position; by default the last column that isn't set aside."""
+def find_targets(
+    path: Path, names: Sequence[str], target: str | None, others: Sequence[int] = ()
+) -> list[int]:
+    """Find the target's columns; by default the last one that has a name and isn't set aside.
+
+    Args:
+        path: The file, for the message.
+        names: The columns' names.
+        target: A name or a position, or several with commas between them.
+        others: Positions that are set aside.
+
+    Returns:
+        Positions, in the order in which they are named.
+
+    Raises:
+        UsageError: If there is no such column, it is set aside, or it comes twice.
+    """
     if target is None:
-        return max((p for p in range(len(names)) if p not in others), default=len(names) - 1)
-    (position,) = find_columns(path, names, [target], "--target")
-    if position in others:
+        free = [p for p in range(len(names)) if p not in others]
+        return [max((p for p in free if names[p]), default=max(free, default=len(names) - 1))]
+    words = [target] if target in names else [word.strip() for word in target.split(",")]
+    positions = find_columns(path, names, words, "--target")
+    twice = len({*positions}) < len(positions)
+    aside = [names[p] for p in positions if p in others]
+    if aside or twice:
+        wanted = "different columns" if twice else "no column that is set aside"
         raise UsageError(
-            f"Expected --target to be no column that is set aside. Received: {names[position]!r}"
+            f"Expected --target to be {wanted}. Received: {target if twice else aside[0]!r}"
         )
-    return position
+    return positions
 
 
 def _find_dropped(path: Path | str, names: Sequence[str], reading: Reading) -> set[int]:
@@ -177,7 +198,11 @@ def read_table(
 
     Returns:
         The table, and `reading` with what the file itself says.
+
+    Raises:
+        DataError: If it is no ordinary file, or as its reader has it.
     """
+    check_file(path)
     if path.suffix in TABLES:
         table = TABLES[path.suffix](path)
         wanted = choose(table.names, True)
@@ -193,35 +218,35 @@ def _from_npz(path: Path, target: str) -> Dataset:
     return Dataset(x, y, (), target, -1, path.name, labels)
 
 
-def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str, int]) -> Dataset:
+def _from_table(
+    table: Table, targets: Sequence[int], reading: Reading, aside: Mapping[str, int]
+) -> Dataset:
     dropped = _find_dropped(table.path, table.names, reading)
-    no_features = {target, *aside.values(), *dropped}
+    no_features = {*targets, *aside.values(), *dropped}
     notes = list(table.notes)
-    if 0 not in no_features and _is_index(table):
-        no_features.add(0)
-        notes.append(
-            f"{table.path}: the first column, which has no name, is an index and not used as a "
-            "feature; give it a name to use it"
-        )
+    for position, why in _left_out(table, no_features):
+        no_features.add(position)
+        notes.append(f"{table.path}: column {position + 1} {why}")
     how = {p: _how(table, p, reading) for p in range(len(table.names)) if p not in no_features}
     features = [p for p in how if how[p] != "drop"]
     if not features:
         raise DataError(f"Expected {table.path} to have features. Received: all columns left out")
     table = with_numbers(table, [p for p in features if not how[p]], reading)
-    table = _with_target(table, target, reading)
+    for position in targets:
+        table = _with_target(table, position, reading)
     zeros = find_columns(table.path, table.names, reading.zero_is_missing, "--zero-is-missing")
     table = without_zeros(table, zeros)
-    table = fill_gaps(table, [*features, target], reading, target)
+    table = fill_gaps(table, [*features, *targets], reading, targets)
+    notes += notes_of(table, {p: how[p] for p in features})
     plan = [(p, make_encoder(table, p, how[p]) if how[p] else None) for p in features]
-    notes += [_rounding(table, p) for p in features if not how[p] and _is_rounded(table, p)]
     names = tuple(table.names[p] for p in features)
-    y, labels = as_target(table.columns[target])
+    y, labels = as_targets(table, targets)
     return Dataset(
         x=assemble(table, plan, names),
         y=y,
         features=names,
-        target=table.names[target],
-        target_column=target,
+        target=",".join(table.names[p] for p in targets),
+        target_column=targets[0],
         source=Path(table.path).name,
         labels=labels,
         encoders=tuple(encoder for _, encoder in plan if encoder is not None),
@@ -230,10 +255,20 @@ def _from_table(table: Table, target: int, reading: Reading, aside: Mapping[str,
     )
 
 
+def _left_out(table: Table, others: Collection[int]) -> Iterator[tuple[int, str]]:
+    """Columns without a name that are no features: an index, and what holds nothing."""
+    unnamed = [p for p, name in enumerate(table.names) if table.named and name in _UNNAMED]
+    for position in unnamed:
+        if position in others:
+            continue
+        if position == 0 and _is_index(table):
+            yield 0, "has no name and is an index: it is not used as a feature; name it to use it"
+        elif missing_in(table.columns[position]).all():
+            yield position, "has neither a name nor a value: it is left out"
+
+
 def _is_index(table: Table) -> bool:
-    """Tell whether the first column is an index that pandas wrote: it has no name, all differ."""
-    if not table.named or table.names[0] not in _UNNAMED:
-        return False
+    """Tell whether the first column, without a name, is an index that pandas wrote: all differ."""
     column = table.columns[0]
     words = to_words(column)
     differ = len(np.unique(words.codes)) == table.rows
@@ -289,24 +324,28 @@ def _with_target(table: Table, target: int, reading: Reading) -> Table:
     return replace(table, columns=columns)
 
 
-def _is_rounded(table: Table, position: int) -> bool:
-    """Tell whether single precision changes whole numbers, or all that differs between rows."""
-    column = table.columns[position]
-    if isinstance(column, Words) or not np.nanmax(np.abs(column)) > _WHOLE_IN_SINGLE:
-        return False
-    values = column[~np.isnan(column)]
-    error = np.abs(values.astype(np.float32).astype(np.float64) - values)
-    whole = bool(np.all(values == np.round(values)))
-    return bool(error.any() if whole else error.max() > 0.01 * values.std())
+def as_targets(table: Table, targets: Sequence[int]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """Make the target of one column, or of several columns of numbers.
 
+    Args:
+        table: The table.
+        targets: Positions of the columns.
 
-def _rounding(table: Table, position: int) -> str:
-    name = table.names[position]
-    return (
-        f"{table.path}: column {name!r} holds numbers that single precision rounds, so that some "
-        f"may become equal; --drop '{name}' leaves it out, --encode '{name}=ordinal' takes "
-        "them as categories"
-    )
+    Returns:
+        Shape `(rows,)`, or `(rows, targets)` of several; and the words of a single one.
+
+    Raises:
+        DataError: If one of several holds words.
+    """
+    if len(targets) == 1:
+        return as_target(table.columns[targets[0]])
+    for position in targets:
+        if isinstance(table.columns[position], Words):
+            raise DataError(
+                f"Expected numbers in each of several targets of {table.path}. Received: words in "
+                f"column {table.names[position]!r}. Name a single --target"
+            )
+    return np.stack([as_target(table.columns[p])[0] for p in targets], axis=1), ()
 
 
 def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
@@ -324,7 +363,7 @@ def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         codes = np.array([places.get(text, 0) for text in column.texts], np.float32)
         return codes[column.codes], tuple(labels)
     single = column.astype(np.float32)
-    if np.abs(column).max() <= _WHOLE_IN_SINGLE or not _is_whole(column):
+    if np.abs(column).max() <= WHOLE_IN_SINGLE or not _is_whole(column):
         return single, ()
     # Classes are told apart before anything is rounded.
     return (single if _count(single) == _count(column) else column.astype(np.int64)), ()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.opening import check_file
 from kt_grid.errors import DataError, UsageError
 
 # What numpy raises for a file that isn't one, or states a shape that no memory holds.
@@ -42,10 +43,17 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
 
 
 def _load(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
+    check_file(path)
+    if path.exists() and not zipfile.is_zipfile(path):
+        raise DataError(
+            f"Expected a readable .npz file at {path}. Received: no archive of arrays. "
+            "numpy.savez writes one"
+        )
     try:
         with np.load(path, allow_pickle=False) as content:
             held = [*content]
-            arrays = [content[name] for name in names if name in held]
+            # A member that begins otherwise than an array does is given as bytes.
+            arrays = [np.asarray(content[name]) for name in names if name in held]
     except FileNotFoundError:
         raise DataError(f"Expected a data file at {path}. Received: no such file") from None
     except _FAULTS as error:

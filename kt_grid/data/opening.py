@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,31 +15,57 @@ from kt_grid.data.reading import Reading
 from kt_grid.errors import DataError
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+# What other kinds of files begin with, what they are, and the mend.
+_OTHERS = {
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook", "Save it as CSV first"),
+    b"PAR1": ("a Parquet file", "Let its name end in .parquet"),
+    b"\x93NUMPY": ("an array of numpy's", "Save features and target with np.savez(…, x=…, y=…)"),
+    b"%PDF": ("a PDF", "Save the table as CSV first"),
+    b"<!": ("a web page", "Save the table as CSV first"),
+    b"<html": ("a web page", "Save the table as CSV first"),
+    b"{": ("JSON", "Save the table as CSV first"),
+    b"[{": ("JSON", "Save the table as CSV first"),
+}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # The csv module takes no longer cell by default, and a header that is cut at the wrong separator
 # is one cell.
 _LONGEST_CELL = 2**31 - 1
+
+_KINDS = {"a folder": stat.S_ISDIR, "a pipe": stat.S_ISFIFO, "a device": stat.S_ISCHR}
 
 
 class Text(io.TextIOWrapper):
     """A file's text, which remembers what `read` has seen of it.
 
     Attributes:
-        separator: The character to count.
-        separators: How often it was read.
         has_null: Whether a null character was read, at which C code would end a cell.
     """
 
-    separator = ","
-    separators = 0
     has_null = False
 
     def read(self, size: int | None = -1) -> str:
         """Read some characters."""
         chunk = super().read(size)
-        self.separators += chunk.count(self.separator)
         self.has_null = self.has_null or "\0" in chunk
         return chunk
+
+
+def check_file(path: Path) -> None:
+    """Refuse what can't be read several times: a pipe makes us wait, a device never ends.
+
+    Raises:
+        DataError: If it is no ordinary file, nor a link to one; that there is none is for others
+            to find.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode):
+        kind = next((name for name, test in _KINDS.items() if test(mode)), "no file")
+        raise DataError(
+            f"Expected a file of rows at {path}. Received: {kind}. Write the rows to a file first"
+        )
 
 
 @contextmanager
@@ -90,11 +117,16 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
             with zipfile.ZipFile(raw) as archive, archive.open(_only_file(path, archive)) as inner:
                 yield inner
         else:
+            for begun, (kind, mend) in _OTHERS.items():
+                if raw.peek(8).lstrip().startswith(begun):
+                    raise DataError(f"Expected {path} to be text. Received: {kind}. {mend}")
             yield raw
 
 
 def _only_file(path: Path, archive: zipfile.ZipFile) -> str:
-    names = [name for name in archive.namelist() if not name.endswith("/")]
+    entries = (name for name in archive.namelist() if not name.endswith("/"))
+    # macOS puts a file of its own beside each.
+    names = [name for name in entries if not name.startswith("__MACOSX/")]
     if "[Content_Types].xml" in names:
         raise DataError(
             f"Expected {path} to be text. Received: an Excel workbook. Save it as CSV first"

@@ -71,6 +71,19 @@ def own_sources(objects: Iterable[Any]) -> dict[str, Source]:
     return _with_imports(sources, [str(s.path.parent) for s in sources if s.path])
 
 
+def file_sources(path: Path) -> dict[str, Source]:
+    """Find the modules of the user's own that running a file may import, the file among them.
+
+    Args:
+        path: A Python file.
+
+    Returns:
+        Modules by name.
+    """
+    path = path.resolve()
+    return _with_imports([Source(path.stem, path)], [str(path.parent)])
+
+
 def imported_sources(names: Iterable[str], folder: Path) -> dict[str, Source]:
     """Find the user's own modules that imports run, and all that these may import.
 
@@ -93,7 +106,7 @@ def _with_imports(ahead: list[Source], folders: list[str]) -> dict[str, Source]:
         source = ahead.pop()
         if source.name not in found:
             found[source.name] = source
-            ahead += [s for name in _imports(source) for s in _resolve(name, folders)]
+            ahead += [s for name in imported_names(source) for s in _resolve(name, folders)]
     return found
 
 
@@ -174,7 +187,7 @@ def _as_source(module: ModuleType) -> Source | None:
     return Source(module.__name__, Path(file).resolve(), hasattr(module, "__path__"))
 
 
-def _imports(source: Source) -> Iterator[str]:
+def imported_names(source: Source) -> Iterator[str]:
     """Full names of all that a module may import, wherever in its text it does."""
     tree = _parse(source.path)
     package = source.name if source.package else source.name.rpartition(".")[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.data.dates import date_format
 from kt_grid.data.reading import Reading
 from kt_grid.errors import DataError, UsageError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 LARGEST = float(np.finfo(np.float32).max)
 MISSING_WORDS = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
+_SIGNS = "%$€£¥ \u00a0"
 _COMMA = re.compile(r"[+-]?\d*,\d+")
 _COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _PLAIN = Reading()
@@ -43,7 +44,8 @@ class Words:
 
     def used(self) -> list[str]:
         """Return the words that stand in a row, sorted."""
-        return sorted(self.texts[code] for code in np.unique(self.codes))
+        counts = np.bincount(self.codes, minlength=len(self.texts))
+        return sorted(self.texts[code] for code in np.flatnonzero(counts))
 
     def rows_with(self, chosen: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
         """Tell which rows hold a word that is chosen."""
@@ -324,18 +326,23 @@ def _mend(cell: str, column: str) -> str:
     if number_of(cell) is not None:
         return "Fill or drop such rows first"
     if _COMMA_GROUPS.fullmatch(cell):
-        only = "" if cell.count(",") > 1 or "." in cell else ", or decimals with --decimal ,"
-        return f"Declare groups of three digits with --thousands ,{only}"
+        only = "" if cell.count(",") > 1 or "." in cell else ", or decimals with --decimal ','"
+        return f"Declare groups of three digits with --thousands ','{only}"
     if _COMMA.fullmatch(cell):
-        return "Declare decimal commas with --decimal , or write decimals with a point"
-    if _DATE.match(cell):
-        return (
-            f"Declare a date with --encode '{column}=days' (ISO dates; "
-            f"'{column}=days:%d.%m.%Y' for other ones), or leave it out with '{column}=drop'"
-        )
+        return "Declare decimal commas with --decimal ',', or write decimals with a point"
+    drop = f"--drop '{column}' leaves the column out"
+    written = date_format(cell)
+    if written is not None:
+        how = f"days:{written}" if written else "days"
+        return f"Declare a date with --encode '{column}={how}'; {drop}"
+    if cell.lower() in ("true", "false", "yes", "no"):
+        return f"Declare it with --encode '{column}=ordinal', which gives 0 and 1; {drop}"
+    if number_of(cell.strip(_SIGNS)) is not None:
+        return f"Write numbers without signs such as % and $, or declare words; {drop}"
     return (
-        f"Declare words with --encode '{column}=one-hot', '{column}=text' for the model's own "
-        f"layers, or '{column}=drop'; what stands for a missing value with --na-values"
+        f"Declare words with --encode '{column}=one-hot', or --encode one-hot for all such "
+        f"columns; '{column}=text' is for the model's own layers; what stands for a missing value, "
+        f"with --na-values; {drop}"
     )
 
 
@@ -347,9 +354,11 @@ def check_names(where: str, names: list[str]) -> list[str]:
     """
     name, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
+        mend = "If that line names no columns, say --no-header"
+        if not name:
+            mend = "Name all columns, and delete what stands above their names"
         raise DataError(
-            f"Expected different column names in {where}. Received: {name!r} twice. "
-            "If that line names no columns, say --no-header"
+            f"Expected different column names in {where}. Received: {name!r} twice. {mend}"
         )
     return names
 

@@ -79,7 +79,7 @@ def _input_of(model: Any, layer: Any, x: Any) -> Any:
         given, inputs = layer.input, model.inputs
         if len(inputs) == 1 and given is inputs[0] and hasattr(x, "shape"):
             return x
-        structure = inputs if isinstance(model, keras.Sequential) else model.input
+        structure = inputs[0] if isinstance(model, keras.Sequential) else model.input
         before = keras.Model(structure, given)
     except (AttributeError, ValueError):
         # The layer is in other models too, or the model says nothing of where its layers are.

@@ -20,6 +20,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from kt_grid.engines.versions import compile_once
+
 _FLAGS = "XLA_FLAGS"
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 ENVIRONMENT = {
@@ -52,6 +54,7 @@ def load_backend() -> None:
     import_backend()
     with _stderr_turned_away():
         devices = importlib.import_module("tensorflow").config.list_logical_devices()
+        compile_once()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if any(device.device_type == "GPU" for device in devices):
         _be_deterministic()

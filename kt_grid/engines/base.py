@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import EngineError, PredictionError
+from kt_grid.space import key
 from kt_grid.splitters.folds import Indices
 
 
@@ -150,6 +152,7 @@ def build_model(
     *,
     compiled: bool = True,
     reuse_kernels: bool = False,
+    only_look: bool = False,
 ) -> Any:
     """Build a fresh model whose initial weights follow from the seed.
 
@@ -160,6 +163,7 @@ def build_model(
         seed: The training's seed.
         compiled: Whether it must be compiled, which a training loop of one's own needn't ask for.
         reuse_kernels: As for `begin_session`.
+        only_look: Whether nobody is interested in the model's weights.
 
     Returns:
         A compiled and built `keras.Model`.
@@ -187,7 +191,31 @@ def build_model(
                 taken.append(name)
                 begin()
 
-    return SHARED_PARTS.build(begin, make, seed)
+    def is_new() -> bool:
+        return _is_new(hypermodel, hyperparameters) and not only_look
+
+    return SHARED_PARTS.build(begin, make, seed, is_new)
+
+
+# What was built in this process, by the parameters that were asked for.
+_built: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+def _is_new(hypermodel: Any, hyperparameters: Any) -> bool:
+    """Tell whether a user's model was built with these parameters for the first time."""
+    build = getattr(hypermodel, "build", None)
+    if str(getattr(build, "__module__", "")).startswith("kt_grid."):
+        return False
+    asked = getattr(hyperparameters, "parameters", None)
+    way = key(dict(getattr(hyperparameters, "values", {})) if asked is None else asked)
+    try:
+        known = _built.setdefault(hypermodel, set())
+    except TypeError:
+        # It can't be told from others, such as a stand-in.
+        return False
+    is_new = way not in known
+    known.add(way)
+    return is_new
 
 
 def _build(hypermodel: Any, hyperparameters: Any, arrays: Arrays | None, compiled: bool) -> Any:

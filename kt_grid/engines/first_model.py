@@ -11,6 +11,7 @@ import numpy as np
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import BINARY, ONE_HOT, Loss, Targets, loss_of
+from kt_grid.engines.design import all_layers
 from kt_grid.errors import DataError
 from kt_grid.space.metrics import Metric, find_metric
 from kt_grid.space.objective import Objective
@@ -44,16 +45,18 @@ class Compiled:
         loss: What it is trained with.
         metrics: The metrics of its only output; none if there are several.
         outputs: Number of its outputs.
+        takes_any_scale: Whether its features may be of any size, because a layer evens that out.
     """
 
     loss: Loss
     metrics: tuple[CompiledMetric, ...] = ()
     outputs: int = 1
+    takes_any_scale: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values; Keras's metrics by their names."""
         metrics = [{**vars(m), "kind": m.kind and m.kind.name} for m in self.metrics]
-        return {"loss": dict(vars(self.loss)), "metrics": metrics, "outputs": self.outputs}
+        return {**vars(self), "loss": dict(vars(self.loss)), "metrics": metrics}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -62,7 +65,8 @@ class Compiled:
             CompiledMetric(**{**m, "kind": m["kind"] and find_metric(m["kind"])})
             for m in record["metrics"]
         )
-        return cls(Loss(**record["loss"]), tuple(metrics), record["outputs"])
+        scale = record.get("takes_any_scale", True)
+        return cls(Loss(**record["loss"]), tuple(metrics), record["outputs"], scale)
 
 
 def choose_objective(
@@ -154,7 +158,24 @@ def _boundary(metric: CompiledMetric, loss: Loss) -> tuple[str, ...]:
 
 def describe_compile(model: Any) -> Compiled:
     """Tell what a model is compiled with."""
-    return Compiled(loss_of(model), tuple(compiled_metrics(model)), _outputs(model))
+    return Compiled(
+        loss_of(model),
+        tuple(compiled_metrics(model)),
+        _outputs(model),
+        takes_any_scale=_takes_any_scale(model),
+    )
+
+
+def _takes_any_scale(model: Any) -> bool:
+    """Whether a layer normalises, rescales or is adapted, or may, as one of somebody's own may."""
+    even = (keras.layers.Rescaling, keras.layers.Lambda, keras.layers.Embedding)
+    return any(
+        not type(part).__module__.startswith("keras.")
+        or callable(getattr(part, "adapt", None))
+        or isinstance(part, even)
+        or "Normalization" in type(part).__name__
+        for part in (model, *all_layers(model))
+    )
 
 
 def _outputs(model: Any) -> int:

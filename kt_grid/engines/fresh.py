@@ -20,10 +20,12 @@ Where it is found out too late that something is shared, the model is built once
 import copy
 import functools
 import random
+import re
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
@@ -50,6 +52,10 @@ _GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _LIBRARIES = frozenset((*sys.stdlib_module_names, "keras", "tensorflow", "numpy"))
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _SEEDS = 10**9
+# What an optimizer finds out when it is built for a model.
+_OF_TRAINING = frozenset(
+    ("built", "_trainable_variables_indices", "_exclude_from_weight_decay_cache", "_lock")
+)
 
 Restore: TypeAlias = Callable[[], None]
 
@@ -78,14 +84,24 @@ class SharedParts:
 
     def __init__(self) -> None:
         self._known: dict[int, _Known] = {}
+        self._outside: list[tuple[weakref.ref[Any], bool]] = []
 
-    def build(self, begin: Callable[[], None], make: Callable[[], Any], seed: int) -> Any:
+    def build(
+        self,
+        begin: Callable[[], None],
+        make: Callable[[], Any],
+        seed: int,
+        is_new: Callable[[], bool] = lambda: False,
+    ) -> Any:
         """Build a model in which nothing of earlier trainings can be seen.
 
         Args:
             begin: Begins a session; called before the model is built.
             make: Builds the model.
             seed: Seed of the session.
+            is_new: Tells of a model that was built whether this process has built none like it
+                before. What it keeps for others, as in a cache, only another build shows, and it
+                must not matter which of the two is trained.
 
         Returns:
             The model.
@@ -94,14 +110,15 @@ class SharedParts:
             EngineError: If an optimizer is shared that can't be made anew.
         """
         for attempt in range(_MOST_BUILDS):
-            self._restore()
+            self.restore()
             begin()
             before = _newest()
             model = make()
             parts = list(find_changeable(model))
             again = self._meet(parts, before)
             again |= self._reseed(parts, seed)
-            if not again and (attempt or not self._may_share(parts, seed)):
+            known = attempt > 0 or not (is_new() or self._may_share(parts, seed))
+            if known and not again:
                 break
         self._renew(model, parts)
         return model
@@ -115,11 +132,50 @@ class SharedParts:
         held = (keras.Layer, keras.Variable, tf.Variable)
         return any(isinstance(p, held) and self._is_shared(p) for p in find_changeable(model))
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Give everything that is shared the state back that it had when it was first met."""
         for known in [*self._known.values()]:
             if known.shared:
                 known.restore()
+        for layer, trainable in self._outside:
+            part = layer()
+            if part is not None:
+                part.trainable = trainable
+
+    def release(self) -> None:
+        """Leave what was made outside as it was found, and forget it, as it may be changed then.
+
+        What a `build` made and keeps isn't anybody else's to change, and stays known.
+        """
+        self.restore()
+        self._outside = []
+        for number, known in self._known.copy().items():
+            if known.older:
+                self._known.pop(number, None)
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Release what was made outside when a `with` block ends."""
+        try:
+            yield
+        finally:
+            self.release()
+
+    def expect(self, layers: Iterable[Any]) -> None:
+        """Note of layers that were made before any model whether they are to be trained.
+
+        A `build` that freezes one for some value would otherwise do so for all that come later.
+
+        Args:
+            layers: Layers, those within others after these.
+        """
+        known = {id(layer()) for layer, _ in self._outside}
+        fresh = [layer for layer in layers if id(layer) not in known]
+        self._outside += [(weakref.ref(layer), bool(layer.trainable)) for layer in fresh]
+
+    def forget(self, part: Any) -> None:
+        """Take a part's state from now on for the one that it was first met with."""
+        self._known.pop(id(part), None)
 
     def _meet(self, parts: list[Any], before: int | None) -> bool:
         """Take note of a model's parts; tell whether one is shared that wasn't known to be."""
@@ -145,13 +201,13 @@ class SharedParts:
 
     def _may_share(self, parts: list[Any], seed: int) -> bool:
         """Whether initializers may come from outside, which another build will show."""
-        own = [part for part in parts if _is_unseeded(part) and not self._is_shared(part)]
+        own = [part for part in parts if is_unseeded(part) and not self._is_shared(part)]
         unknown = [part for part in parts if not self._is_shared(part)]
         return not _were_drawn(own, seed) or any(map(_is_foreign_initializer, unknown))
 
     def _reseed(self, parts: list[Any], seed: int) -> bool:
         """Let shared initializers without a seed draw one; tell whether that changes the model."""
-        initializers = [p for p in parts if _is_unseeded(p) and self._is_shared(p)]
+        initializers = [p for p in parts if is_unseeded(p) and self._is_shared(p)]
         if not initializers:
             return False
         self._find_drawn(parts)
@@ -170,7 +226,7 @@ class SharedParts:
         """Find the weights of shared layers that a shared initializer drew in a `build`."""
         for layer in (part for part in parts if isinstance(part, keras.Layer)):
             held = [*vars(layer).values()]
-            initializers = [i for i in held if _is_unseeded(i) and self._is_shared(i)]
+            initializers = [i for i in held if is_unseeded(i) and self._is_shared(i)]
             for variable in held if initializers else ():
                 known = self._known.get(id(variable))
                 if not isinstance(variable, keras.Variable) or known is None:
@@ -179,7 +235,7 @@ class SharedParts:
                     continue
                 known.restore()
                 for initializer in initializers:
-                    if _draws(initializer, variable):
+                    if draws(initializer, variable):
                         known.drawn_by = weakref.ref(initializer)
 
     def _renew(self, model: Any, parts: list[Any]) -> None:
@@ -188,6 +244,9 @@ class SharedParts:
         within = getattr(optimizer, "inner_optimizer", optimizer)
         if optimizer is not None and (self._is_shared(optimizer) or self._is_shared(within)):
             model.optimizer = _another(optimizer)
+            for part in model.optimizer.variables:
+                # A model that is shared itself shows the next one what this one has become.
+                self._known[id(part)] = _Known(self._refer(part), _restorer(part), True, older=True)
             # What was traced of a model that is shared itself would go on with the old one.
             model.train_function = None
         for metric in (part for part in parts if isinstance(part, keras.metrics.Metric)):
@@ -237,7 +296,7 @@ def _attributes(part: Any) -> list[Any]:
 def _is_changeable(part: Any) -> bool:
     kind: Any = type(part)
     if isinstance(part, keras.initializers.Initializer) and not _is_foreign(kind):
-        return _is_unseeded(part)
+        return is_unseeded(part)
     return isinstance(part, _CHANGEABLE) or (_is_foreign(kind) and hasattr(part, "__dict__"))
 
 
@@ -276,7 +335,7 @@ def _is_older(part: Any, before: int | None) -> bool:
     return number is not None and number < before
 
 
-def _is_unseeded(part: Any) -> bool:
+def is_unseeded(part: Any) -> bool:
     """Whether a part is an initializer that has drawn a seed because it was given none."""
     if not isinstance(part, keras.initializers.Initializer):
         return False
@@ -288,7 +347,7 @@ def _is_foreign_initializer(part: Any) -> bool:
     return isinstance(part, keras.initializers.Initializer) and _is_foreign(kind)
 
 
-def _draws(initializer: Any, variable: Any) -> bool:
+def draws(initializer: Any, variable: Any) -> bool:
     """Whether a variable holds what an initializer draws."""
     try:
         drawn = initializer(tuple(variable.shape), variable.dtype)
@@ -369,7 +428,13 @@ def _put_back(part: Any, kept: Mapping[str, Any]) -> None:
 
 
 def _another(optimizer: Any) -> Any:
-    """An optimizer of the same configuration that has trained nothing."""
+    """An optimizer of the same settings that has trained nothing."""
+    made = _from_config(optimizer)
+    _carry_over(optimizer, made)
+    return made
+
+
+def _from_config(optimizer: Any) -> Any:
     rate = vars(optimizer).get("_learning_rate")
     try:
         if callable(rate):
@@ -386,3 +451,33 @@ def _another(optimizer: Any) -> Any:
     finally:
         if callable(rate):
             vars(optimizer)["_learning_rate"] = rate
+
+
+def _carry_over(optimizer: Any, made: Any) -> None:
+    """Give an optimizer what no configuration holds of another one.
+
+    Such as variables excluded from weight decay, an attribute that was set by hand, arguments of a
+    class whose `get_config` lacks them, and steps that count for a schedule.
+    """
+    for name, value in vars(optimizer).items():
+        now = vars(made).get(name)
+        if isinstance(value, keras.optimizers.Optimizer) and type(now) is type(value):
+            _carry_over(value, now)
+            continue
+        learned = name in _OF_TRAINING or name.startswith(_NOTES) or not _is_setting(value)
+        if not learned and not _is_same(now, value):
+            vars(made)[name] = _copy(value)
+    made.iterations.assign(optimizer.iterations)
+
+
+def _is_setting(value: Any) -> bool:
+    """Whether an attribute of an optimizer says how it trains, and not what it has learned."""
+    if isinstance(value, _CHANGEABLE):
+        return False
+    return _is_plain(value) or callable(value) or isinstance(value, re.Pattern)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if one is other or type(one) is not type(other) or not _is_plain(one):
+        return one is other
+    return bool(np.array_equal(one, other))

@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import io
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import keras
@@ -15,16 +17,20 @@ from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.base import as_scores
 from kt_grid.engines.callbacks import renew
 
+# `self`, and what is asked for hyperparameters.
+_WITH_HP = 2
+
 
 def declare_fit(
     hypermodel: Any, space: Any, arrays: Arrays, fit: FitArguments
 ) -> tuple[Any, frozenset[str]]:
     """Ask an overridden `fit` what it declares, up to where it first uses the model.
 
-    Hyperparameters that only `fit` asks for would otherwise be known after the first trial. It
-    is given one row, and a stand-in for the model that can do nothing but tell how its `fit`
-    was called. What a `fit` declares after using the model otherwise joins the grid when its
-    first trial ends.
+    Hyperparameters that only `fit` asks for would otherwise be known after the first trial. Where
+    its text says that it asks for none, it isn't run. Otherwise it is given one row, and a stand-in
+    for the model that can do nothing but tell how its `fit` was called; what it prints meanwhile
+    is dropped. What a `fit` declares after using the model otherwise joins the grid when its
+    first trial trains.
 
     Args:
         hypermodel: The HyperModel.
@@ -35,10 +41,13 @@ def declare_fit(
     Returns:
         The hyperparameters, and the names of arguments that `fit` itself passes on.
     """
-    one = arrays.take(np.arange(1))
     written = written_arguments(hypermodel)
+    if not may_declare(hypermodel):
+        return space, written
+    one = arrays.take(np.arange(1))
     try:
-        hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
+        with redirect_stdout(io.StringIO()):
+            hypermodel.fit(space, _StandIn(), one.x, one.y, **_arguments(one, one, fit))
     except _Asked as asked:
         # What it was given it may pass on, which is no word of its own.
         own = (asked.names - fit.own.keys()) | written
@@ -58,22 +67,88 @@ def written_arguments(hypermodel: Any) -> frozenset[str]:
 
 
 def _keywords(hypermodel: Any) -> frozenset[str]:
-    """Names of the keyword arguments that a HyperModel's `fit`, or its bases', writes in calls."""
-    names: set[str] = set()
+    """Names of the keyword arguments that a HyperModel's `fit`, or its bases', writes in calls.
+
+    What it takes out of its `**kwargs` it was given.
+    """
+    return frozenset(
+        word.arg
+        for tree in _fits(hypermodel)
+        for call in _trainings(tree)
+        for word in call.keywords
+        if word.arg and word.arg not in _taken_out(tree)
+    )
+
+
+def _taken_out(tree: ast.AST) -> set[str]:
+    """What a `fit` looks for in its `**kwargs` by name."""
+    rest, found = _rest(tree), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found += node.args[:1] if _is(node.func.value, rest) else []
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            found += [node.slice] if _is(node.value, rest) else []
+    words = [each.value for each in found if isinstance(each, ast.Constant)]
+    return {word for word in words if isinstance(word, str)}
+
+
+def _rest(tree: ast.AST) -> str | None:
+    function = next((n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)), None)
+    return function.args.kwarg.arg if function is not None and function.args.kwarg else None
+
+
+def _fits(hypermodel: Any) -> Iterator[ast.AST]:
+    """The sources of a HyperModel's `fit` and of those of its bases that it may call."""
     for base in type(hypermodel).__mro__:
         if base is keras_tuner.HyperModel:
             break
-        nodes = list(ast.walk(_tree(vars(base).get("fit"))))
-        # Only what trains counts: an evaluate(batch_size=512) says nothing of the training.
-        calls = [n for n in nodes if isinstance(n, ast.Call) and _trains(n.func)]
-        names |= {word.arg for call in calls for word in call.keywords if word.arg}
-        if nodes[1:] and not any(isinstance(n, ast.Name) and n.id == "super" for n in nodes):
+        if "fit" not in vars(base):
+            continue
+        tree = _tree(vars(base)["fit"])
+        yield tree
+        if not any(isinstance(n, ast.Name) and n.id == "super" for n in ast.walk(tree)):
             break
-    return frozenset(names)
+
+
+def _trainings(tree: ast.AST) -> list[ast.Call]:
+    """The calls that train: an evaluate(batch_size=512) says nothing of the training."""
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _trains(n.func)]
 
 
 def _trains(called: ast.expr) -> bool:
     return isinstance(called, ast.Attribute) and called.attr == "fit"
+
+
+def may_declare(hypermodel: Any) -> bool:
+    """Whether a `fit` may ask for hyperparameters, or pass on arguments that aren't written out."""
+    return any(_is_open(tree) for tree in _fits(hypermodel))
+
+
+def _is_open(tree: ast.AST) -> bool:
+    """Whether a `fit` uses `hp` beyond handing it to another `fit`, or changes its `**kwargs`."""
+    nodes = list(ast.walk(tree))
+    function = next((n for n in nodes if isinstance(n, ast.FunctionDef)), None)
+    given = [] if function is None else [*function.args.posonlyargs, *function.args.args]
+    if function is None or len(given) < _WITH_HP:
+        return True
+    hp, rest = given[1].arg, _rest(tree)
+    calls = _trainings(tree)
+    unpacked = [word.value for call in calls for word in call.keywords if word.arg is None]
+    # To take something out of `**kwargs`, or to look at it, adds nothing to what is passed on.
+    looked_at = [
+        n.value
+        for n in nodes
+        if (isinstance(n, ast.Attribute) and n.attr in ("pop", "get"))
+        or (isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load))
+    ]
+    handed = [each for call in calls for each in call.args]
+    plain = {id(n) for n in handed} | {id(n) for n in (*unpacked, *looked_at) if _is(n, rest)}
+    used = [n for n in nodes if _is(n, hp) or _is(n, rest)]
+    return any(id(n) not in plain for n in (*used, *unpacked))
+
+
+def _is(node: ast.AST, name: str | None) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def fit_tree(hypermodel: Any) -> ast.AST:

@@ -10,8 +10,10 @@ from kt_grid.engines.base import build_model
 from kt_grid.engines.first_model import Compiled, describe_compile
 from kt_grid.engines.own_fit import declare_fit
 from kt_grid.engines.session import generators_kept, settings_kept
+from kt_grid.errors import NewEntryError
 from kt_grid.space import Asked, Parameters, Value
 from kt_grid.space.asking import AskingHyperParameters
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 _SEED = 0
 
@@ -41,6 +43,7 @@ def probe(
     arrays: Arrays,
     fit: FitArguments | None = None,
     kept: Collection[str] = (),
+    new: NewEntries = ALL_ENTRIES,
 ) -> Probe:
     """Build a model once, and ask a `fit` of its own what it declares before it uses the model.
 
@@ -50,18 +53,31 @@ def probe(
         arrays: The search's rows.
         fit: Further arguments of the search.
         kept: Names that keep their default.
+        new: What becomes of hyperparameters that aren't listed.
 
     Returns:
         What was asked for, and what the model is compiled with. If `build` raises, its trial
         will fail with that reason; what it asked for until then counts.
+
+    Raises:
+        NewEntryError: If it asks for one that isn't listed and mustn't be asked for.
     """
-    hyperparameters = AskingHyperParameters(values, kept=kept)
+    hyperparameters = AskingHyperParameters(values, kept=kept, new=new)
     shown: dict[str, Any] = {}
     with settings_kept(), generators_kept():
         own_fit = overrides_fit(hypermodel)
         try:
-            model = build_model(hypermodel, hyperparameters, arrays, _SEED, compiled=not own_fit)
+            model = build_model(
+                hypermodel,
+                hyperparameters,
+                arrays,
+                _SEED,
+                compiled=not own_fit,
+                only_look=True,
+            )
             shown["compiled"] = describe_compile(model)
+        except NewEntryError:
+            raise
         except Exception as error:  # whatever it is, it is the trial's failure
             shown["error"] = error
         else:

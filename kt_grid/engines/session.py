@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from kt_grid.engines.backend import keras_settings, set_keras
+from kt_grid.engines.versions import forget_generator
 
 _MOST_SESSIONS = 100
 
@@ -43,7 +44,7 @@ def begin_session(seed: int, *, reuse_kernels: bool = False, taken: Collection[s
         _find_reset()()
         with _kernels_kept() if reuse_kernels and _kernels.may_stay() else nullcontext():
             keras.utils.set_random_seed(seed)
-            _forget_generator()
+            forget_generator()
         for name in taken:
             _give_away(name)
 
@@ -64,19 +65,6 @@ def _give_away(name: str) -> None:
     kind, count = (kind, int(number) + 1) if kind and number.isdecimal() else (name, 1)
     for _ in range(count):
         keras.backend.get_uid(kind)
-
-
-def _forget_generator() -> None:
-    """Drop the generator that Keras draws by where it is given no seed.
-
-    Below Keras 3.15 seeding leaves it as it was, so that a model would depend on those before it.
-    """
-    try:
-        from keras.src.backend.common.global_state import set_global_attribute
-        from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-    except ImportError:
-        return
-    set_global_attribute(GLOBAL_SEED_GENERATOR, None)
 
 
 class Settings:

@@ -119,6 +119,13 @@ class Options:
         choices=tuple(CV),
     )
     repeats: int = _option(1, "Passes over all folds, each with fresh seeds.", "Folds", metavar="N")
+    only: str | None = _option(
+        None,
+        "Make the passes after the first only for the trials that may be the best after it.",
+        "Folds",
+        metavar="contenders",
+        choices=("contenders",),
+    )
     groups: str | None = _option(
         None,
         "Rows with equal values stay in one fold; not used as a feature.",
@@ -145,7 +152,10 @@ class Options:
         None, "Rows, as CSV, Parquet or .npz; default: the Pima data.", "Data", metavar="FILE"
     )
     target: str | None = _option(
-        None, "Target column; default: the last.", "Data", metavar="COLUMN"
+        None,
+        "Target column, or several of numbers with commas between them; default: the last.",
+        "Data",
+        metavar="COLUMN",
     )
     separator: str | None = _reading(
         "separator",
@@ -206,8 +216,8 @@ class Options:
     racing: str | None = _option(
         None,
         "Prune trials early: bound, those that can't reach the best mean any more; or test, those "
-        "that a test after each fold finds worse (p < 0.05, uncorrected: it may prune the best "
-        "one). Pruned trials are not ranked.",
+        "that are significantly worse than the best one on the folds so far, which may prune the "
+        "best one. Pruned trials are not ranked.",
         "Training",
         metavar="bound|test",
         choices=("bound", "test"),

@@ -20,13 +20,15 @@ from kt_grid.space import (
     check_grid,
     check_names,
     key,
+    make_axes,
     replace_axes,
 )
 from kt_grid.space.objective import Extras, Objective, Score, as_objective, check_scores
 from kt_grid.splitters import CvOptions, KFold, Repeated, Splitter, fold_numbers, make_cv
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import check_keep
-from kt_grid.store.results import SearchResults, TrialResult, read_results
+from kt_grid.store.results import SearchResults, read_results
+from kt_grid.store.shared import read_first_weights
 from kt_grid.store.trials import COMPLETED, read_trials
 from kt_grid.workers.placement import Placement, check_environment
 
@@ -38,7 +40,8 @@ class Plan:
     Attributes:
         experiment: What is searched.
         options: What it was told.
-        grid: The experiment's grid with the options' changes.
+        grid: The experiment's grid with the options' changes; an option for all trainings is an
+            axis of one value.
         dataset: The rows, with the target in the form of the model's loss.
         setup: What decides the search's numbers.
         store: Where it is kept.
@@ -50,6 +53,11 @@ class Plan:
     dataset: Dataset
     setup: Setup
     store: SearchStore
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """Axes of one value that options state, and reports don't list."""
+        return tuple(_stated(self.options))
 
     @property
     def splits(self) -> int:
@@ -81,27 +89,43 @@ class Plan:
             # Which models a code builds now isn't part of what a search is, so building shows it.
             return None
         results = read_results(self.store)
-        about = results.about
-        present = (about.asked, about.max_trials, about.identity.folds)
-        wanted = (asked(self.grid), self.options.max_trials, self.splits)
-        if present != wanted or not results.complete:
-            return None
-        if any(may_succeed_again(trial.reason or "") for trial in results.failed):
-            return None
-        if results.damage or not self.store.has_state():
-            return None
-        if not confirm(self.options.racing, results):
-            return None
-        best = results.best
-        if best and self.store.lost_weights(best.trial_id):
-            return None
-        if self.options.refit and best and not self._has_refit(best):
-            return None
-        return results
+        return results if self.is_answered(results) else None
 
-    def _has_refit(self, best: TrialResult) -> bool:
-        refitted = self.store.refit_parameters()
-        return refitted is not None and key(refitted) == key(best.parameters)
+    def is_answered(self, results: SearchResults) -> bool:
+        """Tell whether results are all of what is asked for, and whole."""
+        about = results.about
+        present = (about.asked, about.unlisted, about.max_trials, about.identity.folds)
+        wanted = (asked(self.grid), self.unlisted, self.options.max_trials, self.splits)
+        return present == wanted and is_whole(self.store, results, self.options)
+
+
+def is_whole(store: SearchStore, results: SearchResults, options: Options) -> bool:
+    """Tell whether nothing is left to do for the grid that a directory was last asked for.
+
+    Args:
+        store: The directory.
+        results: What it holds.
+        options: What is asked for.
+    """
+    if not results.complete or results.damage or not store.has_state():
+        return False
+    if any(may_succeed_again(trial.reason or "") for trial in results.failed):
+        return False
+    if not _would_prune_again(results, options):
+        return False
+    best = results.best
+    if best is None:
+        return True
+    refitted = store.read_refit() if options.refit else None
+    left_out = options.refit and (refitted is None or refitted.trial_id != best.trial_id)
+    return not left_out and not store.lost_weights(best.trial_id)
+
+
+def _would_prune_again(results: SearchResults, options: Options) -> bool:
+    contenders = results.about.contenders
+    if options.only is None and contenders is None:
+        return confirm(options.racing, results)
+    return options.only is not None and contenders is not None
 
 
 def plan(experiment: Experiment, options: Options) -> Plan:
@@ -121,13 +145,13 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         KtGridError: If the options, the grid or the data can't be meant.
     """
     _check_words(experiment, options)
-    grid = replace_axes(experiment.grid, options.grid)
+    grid = with_stated(replace_axes(experiment.grid, options.grid), options)
     scores = check_scores(experiment.objective, experiment.scores)
     dataset = _read(options)
     store = SearchStore(options.directory, options.name or experiment.name)
     model = experiment.model
     if experiment.declares:
-        from kt_grid.search.tuner import as_hypermodel
+        from kt_grid.search.keras_tuners import as_hypermodel
 
         model = as_hypermodel(model)
     setup = make_setup(
@@ -140,10 +164,12 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         objective=_stated_objective(experiment, options, scores),
         extras=Extras(scores, options.train_scores, options.keep_predictions),
         racing=options.racing,
+        only=options.only,
         seed=options.seed,
         engine=options.engine,
         max_trials=options.max_trials,
         known=None if options.overwrite else store.peek_record(),
+        first=None if options.overwrite else read_first_weights(store),
         is_network=experiment.binary,
     )
     setup = replace(setup, notes=(*dataset.notes, *setup.notes))
@@ -154,11 +180,28 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     return planned
 
 
+def _stated(options: Options) -> dict[str, int]:
+    """Epochs and batch size of every training, where options state them."""
+    stated = {name: getattr(options, name) for name in FIT_AXES}
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def with_stated(grid: Grids, options: Options) -> Grids:
+    """Return a grid with an axis of one value for each option that is for all trainings."""
+    axes = {name: (value,) for name, value in _stated(options).items()}
+    parts = [{**part, **axes} for part in check_grid(grid)]
+    return parts if len(parts) > 1 else parts[0]
+
+
 def _check_one_training(planned: Plan) -> None:
     """Refuse epochs or a batch size for all trials beside an axis of that name."""
-    names = {axis.name for axis in planned.setup.tree.axes(planned.grid)}
-    for name in FIT_AXES:
-        if getattr(planned.options, name) is not None and name in names:
+    options = planned.options
+    own = replace_axes(planned.experiment.grid, options.grid)
+    builds = planned.setup.builds
+    asked_for = () if builds is None else builds.tree.axes(own)
+    names = {axis.name for axis in (*make_axes(own), *asked_for)}
+    for name in planned.unlisted:
+        if name in names:
             raise UsageError(
                 f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
                 f"Set the axis by --grid {name}=…, or leave it out"
@@ -215,8 +258,6 @@ def _arrays(options: Options, dataset: Dataset) -> Arrays:
 def _fit(experiment: Experiment, options: Options) -> dict[str, Any]:
     """How the experiment trains, with the options' changes."""
     asked_for = {
-        "epochs": options.epochs,
-        "batch_size": options.batch_size,
         "class_weight": class_weights(options.class_weight) or None,
         "early_stopping": options.early_stopping,
         "validation_split": options.validation_split,

@@ -1,16 +1,23 @@
 """From a plan to a finished search that can be resumed, or to a finer one around its best."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.zoom import propose_zoom
 from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
-from kt_grid.plan.plan import Plan
+from kt_grid.plan.plan import Plan, with_stated
 from kt_grid.search.observer import Observer, Silent
+from kt_grid.search.rows import describe_dataset
+from kt_grid.search.selection import find_trial
 from kt_grid.space import check_grid, from_json, replace_axes
-from kt_grid.store.results import SearchResults, read_results
+from kt_grid.store.directory import MODEL
+from kt_grid.store.results import SearchResults, TrialResult, read_results
+
+if TYPE_CHECKING:
+    from kt_grid.search.tuner import CrossValidationTuner
 
 
 def zoom(planned: Plan) -> Plan:
@@ -40,7 +47,8 @@ def zoom(planned: Plan) -> Plan:
         )
     proposed = propose_zoom(analyse(results)) if results.complete else None
     present = {axis.name: axis.values for axis in results.axes if not axis.conditions}
-    asked_for = {**present, **dict(results.about.asked)}
+    unlisted = results.about.unlisted
+    asked_for = {**present, **{n: v for n, v in results.about.asked.items() if n not in unlisted}}
     grid = dict(proposed.grid) if proposed else {n: from_json(v) for n, v in asked_for.items()}
     own = check_grid(planned.options.grid)
     if len(own) > 1:
@@ -52,7 +60,8 @@ def zoom(planned: Plan) -> Plan:
             f"Received: --grid for {', '.join(refined)}, which are all"
         )
     options = replace(planned.options, grid={**grid, **own[0]}, words=())
-    return replace(planned, options=options, grid=replace_axes(planned.grid, options.grid))
+    finer = with_stated(replace_axes(planned.experiment.grid, options.grid), options)
+    return replace(planned, options=options, grid=finer)
 
 
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
@@ -76,10 +85,46 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         for note in planned.setup.notes:
             observer.note(note)
         return finished
+    tuner = _tuner(planned, observer)
+    with tuner.locked():
+        tuner.run(planned.setup)
+        results = read_results(planned.store)
+        if planned.options.refit and results.completed:
+            tuner.refit()
+    return results
+
+
+def refit(planned: Plan, trial: Any = None) -> tuple[TrialResult, Path]:
+    """Train a combination of a search once more, on all rows.
+
+    Args:
+        planned: The search as it was run.
+        trial: As the tuner's `refit` takes it; the best by default.
+
+    Returns:
+        The trial, and the file of its model.
+
+    Raises:
+        MismatchError: If the directory holds another search.
+        PredictionError: If there is no such trial that is completed.
+        UsageError: If the trial can't be meant.
+        LockedError: If a run is at work in the directory.
+    """
+    store = planned.store
+    store.check_identity(planned.setup.identity)
+    chosen = find_trial(read_results(store), trial)
+    tuner = _tuner(planned, Silent())
+    with tuner.locked():
+        tuner.take(planned.setup)
+        tuner.refit(trial=chosen.trial_id)
+    return chosen, store.refit_dir(store.find_refit(chosen.trial_id)) / MODEL
+
+
+def _tuner(planned: Plan, observer: Observer) -> "CrossValidationTuner":
     from kt_grid.search.tuner import CrossValidationTuner
 
     options = planned.options
-    tuner = CrossValidationTuner(
+    return CrossValidationTuner(
         planned.experiment.model,
         objective=planned.setup.objective,
         cv=planned.setup.cv,
@@ -101,13 +146,8 @@ def run(planned: Plan, observer: Observer | None = None) -> SearchResults:
         train_scores=planned.setup.extras.train_scores,
         keep_predictions=planned.setup.extras.predictions,
         racing=options.racing,
+        only=options.only,
     )
-    with tuner.locked():
-        tuner.run(planned.setup)
-        results = tuner.search_results()
-        if options.refit and results.completed:
-            tuner.refit()
-    return results
 
 
 def _about(planned: Plan) -> dict[str, Any]:
@@ -116,12 +156,8 @@ def _about(planned: Plan) -> dict[str, Any]:
         "experiment": planned.store.root.name,
         "command": command(planned.experiment, planned.options),
         "file": experiment.source,
-        "source": dataset.source,
         "sample": planned.options.sample,
-        "features": list(dataset.features),
-        "target": dataset.target,
-        "target_column": dataset.target_column,
         "labels": list(dataset.labels),
-        "encoders": [encoder.to_json() for encoder in dataset.encoders],
-        "reading": planned.options.reading.to_json(),
+        **describe_dataset(dataset),
+        "unlisted": list(planned.unlisted),
     }

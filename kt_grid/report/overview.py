@@ -89,7 +89,7 @@ SUMMARY: tuple[SearchColumn, ...] = (
     _score("std", _of_best(lambda best: best.trial.std)),
     _score("standard_error", _of_best(lambda best: best.error)),
     _word("tied", _if_compared(lambda subject: len(subject.analysis.contenders) - 1), plain),
-    _word("others", _if_compared(lambda subject: len(subject.analysis.trials) - 1), plain),
+    _word("others", _if_compared(lambda subject: len(subject.analysis.compared) - 1), plain),
     _word("simplest", _simplest, plain),
     _score("baseline", _of_baseline(lambda baseline: baseline.mean)),
     _word("beats_baseline", _of_baseline(lambda baseline: baseline.is_beaten), _significantly),

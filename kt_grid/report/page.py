@@ -195,8 +195,8 @@ def _tiles(analysis: Analysis) -> list[Tile]:
         interval = f"95 % interval {short(expected.low)} to {short(expected.high)}"
         tiles.append(("expected on new rows", f"about {short(expected.score)}", interval))
     if analysis.is_compared:
-        worse, others = len(analysis.worse), len(analysis.trials) - 1
-        rivals = "of the complete others" if analysis.results.given_up else "of the others"
+        worse, others = len(analysis.worse), len(analysis.compared) - 1
+        rivals = "of the complete others" if analysis.pruned else "of the others"
         tied = f"{rivals}; {others - worse} may be as good" if worse < others else rivals
         tiles.append(("significantly worse", f"{worse} of {others}", tied))
     simplest = analysis.simplest
@@ -213,9 +213,9 @@ def _tiles(analysis: Analysis) -> list[Tile]:
         tiles.append(("first after smoothing", mean, name(smoothed.trial.parameters)))
     if analysis.baseline is not None:
         beaten = f"{'' if analysis.baseline.is_beaten else 'not '}significantly worse than the best"
-        tiles.append(("most frequent class", short(analysis.baseline.mean), beaten))
+        tiles.append((f"always {analysis.baseline.answer}", short(analysis.baseline.mean), beaten))
     if analysis.optimism:
-        title = f"selection bias (best of {len(analysis.trials)})"
+        title = f"selection bias (best of {len(analysis.compared)})"
         tiles.append((title, f"about {short(analysis.optimism)}", ""))
     return [Tile(*tile) for tile in tiles]
 
@@ -231,7 +231,7 @@ def run_details(results: SearchResults) -> dict[str, str]:
         "seed": results.seed,
         "data": _data(about),
         "data digest": identity.data,
-        "training": _listed(identity.fit),
+        "training": _listed(about.training),
         "engine": identity.engine,
         "versions": _versions(results),
     }

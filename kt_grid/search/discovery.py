@@ -14,9 +14,10 @@ from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import Loss
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.first_model import Compiled
-from kt_grid.engines.probe import Probe, probe
+from kt_grid.engines.probe import probe
 from kt_grid.errors import GridError, describe_error
-from kt_grid.space import Asked, DecisionTree, Grids, Parameters, key
+from kt_grid.space import Asked, DecisionTree, Grids, Parameters, check_grid, key
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 
 # Beyond these, builds are run when their trials come.
 _MOST_AHEAD = 2_000
@@ -30,19 +31,23 @@ class Discovery:
         hypermodel: A `keras_tuner.HyperModel`.
         arrays: The rows; a model without an input shape learns it from them.
         fit: Arguments of the training, for a HyperModel with a `fit` of its own.
+        new: What becomes of hyperparameters that aren't listed.
         tree: What the builds ask for.
-        compiled: The different ways in which the models are compiled, in the order in which they
-            are met.
-        probes: The builds that were run, in this order.
+        ways: What the models compile, by the values of all that their builds ask for; None where a
+            build fails.
+        supplied: Names of the arguments that a `fit` of the HyperModel's own passes on by itself;
+            None if that isn't known yet.
     """
 
     hypermodel: Any
     arrays: Arrays
     fit: FitArguments
+    new: NewEntries = ALL_ENTRIES
     tree: DecisionTree = field(default_factory=DecisionTree)
-    compiled: list[Compiled] = field(default_factory=list)
-    probes: list[Probe] = field(default_factory=list)
-    _loss_by_way: dict[str, Loss] = field(default_factory=dict)
+    ways: dict[str, Compiled | None] = field(default_factory=dict)
+    supplied: frozenset[str] | None = None
+    _ahead: list[Parameters] = field(default_factory=list)
+    _named: frozenset[str] = frozenset()
 
     def explore(self, values: Parameters) -> Sequence[Asked]:
         """Run a build, and tell what it asked for.
@@ -53,28 +58,33 @@ class Discovery:
         Returns:
             What it asked for, in this order.
         """
-        found = probe(self.hypermodel, values, self.arrays, self.fit)
-        self.probes.append(found)
-        if found.compiled is not None:
-            self._loss_by_way[key(found.parameters)] = found.compiled.loss
-            self.compiled += [] if found.compiled in self.compiled else [found.compiled]
+        found = probe(self.hypermodel, values, self.arrays, self.fit, new=self.new)
+        self.ways[key(found.parameters)] = found.compiled
+        if self.supplied is None and found.compiled is not None:
+            self.supplied = found.supplied
         return found.asked
 
     @property
+    def compiled(self) -> list[Compiled]:
+        """What the models of the grid's first combinations compile, each once, in grid order."""
+        found = (self.ways.get(self._way(parameters)) for parameters in self._ahead)
+        return list(dict.fromkeys(compiled for compiled in found if compiled is not None))
+
+    @property
     def losses(self) -> list[Loss]:
-        """The different losses that the models compile, in the order in which they are met."""
+        """The different losses among these, in the order in which they are met."""
         return list(dict.fromkeys(compiled.loss for compiled in self.compiled))
 
     def look_ahead(self, grid: Grids, most: int | None = None) -> None:
-        """Run the builds of a grid's first combinations.
+        """Run the builds of a grid's first combinations, where nothing is known of them.
 
         Args:
             grid: Values by axis, or a list of such dicts.
             most: At most so many combinations count; all by default.
         """
         limit = _MOST_AHEAD if most is None else min(most, _MOST_AHEAD)
-        for _ in itertools.islice(self.tree.combinations(grid, self.explore), limit):
-            pass
+        self._named = frozenset(name for part in check_grid(grid) for name in part)
+        self._ahead = [*itertools.islice(self.tree.combinations(grid, self.explore), limit)]
 
     def loss_of(self, parameters: Parameters) -> Loss:
         """Tell what the model of a trial is trained with.
@@ -85,26 +95,44 @@ class Discovery:
         Returns:
             The loss; one without a name if its build fails.
         """
-        if len(self.losses) == 1:
-            return self.losses[0]
-        asked = {one.name for one in self.tree.asked(parameters)}
-        way = key({name: value for name, value in parameters.items() if name in asked})
-        if way not in self._loss_by_way:
-            found = probe(self.hypermodel, parameters, self.arrays, self.fit).compiled
-            self._loss_by_way[way] = found.loss if found else Loss("")
-        return self._loss_by_way[way]
+        way = self._way(parameters)
+        if way not in self.ways:
+            given = self._given(parameters)
+            found = probe(self.hypermodel, given, self.arrays, self.fit, new=self.new)
+            self.ways[way] = found.compiled
+        compiled = self.ways[way]
+        return Loss("") if compiled is None else compiled.loss
 
-    def supplied(self) -> frozenset[str]:
-        """Name the arguments that a `fit` of the HyperModel's own passes on by itself."""
-        if not self.probes:
-            self.explore({})
-        return frozenset().union(*(found.supplied for found in self.probes[:1]))
+    def _way(self, parameters: Parameters) -> str:
+        given = self._given(parameters)
+        asked = {one.name for one in self.tree.asked(given)}
+        return key({name: value for name, value in given.items() if name in asked})
+
+    def _given(self, parameters: Parameters) -> Parameters:
+        """A trial's parameters, with the defaults of what only other dicts of the grid state."""
+        given = dict(parameters)
+        while True:
+            missing = next(
+                (
+                    one
+                    for one in self.tree.asked(given)
+                    if one.values and one.name in self._named and one.name not in given
+                ),
+                None,
+            )
+            if missing is None:
+                return given
+            given[missing.name] = missing.default
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known as plain JSON values."""
+        compiled = list(dict.fromkeys(one for one in self.ways.values() if one is not None))
+        places = {one: place for place, one in enumerate(compiled)}
         return {
             "tree": self.tree.to_json(),
-            "compiled": [compiled.to_json() for compiled in self.compiled],
+            "compiled": [one.to_json() for one in compiled],
+            "ways": {way: None if one is None else places[one] for way, one in self.ways.items()},
+            "supplied": None if self.supplied is None else sorted(self.supplied),
         }
 
     def take_over(self, record: Mapping[str, Any]) -> None:
@@ -117,9 +145,21 @@ class Discovery:
             GridError: If it isn't whole.
         """
         try:
-            self.compiled = [Compiled.from_json(compiled) for compiled in record["compiled"]]
-        except (LookupError, TypeError) as error:
+            compiled = [Compiled.from_json(each) for each in record["compiled"]]
+            self.ways = {
+                str(way): None if place is None else compiled[_place(place)]
+                for way, place in record["ways"].items()
+            }
+            supplied = record["supplied"]
+            self.supplied = None if supplied is None else frozenset(map(str, supplied))
+        except (AttributeError, LookupError, TypeError) as error:
             raise GridError(
                 f"Expected what the models compile. Received: {describe_error(error)}"
             ) from error
         self.tree = DecisionTree.from_json(record["tree"])
+
+
+def _place(place: Any) -> int:
+    if type(place) is not int or place < 0:
+        raise TypeError(f"no place {place!r}")
+    return place

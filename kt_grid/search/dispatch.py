@@ -13,6 +13,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_grid.engines.fresh import SHARED_PARTS
 from kt_grid.errors import (
     KtGridError,
     WorkerDiedError,
@@ -23,8 +24,9 @@ from kt_grid.errors import (
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner, TrialWork
 from kt_grid.space import Parameters, key
-from kt_grid.workers.jobs import Job, Received, Result, pack_job, run_job
+from kt_grid.workers.jobs import Context, Job, Received, Result, pack_job, run_job
 from kt_grid.workers.local import Workers
+from kt_grid.workers.loop import Shared
 
 _DEATHS = 3
 _SLOTS_OF_ONE = 2
@@ -77,6 +79,15 @@ class _Lane:
     trained: set[str] = field(default_factory=set)
     designs: set[Hashable] = field(default_factory=set)
     following: Parameters | None = None
+
+
+def pack_context(runner: TrialRunner) -> Shared:
+    """Make bytes of what all jobs of a search have in common."""
+    # What folds that were trained here have left in shared layers doesn't travel.
+    SHARED_PARTS.restore()
+    setup = runner.setup
+    given = (setup.targets, setup.splits, setup.engine, setup.extras, setup.first)
+    return Context(runner.hypermodel, *given).pack()
 
 
 class Dispatcher:

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kt_grid.analysis.pooled import Pooled
 from kt_grid.data.arrays import Arrays
 from kt_grid.search.predict import Predictor
 from kt_grid.store.directory import SearchStore
 
 
-def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refuse") -> Pooled:
+def evaluate_file(
+    store: SearchStore, path: str | Path, *, unknown: str = "refuse", trial: Any = None
+) -> Pooled:
     """Score the refitted model on the rows of a data file, which have targets.
 
     Args:
@@ -20,6 +20,7 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
             search treated its own.
         unknown: What is done with a category that was not there in training, as
             `Predictor.predict` has it.
+        trial: The trial, as the tuner's `refit` takes it; the best by default.
 
     Returns:
         The loss and every metric that the model compiles; for a classifier also the confusion
@@ -33,7 +34,7 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
     """
     from kt_grid.engines.keras_fit import evaluate
 
-    predictor = Predictor.load(store)
+    predictor = Predictor.load(store, trial=trial)
     x, y = predictor.labelled(path, unknown)
     scores = evaluate(predictor.model, Arrays(x, y))
     named = {name.removeprefix("val_"): value for name, value in scores.items()}
@@ -43,17 +44,13 @@ def evaluate_file(store: SearchStore, path: str | Path, *, unknown: str = "refus
 
 def _with_confusion(scored: Pooled, predictor: Predictor, x: Any, y: Any) -> Pooled:
     """Add the confusion matrix, where targets and predictions are classes."""
-    outputs = predictor.outputs(x)
-    predicted = predictor.chosen(outputs)
-    true = y.argmax(axis=1) if y.shape == outputs.shape and y.shape[1] > 1 else y.reshape(-1)
-    if predicted is None or len(true) != len(y) or np.any(true != np.round(true)):
+    outputs, meaning = predictor.outputs(x), predictor.meaning
+    counts = meaning.confusion(y, outputs)
+    if counts is None:
         return scored
-    width = max(outputs.shape[1], 2)
-    counts = np.zeros((width, width), np.int64)
-    np.add.at(counts, (true.astype(np.intp), predicted), 1)
     return Pooled(
         scored.rows,
         scored.figures,
-        classes=tuple(map(str, predictor.class_names(width))),
+        classes=tuple(map(str, meaning.class_names(len(counts)))),
         confusion=tuple(tuple(row) for row in counts.tolist()),
     )

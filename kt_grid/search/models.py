@@ -22,7 +22,7 @@ from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
 from kt_grid.space import FIT_AXES, as_json
 from kt_grid.space.objective import Objective
-from kt_grid.store.directory import SearchStore
+from kt_grid.store.directory import MODEL, REFIT, SearchStore
 from kt_grid.store.records import Identity, RefitRecord, check_keep
 from kt_grid.store.trials import score_name
 
@@ -61,8 +61,8 @@ class KeptModels:
         scores = [sign * trial.metrics.get_best_value(score_name(name, s)) for s in splits]
         return self._load(trial, scores.index(max(scores)), runner)
 
-    def all_folds(self, trial: Any, runner: TrialRunner | None) -> list[Any]:
-        """Load a trial's models of all folds.
+    def all_folds(self, trial: Any, runner: TrialRunner | None) -> Iterator[Any]:
+        """Load a trial's models of all folds, one after the other.
 
         Args:
             trial: A completed keras-tuner trial.
@@ -78,7 +78,7 @@ class KeptModels:
         splits = self._splits(trial)
         for split in splits:
             self.store.check_weights(trial.trial_id, split)
-        return [self._load(trial, split, runner) for split in splits]
+        return (self._load(trial, split, runner) for split in splits)
 
     def _splits(self, trial: Any) -> list[int]:
         record = self.store.peek_record()
@@ -121,13 +121,16 @@ class KeptModels:
             )
         return model
 
-    def refit(self, runner: TrialRunner, trial: Any, identity: Identity) -> Any:
+    def refit(
+        self, runner: TrialRunner, trial: Any, identity: Identity, *, is_best: bool = True
+    ) -> Any:
         """Train a trial's combination on all rows, unless that is done already.
 
         Args:
             runner: Trains.
             trial: The trial.
             identity: The search's identity.
+            is_best: Whether the trial is the best one, whose model has a place of its own.
 
         Returns:
             The trained model.
@@ -144,12 +147,13 @@ class KeptModels:
             seed=runner.refit_seed(trial),
             identity=identity,
         )
-        present = self.store.read_refit()
+        other = None if is_best else trial.trial_id
+        present = self.store.read_refit(other)
         if present is not None and replace(present, model="") == record:
-            return load_refit(self.store)
+            return load_refit(self.store, other)
         model = runner.refit(trial)
         with _as_unreadable("save", "Give it a get_config, or search with --no-refit"):
-            self.store.write_refit(record, model.save)
+            self.store.write_refit(record, model.save, other)
         return _detach(model)
 
 
@@ -177,11 +181,12 @@ def recorded_fit(store: SearchStore, runner: TrialRunner | None) -> dict[str, An
     return {name: fit[name] for name in names if name in fit}
 
 
-def load_refit(store: SearchStore) -> Any:
-    """Load the refitted model of a search.
+def load_refit(store: SearchStore, trial_id: str | None = None) -> Any:
+    """Load a refitted model of a search.
 
     Args:
         store: The search's directory.
+        trial_id: The trial that was refitted, if not the best one.
 
     Returns:
         The model; loading it runs no code from the file.
@@ -190,13 +195,21 @@ def load_refit(store: SearchStore) -> Any:
         PredictionError: If there is none, or Keras doesn't know a part of it.
         DamageError: If there is one that isn't whole.
     """
-    whole = store.read_refit() is not None
-    if not whole and store.model_file.exists():
-        raise DamageError(
-            f"Expected {store.model_file} and {store.refit_file.name} beside it to be whole. "
-            "Received: another checksum. The line that began the search trains it again"
-        )
-    if not whole:
+    file = store.refit_dir(trial_id) / MODEL
+    if store.read_refit(trial_id) is None:
+        again = f"kt-grid refit {store.root.name} --trial {trial_id}"
+        if file.exists():
+            mend = "Run the command that began the search" if trial_id is None else f"Run {again}"
+            raise DamageError(
+                f"Expected {file} and {REFIT} beside it to be whole. Received: another checksum. "
+                f"{mend} to train it again"
+            )
+        if trial_id is not None:
+            raise PredictionError(
+                f"Expected a refitted model of trial {trial_id} in {store.root}. Received: none.",
+                mend=f"Call the tuner's refit(trial={trial_id!r})",
+                option=f"Run {again}",
+            )
         raise PredictionError(
             f"Expected a refitted model in {store.root}. Received: none.",
             mend="Call the tuner's refit()",
@@ -206,7 +219,7 @@ def load_refit(store: SearchStore) -> Any:
     importlib.import_module("kt_grid.engines.layers")
     mend = "Put @keras.saving.register_keras_serializable() before its class, and import that first"
     with _as_unreadable("read", mend):
-        return keras.saving.load_model(store.model_file, safe_mode=True)
+        return keras.saving.load_model(file, safe_mode=True)
 
 
 @contextmanager
@@ -261,6 +274,15 @@ class WeightKeeper:
     def best_score(self) -> float | None:
         """The best mean score so far."""
         return float(self._leaders[0].score) if self._leaders else None
+
+    @contextmanager
+    def keeping_all(self) -> Iterator[None]:
+        """Delete no weights while a `with` block runs, since any trial may become the best."""
+        keep, self.keep = self.keep, "all"
+        try:
+            yield
+        finally:
+            self.keep = keep
 
     def refresh(self) -> None:
         """Look at all finished trials and find which one is best."""

@@ -3,6 +3,7 @@
 import itertools
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -91,6 +92,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
         self._read: tuple[Any, ...] = ()
         self._named = frozenset(axis_names(make_axes(self.grid)))
         self._left_out: dict[str, frozenset[str]] = {}
+        self._handed_out: dict[str, frozenset[str]] = {}
         self.store: SearchStore | None = None
         self._lock = threading.RLock()
         self.suspended = False
@@ -128,9 +130,15 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             self.update_space(register({met.name: stated[0] if stated else met.values}))
             for hyperparameters in (own.hyperparameters, trial.hyperparameters):
                 hyperparameters.values = {**values, met.name: first}
+            self._handed_out[trial.trial_id] |= {met.name}
             self._schedule.forget_axes()
             self._schedule.mark_tried(own.hyperparameters.values)
             self._write(own)
+
+    def handed_out(self, trial: Any) -> frozenset[str]:
+        """Name the hyperparameters that a running trial was given."""
+        values = frozenset(trial.hyperparameters.values)
+        return self._handed_out.get(trial.trial_id, values)
 
     @property
     def tree(self) -> DecisionTree | None:
@@ -196,6 +204,7 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             trial_id = self._schedule.take(values)
             trial = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
             self._left_out[trial_id] = self._named - set(values)
+            self._handed_out[trial_id] = frozenset(hyperparameters.values)
             self.ongoing_trials[tuner_id] = trial
             self.trials[trial_id] = trial
             self.start_order.append(trial_id)
@@ -296,6 +305,18 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 for tuner, running in self.ongoing_trials.items()
                 if running.trial_id != own.trial_id
             }
+
+    def give_up(self, trial_id: str, reason: str) -> None:
+        """Take a completed trial for one that needn't be trained any further.
+
+        Args:
+            trial_id: The trial.
+            reason: Why.
+        """
+        with self._lock:
+            trial = self.trials[trial_id]
+            trial.status, trial.score, trial.message = TrialStatus.STOPPED, None, reason
+            self._write(trial)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
         """Return the best completed trials of the grid; never one that failed or was given up.
@@ -492,3 +513,15 @@ def _from_records(files: TrialFiles, hyperparameters: Any, objective: Any) -> An
         record_metrics(trial, trial_metrics(objective.name, files.records), objective)
         trial.score = trial.metrics.get_best_value(objective.name)
     return trial
+
+
+def reason_of(trial: Any) -> str:
+    """Say why a trial failed, without the traceback."""
+    return str(trial.message or "").partition("\n\n")[0]
+
+
+def told_failures(trials: Sequence[Any]) -> str:
+    """Say why no trial was completed, each reason once."""
+    reasons = Counter(map(reason_of, trials))
+    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
+    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"

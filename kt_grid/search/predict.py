@@ -20,15 +20,16 @@ from kt_grid.data import (
 )
 from kt_grid.data.arrays import as_feed, as_inputs
 from kt_grid.data.encoding import UNKNOWN
-from kt_grid.data.targets import BINARY, ONE_HOT, SPARSE, Loss, known_target, loss_of
+from kt_grid.data.targets import Loss, known_target, loss_of
 from kt_grid.errors import DamageError, PredictionError, StoreError, UsageError
+from kt_grid.search.outputs import Outputs, Row
+from kt_grid.search.selection import find_trial
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Origin, SearchRecord
+from kt_grid.store.results import read_results
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, int | float | str]
 
 
 def load_best_model(directory: str | os.PathLike[str]) -> Any:
@@ -48,23 +49,26 @@ def load_best_model(directory: str | os.PathLike[str]) -> Any:
         probabilities = kt_grid.load_best_model("runs/neurons").predict(x)
         ```
     """
-    path = Path(directory)
-    return _load(SearchStore(path.parent, path.name))
+    return _load(SearchStore.at(directory))
 
 
-def load_predictor(directory: str | os.PathLike[str], *, ensemble: bool = False) -> "Predictor":
-    """Load the best model of a search, with what the search knows of its rows.
+def load_predictor(
+    directory: str | os.PathLike[str], *, ensemble: bool = False, trial: Any = None
+) -> "Predictor":
+    """Load a model of a search, with what the search knows of its rows.
 
     Args:
         directory: The search's folder, such as `runs/neurons`.
-        ensemble: Whether the best trial's fold models are averaged; the refit by default.
+        ensemble: Whether the trial's fold models are averaged; the refit by default.
+        trial: The trial, as the tuner's `refit` takes it; the best by default.
 
     Returns:
         What predicts on DataFrames and arrays.
 
     Raises:
         StoreError: If there is no search.
-        PredictionError: If there is no refitted model.
+        UsageError: If it has no such trial.
+        PredictionError: If there is no refitted model of it.
         DamageError: If a model or its weights aren't whole.
 
     Example:
@@ -72,21 +76,26 @@ def load_predictor(directory: str | os.PathLike[str], *, ensemble: bool = False)
         table = kt_grid.load_predictor("runs/mine").predict(frame)
         ```
     """
-    path = Path(directory)
-    return Predictor.load(SearchStore(path.parent, path.name), ensemble=ensemble)
+    return Predictor.load(SearchStore.at(directory), ensemble=ensemble, trial=trial)
 
 
 def predict_file(
-    store: SearchStore, path: str | Path, *, ensemble: bool = False, unknown: str = "refuse"
+    store: SearchStore,
+    path: str | Path,
+    *,
+    ensemble: bool = False,
+    unknown: str = "refuse",
+    trial: Any = None,
 ) -> Iterator[Row]:
     """Predict on the rows of a data file.
 
     Args:
         store: A finished search.
         path: The file, with or without the target column.
-        ensemble: Whether the best trial's fold models are averaged; the refit by default.
+        ensemble: Whether the trial's fold models are averaged; the refit by default.
         unknown: What is done with a category that was not there in training, as
             `Predictor.predict` has it.
+        trial: The trial, as the tuner's `refit` takes it; the best by default.
 
     Yields:
         One dict per row, as `Predictor.predict` has them.
@@ -96,12 +105,12 @@ def predict_file(
         DamageError: If a model or its weights aren't whole.
         DataError: If the file can't be read, or has other columns.
     """
-    yield from Predictor.load(store, ensemble=ensemble).file_rows(path, unknown)
+    yield from Predictor.load(store, ensemble=ensemble, trial=trial).file_rows(path, unknown)
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Predicts with the best model of a search, on columns as the search had them.
+    """Predicts with a refitted model of a search, on columns as the search had them.
 
     Attributes:
         directory: The search's folder.
@@ -118,13 +127,16 @@ class Predictor:
     folds: tuple[Path, ...] = ()
 
     @classmethod
-    def load(cls, store: SearchStore, *, ensemble: bool = False) -> "Predictor":
+    def load(cls, store: SearchStore, *, ensemble: bool = False, trial: Any = None) -> "Predictor":
         """Load the models of a search's directory; errors as `load_predictor` has them."""
         about = store.read_record()
         if about is None:
             raise StoreError(f"Expected a search in {store.root}. Received: none. Run it first")
-        model = _load(store)
-        folds = _fold_weights(store) if ensemble else ()
+        refit = None
+        if trial is not None:
+            refit = store.find_refit(find_trial(read_results(store), trial).trial_id)
+        model = _load(store, refit)
+        folds = _fold_weights(store, refit) if ensemble else ()
         return cls(store.root, about, loss_of(model), model, folds)
 
     @property
@@ -147,8 +159,9 @@ class Predictor:
 
         Returns:
             A row per row: `row` from 0; for a classifier a column `p_<class>` per class and
-            `class`, by the classes' own names; `prediction`, or `prediction_0` and so on, for
-            anything else. The index is the DataFrame's.
+            `class`, by the classes' own names; `prediction` for anything else, or of several
+            outputs `prediction_<target>`, or `prediction_0` and so on. The index is the
+            DataFrame's.
 
         Raises:
             DataError: If a column is missing, or a value can't be one of the feature's.
@@ -243,7 +256,7 @@ class Predictor:
 
     def outputs(self, x: Any) -> npt.NDArray[np.float64]:
         """Return what the model gives for rows as it takes them; a classifier's probabilities."""
-        outputs = [_probabilities(m.predict(x, verbose=0), self.loss) for m in self._members()]
+        outputs = [self.meaning.values(m.predict(x, verbose=0)) for m in self._members()]
         return np.asarray(np.mean(outputs, axis=0))
 
     def _members(self) -> Iterator[Any]:
@@ -258,32 +271,14 @@ class Predictor:
             yield self.model
 
     def _rows(self, outputs: npt.NDArray[np.float64]) -> Iterator[Row]:
-        """One dict per row of outputs."""
-        chosen = self.chosen(outputs)
-        if chosen is None:
-            for row, values in enumerate(outputs.reshape(len(outputs), -1)):
-                named = {f"prediction_{i}": float(v) for i, v in enumerate(values)}
-                only = {"prediction": float(values[0])} if len(values) == 1 else named
-                yield {"row": row, **only}
-            return
-        probabilities = outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
-        names = self.class_names(probabilities.shape[1])
-        for row, (values, place) in enumerate(zip(probabilities, chosen, strict=True)):
-            by_class = {f"p_{n}": float(v) for n, v in zip(names, values, strict=True)}
-            yield {"row": row, **by_class, "class": names[place]}
+        for row, columns in enumerate(self.meaning.rows(outputs)):
+            yield {"row": row, **columns}
 
-    def chosen(self, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.intp] | None:
-        """Return the place of the class that is predicted for each row; None without classes."""
-        if self.loss.name in BINARY and outputs.shape[1:] == (1,):
-            return (outputs[:, 0] > 0.5).astype(np.intp)
-        if self.loss.name in SPARSE | ONE_HOT and outputs.ndim == 2:
-            return np.asarray(outputs.argmax(axis=1))
-        return None
-
-    def class_names(self, count: int) -> list[str | int]:
-        """Return the names of the classes; their places where the data has numbers for them."""
-        labels = self.about.labels
-        return [labels[place] if place < len(labels) else place for place in range(count)]
+    @property
+    def meaning(self) -> Outputs:
+        """What the model's outputs mean."""
+        targets = (self._origin.target or "").split(",")
+        return Outputs(self.loss, tuple(self.about.labels), tuple(targets))
 
 
 def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFrame":
@@ -314,15 +309,15 @@ def _check_unknown(unknown: str) -> None:
         raise UsageError(f"Expected --unknown {' or '.join(UNKNOWN)}. Received: {unknown!r}")
 
 
-def _load(store: SearchStore) -> Any:
+def _load(store: SearchStore, trial_id: str | None = None) -> Any:
     from kt_grid.search.models import load_refit
 
-    return load_refit(store)
+    return load_refit(store, trial_id)
 
 
-def _fold_weights(store: SearchStore) -> tuple[Path, ...]:
+def _fold_weights(store: SearchStore, trial_id: str | None) -> tuple[Path, ...]:
     """The files of the weights of all folds of the trial that was refitted."""
-    refit, record = store.read_refit(), store.read_record()
+    refit, record = store.read_refit(trial_id), store.read_record()
     if refit is None or record is None:
         raise PredictionError(f"Expected a refitted model in {store.root}. Received: none")
     trial_id, folds = refit.trial_id, record.identity.folds
@@ -330,18 +325,7 @@ def _fold_weights(store: SearchStore) -> tuple[Path, ...]:
         raise PredictionError(
             f"Expected the weights of all folds for --ensemble in {store.trial_dir(trial_id)}. "
             "Received: none, as another trial was better when it ended. Run the search again "
-            "with --overwrite"
+            "with --overwrite, and with --keep all for those of every trial"
         )
     # All are looked at before the first is used, because a mean of fewer would be another one.
     return tuple(store.check_weights(trial_id, split) for split in range(folds))
-
-
-def _probabilities(outputs: npt.NDArray[Any], loss: Loss) -> npt.NDArray[np.float64]:
-    """Outputs as doubles; those of a classifier as probabilities."""
-    values = outputs.astype(np.float64)
-    if not loss.from_logits:
-        return values
-    if loss.name in BINARY:
-        return 1 / (1 + np.exp(-values))
-    raised = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))

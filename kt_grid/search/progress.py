@@ -26,12 +26,15 @@ _SHORTEST_NAME = 12
 VERBOSE = ("auto", 0, 1, 2)
 
 
-def observer_for(verbose: str | int, name: str, metric: Callable[[], str]) -> Observer:
+def observer_for(
+    verbose: str | int, own: Observer, name: str, metric: Callable[[], str]
+) -> Observer:
     """Choose what a search shows, as Keras's `verbose` has it.
 
     Args:
         verbose: 0 for nothing but warnings, 1 for a bar, 2 for a line per trial; "auto" is 1 on a
             terminal and in a notebook, else 2.
+        own: The observer that the search has; any but `NotesAsWarnings` stays.
         name: The search.
         metric: Tells what is optimised, once that is known.
 
@@ -39,14 +42,18 @@ def observer_for(verbose: str | int, name: str, metric: Callable[[], str]) -> Ob
         What shows it; on stderr, so that a script's own output stays its own.
 
     Raises:
-        UsageError: If `verbose` is something else.
+        UsageError: If `verbose` is something else, or asks for more than the own observer.
     """
     if verbose not in VERBOSE:
         raise UsageError(
             f"Expected verbose to be one of {', '.join(map(repr, VERBOSE))}. Received: {verbose!r}"
         )
+    if not isinstance(own, NotesAsWarnings):
+        if verbose not in VERBOSE[:2]:
+            raise UsageError(f"Expected an observer or verbose. Received: both, {verbose=}")
+        return own
     if verbose == 0:
-        return NotesAsWarnings()
+        return own
     in_notebook = Console().is_jupyter
     # A notebook paints stderr as if it were an error.
     console = Console(stderr=not in_notebook, force_jupyter=False)

@@ -14,9 +14,12 @@ from kt_grid.report.base import FolderFormat, Subject
 from kt_grid.report.columns import rows, trial_columns
 from kt_grid.report.formats import FORMATS, format_named
 from kt_grid.report.notebook import Figures, VerdictCard, as_html, search_as_html
+from kt_grid.search.held_out import Predicted, PredictsHeldOut, recorded_outputs
+from kt_grid.search.selection import find_trial
 from kt_grid.space import Parameters, axis_names
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
+from kt_grid.store.held_out import read_predictions
 from kt_grid.store.results import COMPLETED, FAILED, STOPPED, SearchResults, TrialResult
 from kt_grid.store.results import read_results as read_stored
 
@@ -60,7 +63,7 @@ def read_results(
 
 
 @dataclass(frozen=True, repr=False)
-class Results(SearchResults):
+class Results(PredictsHeldOut, SearchResults):
     """What is known of a search, and what can be made of it; TensorFlow isn't needed.
 
     In a notebook it shows as its verdict and its best trials.
@@ -195,6 +198,11 @@ class Results(SearchResults):
             "rank_test_score": np.array(ranks, np.int32),
         }
 
+    def _held_out(self, trial: Any) -> Predicted:
+        trial_id, store = find_trial(self, trial).trial_id, SearchStore.at(self.directory)
+        kept = read_predictions(store, trial_id, self.splits)
+        return Predicted(kept, recorded_outputs(self.about), self.folds)
+
     def _best(self) -> TrialResult:
         if self.best is None:
             raise PredictionError(
@@ -203,7 +211,7 @@ class Results(SearchResults):
         return self.best
 
 
-class ResultsOfDirectory:
+class ResultsOfDirectory(PredictsHeldOut):
     """What a tuner makes of the results in its directory.
 
     Attributes:

@@ -1,6 +1,6 @@
 """A search goes on in its directory, perhaps with another grid, more splits or fewer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from kt_grid.search.identity import asked, package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.setup import Setup, is_same_code
 from kt_grid.space import Parameters, from_json
+from kt_grid.space.objective import Objective, Score, parse_objective
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SearchRecord
 from kt_grid.store.trials import TrialFiles, read_trials, score_name, summarise
@@ -112,6 +113,13 @@ def _told_versions(before: Mapping[str, str]) -> str:
     return f"the search began with {listed}, and goes on with {current}"
 
 
+def recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
+    """The objective of the search that a directory holds, until the rows are there to choose by."""
+    if known is None:
+        return Objective("val_loss", "min", stated=False)
+    return parse_objective(known.identity.objective, [score.objective for score in scores])
+
+
 def take_up(
     oracle: GridOracle,
     store: SearchStore,
@@ -149,6 +157,8 @@ def write_down(
 ) -> None:
     """Write search.json, with the grid as far as it is known.
 
+    The versions of the packages stay those of the last trainings until something is trained.
+
     Args:
         oracle: Knows the grid.
         store: The search's directory.
@@ -159,12 +169,14 @@ def write_down(
         MismatchError: If the directory holds another search.
         DamageError: If nothing says which search it holds.
     """
+    present = store.peek_record()
+    idle = present is not None and not oracle.end_order
     record = replace(
         record,
         grid=tuple(oracle.axes),
         asked=asked(oracle.grid),
         max_trials=oracle.max_trials,
-        versions=package_versions(),
+        versions=present.versions if present is not None and idle else package_versions(),
     )
     store.claim(record, note)
 
@@ -192,7 +204,7 @@ def apply_splits(oracle: GridOracle, splits: int, before: int) -> None:
                 oracle.reopen(trial_id)
 
 
-def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
+def reopen_pruned(oracle: GridOracle, *, failed: bool = False, but: Container[str] = ()) -> None:
     """Hand out again what was pruned: the grid, the splits or the race may be others now.
 
     A trial that still can't win is pruned again before anything is trained.
@@ -200,10 +212,11 @@ def reopen_pruned(oracle: GridOracle, *, failed: bool = False) -> None:
     Args:
         oracle: Knows the trials.
         failed: Whether failed trials get another chance too, because the code has changed.
+        but: Ids of trials that stay as they are.
     """
     again = (TrialStatus.STOPPED, *([TrialStatus.FAILED] if failed else []))
     for trial_id, trial in list(oracle.trials.items()):
-        if trial.status in again:
+        if trial.status in again and trial_id not in but:
             oracle.reopen(trial_id)
 
 

@@ -189,7 +189,8 @@ class TrialRunner:
 
     def asking(self, values: Parameters) -> Any:
         """What a trial's build is given: its parameters, and nothing that it hasn't."""
-        return AskingHyperParameters(values, kept=self.kept - values.keys(), closed=True)
+        kept, new = self.kept - values.keys(), self.setup.new
+        return AskingHyperParameters(values, kept=kept, closed=True, new=new)
 
     def arrays_of(self, values: Parameters) -> Arrays:
         """Return the rows, with the target in the form of a trial's loss.

@@ -5,7 +5,7 @@ a search that the other one wouldn't recognise.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kt_grid.data.arrays import Arrays
@@ -17,8 +17,9 @@ from kt_grid.engines.arguments import FitArguments
 from kt_grid.engines.backend import load_backend
 from kt_grid.errors import UsageError
 from kt_grid.search.baseline import describe_splits
+from kt_grid.search.cautions import find_cautions
 from kt_grid.search.identity import make_identity, package_versions
-from kt_grid.search.racing import Race, check_racing, make_race
+from kt_grid.search.racing import Race, check_only, check_passes, check_racing, make_race
 from kt_grid.space import (
     FIT_AXES,
     DecisionTree,
@@ -28,17 +29,19 @@ from kt_grid.space import (
     check_fit_arguments,
     make_axes,
 )
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 from kt_grid.space.objective import Extras, Objective, parse_objective
 from kt_grid.splitters import Repeated
 from kt_grid.splitters.chosen import check_splits, choose_cv
 from kt_grid.splitters.folds import Split, Splitter, count_repeats, follow_time, make_splits
-from kt_grid.store.records import Identity, SearchRecord, SplitFacts
+from kt_grid.store.records import Contenders, Identity, SearchRecord, SplitFacts
 
 if TYPE_CHECKING:
+    from kt_grid.engines.first_weights import FirstWeights
     from kt_grid.search.discovery import Discovery
 
 # What the networks of kt-grid's own experiments compile.
-_NETWORK_LOSS = Loss("binary_crossentropy", 1)
+NETWORK_LOSS = Loss("binary_crossentropy", 1)
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,16 @@ class Setup:
         objective: What is optimised.
         extras: What is wanted of each fold beyond the model's own metrics.
         race: When a trial is pruned for a better one; None for never.
+        only: "contenders" if all passes but the first are for those only; None for all trials.
         seed: Where every random draw comes from.
         engine: Name of what trains.
         identity: What a directory must agree with, to hold this search.
         described: What the splits and the targets say before training, for search.json.
         tree: What the builds ask for.
         builds: The builds of a model that isn't kt-grid's own; None for one that is.
+        new: What becomes of hyperparameters that aren't listed.
         code: What the user's code was when the search was set up; None for kt-grid's own.
+        first: Weights by chance of layers that were made outside of `build`, before the first fold.
         notes: What is worth telling before training, a line each.
     """
 
@@ -75,13 +81,16 @@ class Setup:
     objective: Objective
     extras: Extras
     race: Race | None
+    only: str | None
     seed: int
     engine: str
     identity: Identity
     described: SplitFacts
     tree: DecisionTree
     builds: "Discovery | None" = None
+    new: NewEntries = ALL_ENTRIES
     code: CodeDigest | None = None
+    first: "FirstWeights" = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -91,7 +100,25 @@ class Setup:
 
     def loss_of(self, parameters: Parameters) -> Loss:
         """Tell what the model of a trial is trained with."""
-        return _NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+        return NETWORK_LOSS if self.builds is None else self.builds.loss_of(parameters)
+
+    def record(self, name: str, contenders: Contenders | None = None) -> SearchRecord:
+        """Return what search.json says of a search, but for its grid.
+
+        Args:
+            name: The search's name.
+            contenders: Which trials have more than the first pass, if that is limited.
+        """
+        return SearchRecord(
+            grid=(),
+            experiment=name,
+            repeats=self.repeats,
+            labels=tuple(self.arrays.labels),
+            splits=self.described,
+            racing=None if self.race is None else self.race.kind,
+            contenders=contenders,
+            identity=self.identity,
+        )
 
     def built(self) -> dict[str, Any]:
         """Return what search.json keeps of the builds, so that they needn't be run again."""
@@ -111,11 +138,14 @@ def make_setup(
     extras: Extras,
     repeats: int = 1,
     racing: str | None = None,
+    only: str | None = None,
     seed: int = 7,
     engine: str = "auto",
     max_trials: int | None = None,
     known: SearchRecord | None = None,
+    first: "FirstWeights | None" = None,
     is_network: bool = False,
+    new: NewEntries = ALL_ENTRIES,
 ) -> Setup:
     """Work out what a search is made of, and refuse what can't be meant.
 
@@ -129,12 +159,16 @@ def make_setup(
         extras: What is wanted of each fold beyond the model's own metrics.
         repeats: Passes over a number of folds; a splitter brings its own.
         racing: "bound", "test" or None.
+        only: "contenders" or None.
         seed: Where every random draw comes from.
         engine: Name of what trains.
         max_trials: At most so many combinations; all by default.
         known: What search.json says, if the search goes on.
+        first: The weights by chance that the search began with, if it goes on.
         is_network: Whether the model is the network of kt-grid's own experiments, which is known
             without TensorFlow.
+        new: What becomes of hyperparameters that the grid doesn't list; they are axes too by
+            default.
 
     Returns:
         The setup.
@@ -146,21 +180,29 @@ def make_setup(
         UsageError: If an argument has no meaning here, or all weights of a split's side are 0.
     """
     resolved = _resolve_fit(given, fit)
-    builds, code = None, None
+    builds, code, begun = None, None, first or {}
     passed: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     if is_network:
         arguments = FitArguments(**resolved)
-        tree, losses = DecisionTree.from_axes(make_axes(grid)), [_NETWORK_LOSS]
+        tree, losses = DecisionTree.from_axes(make_axes(grid)), [NETWORK_LOSS]
     else:
         from kt_grid.engines.arguments import fit_arguments
+        from kt_grid.engines.first_weights import first_weights
+        from kt_grid.search.discovery import Discovery
 
+        begun = first_weights(hypermodel, first)
         arguments = fit_arguments(hypermodel, resolved)
-        code = _digest(hypermodel, arguments, extras)
-        builds = _discover(hypermodel, given, arguments, grid, max_trials, known, code)
-        arguments, passed = _own_fit(hypermodel, builds, arguments, grid)
+        code = _digest(hypermodel, arguments, extras, new)
+        builds = Discovery(hypermodel, given, arguments, new)
+        if known is not None and is_same_code(known, code):
+            builds.take_over(known.builds)
+        builds.look_ahead(grid, max_trials)
+        arguments, passed, told = _own_fit(hypermodel, builds, arguments, grid)
         tree, losses = builds.tree, builds.losses
     objective, notes = _choose_objective(objective, builds, given, known)
     check_racing(racing, objective, extras.scores)
+    check_only(only, racing)
     targets = Targets(given)
     arrays = targets.for_loss(losses[0]) if len(losses) == 1 else given
     # Folds of groups can't be stratified by a number alone.
@@ -177,7 +219,18 @@ def make_setup(
 
         check_hold_back(splits, arguments, arrays.groups, arrays.sample_weight)
     check_weighted(arrays.sample_weight, splits)
-    described = describe_splits(splits, arrays.y, count_repeats(splitter), objective)
+    only_loss = losses[0].name if len(losses) == 1 and arrays.sample_weight is None else ""
+    described = describe_splits(
+        splits,
+        arrays.y,
+        count_repeats(splitter),
+        objective,
+        scores=extras.scores,
+        loss=only_loss,
+    )
+    if only is not None:
+        repeats = count_repeats(splitter)
+        check_passes(objective, repeats, described, repr(splitter), arrays.rows)
     return Setup(
         targets=targets,
         arrays=arrays,
@@ -187,7 +240,10 @@ def make_setup(
         passed_axes=passed,
         objective=objective,
         extras=extras,
-        race=make_race(racing, objective, count_repeats(splitter), described),
+        race=make_race(
+            racing, objective, count_repeats(splitter), described, repr(splitter), arrays.rows
+        ),
+        only=only,
         seed=seed,
         engine=engine,
         identity=make_identity(
@@ -204,12 +260,16 @@ def make_setup(
         described=described,
         tree=tree,
         builds=builds,
+        new=new,
         code=code,
+        first=begun,
         notes=(
             *notes,
             *of_folds,
             *check_splits(splits, given.y, given.groups),
+            *find_cautions(given, arguments, () if builds is None else builds.compiled, losses),
             *_unasked(tree, grid),
+            *told,
         ),
     )
 
@@ -226,30 +286,13 @@ def _resolve_fit(given: Arrays, fit: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def _digest(hypermodel: Any, fit: FitArguments, extras: Extras) -> CodeDigest:
+def _digest(hypermodel: Any, fit: FitArguments, extras: Extras, new: NewEntries) -> CodeDigest:
     """What the user's code is before any of it has run here."""
     callbacks = {f"callbacks[{n}]": callback for n, callback in enumerate(fit.callbacks)}
     scores = {f"score {score.name}": score.function for score in extras.scores}
-    return code_digest({"model": hypermodel, **callbacks, **scores})
-
-
-def _discover(
-    hypermodel: Any,
-    given: Arrays,
-    fit: FitArguments,
-    grid: Grids,
-    max_trials: int | None,
-    known: SearchRecord | None,
-    code: CodeDigest,
-) -> "Discovery":
-    """Find out what the builds ask for, unless that is known of the same code."""
-    from kt_grid.search.discovery import Discovery
-
-    builds = Discovery(hypermodel, given, fit)
-    if known is not None and is_same_code(known, code):
-        builds.take_over(known.builds)
-    builds.look_ahead(grid, max_trials)
-    return builds
+    # What a build asks for is known of the same choice only.
+    chosen = {} if new.tune and new.allow else {"new": (sorted(new.listed), new.tune, new.allow)}
+    return code_digest({"model": hypermodel, **callbacks, **scores, **chosen})
 
 
 def is_same_code(known: SearchRecord, code: CodeDigest) -> bool:
@@ -266,19 +309,26 @@ def is_same_code(known: SearchRecord, code: CodeDigest) -> bool:
 
 def _own_fit(
     hypermodel: Any, builds: "Discovery", fit: FitArguments, grid: Grids
-) -> tuple[FitArguments, tuple[str, ...]]:
-    """The arguments that a `fit` of the HyperModel's own gets, and the axes among them."""
+) -> tuple[FitArguments, tuple[str, ...], tuple[str, ...]]:
+    """The arguments that a `fit` of the HyperModel's own gets, the axes among them, and notes."""
     from kt_grid.engines.arguments import overrides_fit
-    from kt_grid.engines.own_fit import written_arguments
+    from kt_grid.engines.own_fit import may_declare, written_arguments
 
     if not overrides_fit(hypermodel):
-        return fit, ()
-    supplied, written = builds.supplied(), written_arguments(hypermodel)
+        return fit, (), ()
+    supplied, written = builds.supplied or frozenset(), written_arguments(hypermodel)
     named = axis_names(make_axes(grid))
     passed = tuple(name for name in FIT_AXES if name in named and name not in supplied)
+    overruled = supplied & {*named} - builds.tree.names(grid)
+    # A fit that uses hp may look the value up where nobody sees it.
+    notes = tuple(
+        f"axis {name!r} of the grid changes nothing, as {type(hypermodel).__name__}.fit sets it"
+        for name in FIT_AXES
+        if name in overruled and not may_declare(hypermodel)
+    )
     # Given twice, an argument would be an error.
     own = {name: value for name, value in fit.own.items() if name not in written}
-    return replace(fit, own=own), passed
+    return replace(fit, own=own), passed, notes
 
 
 def _choose_objective(

@@ -4,7 +4,6 @@ import math
 import os
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -14,37 +13,52 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from kt_grid.data.arrays import Arrays, as_arrays, as_inputs
+from kt_grid.data.arrays import Arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
 from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.backend import configure_backend
+from kt_grid.engines.fresh import SHARED_PARTS
 from kt_grid.engines.scored import with_extras
+from kt_grid.engines.versions import untried_versions
 from kt_grid.engines.weights import save_weights
 from kt_grid.errors import (
     KtGridError,
     PredictionError,
     SearchFailedError,
     UnforeseenAxisError,
-    UsageError,
 )
+from kt_grid.search.contenders import find_contenders
 from kt_grid.search.designs import Designs
-from kt_grid.search.dispatch import Dispatcher
+from kt_grid.search.dispatch import Dispatcher, pack_context
+from kt_grid.search.held_out import Predicted, predict_held_out
+from kt_grid.search.keras_tuners import (
+    as_hypermodel,
+    executed,
+    listed_grid,
+    new_entries,
+    refuse,
+)
 from kt_grid.search.leaks import find_leaks
 from kt_grid.search.models import KeptModels, WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.observer import NotesAsWarnings, Observer
-from kt_grid.search.oracle import make_oracle
+from kt_grid.search.oracle import make_oracle, reason_of, told_failures
+from kt_grid.search.outputs import Outputs
+from kt_grid.search.overrides import check_given, check_result, place_trials
 from kt_grid.search.predict import select_columns
-from kt_grid.search.progress import VERBOSE, observer_for
-from kt_grid.search.racing import GivenUp, Incumbents, check_racing
+from kt_grid.search.progress import observer_for
+from kt_grid.search.racing import GivenUp, Incumbents, check_only, check_racing
 from kt_grid.search.results import ResultsOfDirectory
 from kt_grid.search.resuming import (
     check_models,
+    recorded_objective,
     reopen_passing,
     reopen_pruned,
     take_up,
     write_down,
 )
+from kt_grid.search.rows import take_rows
 from kt_grid.search.runner import TrialRunner, longest_training
+from kt_grid.search.selection import find_trial
 from kt_grid.search.setup import Setup, make_setup
 from kt_grid.space import (
     DecisionTree,
@@ -57,54 +71,19 @@ from kt_grid.space import (
 )
 from kt_grid.space.objective import (
     Extras,
-    Objective,
     Score,
     as_objective,
     check_scores,
-    parse_objective,
 )
 from kt_grid.space.seeds import check_seed
 from kt_grid.splitters.folds import Splitter, check_cv
 from kt_grid.store.directory import SearchStore
-from kt_grid.store.records import SearchRecord, check_keep
-from kt_grid.workers.jobs import Context
-from kt_grid.workers.placement import Placement, check_environment
+from kt_grid.store.held_out import has_predictions
+from kt_grid.store.records import Contenders, check_keep
+from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
+from kt_grid.workers.placement import check_environment
 
 _LOOKAHEAD = 1000
-
-
-def as_hypermodel(model: Any) -> Any:
-    """Make a `keras_tuner.HyperModel` of a function `build(hp)`; one stays as it is.
-
-    Raises:
-        UsageError: If it is neither.
-    """
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise UsageError(f"Expected a function build(hp) or a HyperModel. Received: {model!r}")
-    hypermodel = keras_tuner.HyperModel()
-    hypermodel.build = model
-    return hypermodel
-
-
-def _told_failures(trials: Sequence[Any]) -> str:
-    """Why no trial was completed, each reason once."""
-    reasons = Counter(map(_reason, trials))
-    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
-    return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"
-
-
-def _reason(trial: Any) -> str:
-    """Why a trial failed, without the traceback."""
-    return str(trial.message or "").partition("\n\n")[0]
-
-
-def _recorded_objective(known: SearchRecord | None, scores: Sequence[Score]) -> Objective:
-    """The objective of the search that a directory holds, until the rows are there to choose by."""
-    if known is None:
-        return Objective("val_loss", "min", stated=False)
-    return parse_objective(known.identity.objective, [score.objective for score in scores])
 
 
 class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
@@ -143,8 +122,15 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scores: Further `Score`s, computed on the held-out rows of every fold.
         train_scores: Whether all scores are also computed on the training rows.
         keep_predictions: Whether the predictions for the held-out rows are kept.
+        hyperparameters: keras-tuner's `HyperParameters`, whose entries replace the model's.
+        tune_new_entries: keras-tuner's: whether what `build` asks for is an axis too if neither
+            `hyperparameters` nor the grid lists it; else it keeps its default.
+        allow_new_entries: keras-tuner's: whether `build` may ask for such things at all.
+        executions_per_trial: keras-tuner's: trainings of each fold, which differ in their seeds.
         racing: "bound" gives up a trial that can't reach the best mean any more, "test" one that
-            a test after each fold finds worse (p < 0.05, uncorrected: it may drop the best one).
+            is significantly worse than the best one on the folds it has, which may drop the best.
+        only: "contenders" gives all passes but the first only to trials that may be the best after
+            it; for a `cv` of several passes, such as `Repeated(KFold(3), 5)`.
 
     Example:
         ```python
@@ -178,21 +164,30 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         train_scores: bool = False,
         keep_predictions: bool = False,
         racing: str | None = None,
+        only: str | None = None,
+        hyperparameters: Any = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        executions_per_trial: int = 1,
+        **others: Any,
     ) -> None:
+        refuse(others)
         check_keep(keep)
         check_engine(engine)
         check_environment()
         configure_backend()
-        self.placement = Placement(
-            workers, scheduler, trial_timeout, racing is not None, share_gpus
-        )
+        placed = workers, scheduler, trial_timeout, racing is not None, share_gpus
+        self.placement = place_trials(self, *placed)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
-        self.grid = check_grid({} if grid is None else grid)
+        self.grid = check_grid(listed_grid({} if grid is None else grid, hyperparameters))
+        self.new_entries = new_entries(self.grid, tune=tune_new_entries, allow=allow_new_entries)
         self._stated = None if objective is None else as_objective(objective, self.extras.scores)
-        self.cv = cv
         check_cv(cv)
+        self.cv, self.repeats = executed(cv, executions_per_trial)
         self.racing = racing
         check_racing(racing, self._stated, self.extras.scores)
+        self.only = only
+        check_only(only, racing)
         self.seed = check_seed(seed)
         self.engine_name = engine
         self.engine = with_extras(make_engine(engine), self.extras)
@@ -203,7 +198,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.store.clear(self.observer.note)
         self.store.prepare()
         known = self.store.peek_record()
-        self.target = self._stated or _recorded_objective(known, self.extras.scores)
+        self.target = self._stated or recorded_objective(known, self.extras.scores)
         with tempfile.TemporaryDirectory() as empty:
             # Without a HyperModel keras-tuner builds nothing yet: what it would find out is found
             # out when the rows are there. Given the directory, it would reload from tuner0.json.
@@ -212,6 +207,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
                 directory=empty,
                 project_name=project_name,
             )
+        self.executions_per_trial = executions_per_trial
         self.hypermodel = as_hypermodel(hypermodel)
         self.directory = str(directory)
         self.oracle.store = self.store
@@ -225,7 +221,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self._incumbents = Incumbents(self.oracle)
         self._ending: tuple[str, str] | None = None
         self._left = 0
-        self._told: set[str] = set()
+        self._told: set[str] | None = None
 
     def search(
         self,
@@ -240,9 +236,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Train and score every combination that isn't finished yet.
 
         Args:
-            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; or a finite
+            x: Array of shape `(rows, …)`, or a list, tuple or dict of such arrays; what
+                `kt_grid.read_data` gives, whose encodings serve other rows too; or a finite
                 `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches with their
-                targets, which is taken into memory once.
+                targets, which is taken into memory once; `steps_per_epoch` says how many.
             y: Targets, as arrays; None if `x` has them.
             groups: Group of each row, for a splitter that keeps groups together.
             sample_weight: Weights of shape `(rows,)`, for losses and `weighted_metrics`.
@@ -260,45 +257,41 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             LockedError: If another search is at work in the directory.
             SearchFailedError: If no trial could be completed.
         """
-        if hasattr(x, "columns"):
-            # By their names the columns are found again in other frames.
-            self.about = {**self.about, "features": [str(name) for name in x.columns]}
+        given, told = take_rows(x, y, sample_weight, groups, fit_arguments)
+        self.about = {**self.about, **told}
         with self._observed(verbose), self.locked():
-            self.run(self._make_setup(as_arrays(x, y, sample_weight, groups), fit_arguments))
+            self.run(self._make_setup(given, fit_arguments))
         if not self.oracle.get_best_trials(1):
-            raise SearchFailedError(_told_failures(self.oracle.finished_trials()))
+            raise SearchFailedError(told_failures(self.oracle.finished_trials()))
 
     @contextmanager
     def _observed(self, verbose: str | int) -> Iterator[None]:
         """Show what `verbose` asks for, unless somebody brought an observer."""
-        quiet = self.observer
-        chosen = observer_for(verbose, self.project_name, lambda: self.target.name)
-        if not isinstance(quiet, NotesAsWarnings):
-            if verbose not in VERBOSE[:2]:
-                raise UsageError(
-                    f"Expected an observer or verbose. Received: both, verbose={verbose}"
-                )
-            chosen = quiet
-        self.observer = chosen
+        own, self._told = self.observer, set()
+        self.observer = observer_for(verbose, own, self.project_name, lambda: self.target.name)
         try:
             yield
         finally:
-            self.observer = quiet
+            self.observer, self._told = own, None
 
     def _make_setup(self, given: Arrays, fit_arguments: Mapping[str, Any]) -> Setup:
         return make_setup(
             self.hypermodel,
             given,
             cv=self.cv,
+            repeats=self.repeats,
             grid=self.grid,
+            new=self.new_entries,
             fit=fit_arguments,
             objective=self._stated,
             extras=self.extras,
             racing=self.racing,
+            only=self.only,
             seed=self.seed,
             engine=self.engine_name,
             max_trials=self.oracle.max_trials,
             known=self.store.peek_record(),
+            first=read_first_weights(self.store),
         )
 
     def run(self, setup: Setup) -> None:
@@ -313,54 +306,53 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             WorkerError: If no worker can be used any more.
         """
         with self.locked():
-            for note in setup.notes:
+            for note in (*untried_versions(), *setup.notes):
                 self.observer.note(note)
             for leak in find_leaks(setup.arrays, setup.fit, self.hypermodel):
                 self.observer.note(leak)
-            self._take(setup)
-            # The directory: begin the search there, or go on with the one that it holds.
-            record = SearchRecord(
-                grid=(),
-                experiment=self.project_name,
-                repeats=setup.repeats,
-                labels=tuple(setup.arrays.labels),
-                splits=setup.described,
-                racing=self.racing,
-                identity=setup.identity,
-            ).with_entries(self.about)
-            tell, asking = self.observer.note, self._require_runner().asking
-            changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
-            take_up(self.oracle, self.store, replace(record, builds=built), tell)
-            # The trials: those that are finished stay, those that were pruned get another chance.
-            self.keeper.refresh()
-            reopen_passing(self.oracle, self.observer.note)
-            reopen_pruned(self.oracle, failed=changed)
-            self._incumbents = Incumbents(self.oracle, setup.race)
-            total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
-            # Counted on, because to count them anew takes longer the larger the grid is.
-            self._left = total - finished
-            self.observer.begin(total, len(setup.splits), finished)
-            told = self.placement.begin(self._left, self._foresee)
-            if told:
-                self.observer.note(told)
-            try:
-                # The folds of each, trained by an engine, and a record on disk for each of them.
-                self._run_trials(self._require_runner())
-                while self.keeper.reopen_lost(self.observer.note):
-                    self._left += 1
-                    self._run_trials(self._require_runner())
-            except keras_tuner.errors.FatalError as error:
-                if isinstance(error.__cause__, KtGridError):
-                    raise error.__cause__ from None
-                raise
-            finally:
-                # Builds may have asked for more axes meanwhile.
-                built = {**setup.built(), **{n: v for n, v in built.items() if n == "code"}}
-                write_down(self.oracle, self.store, replace(record, builds=built))
-                self.observer.end()
+            chosen = find_contenders(self.oracle, self.keeper, setup, self._run_passes)
+            self._run_passes(setup, chosen)
 
-    def _take(self, setup: Setup) -> None:
-        """Let the oracle follow what the builds ask for, and rank by the objective."""
+    def _run_passes(self, setup: Setup, contenders: Contenders | None = None) -> None:
+        """Run all trials of a setup; all but the first pass only for contenders, if there are."""
+        self.take(setup)
+        # The directory: begin the search there, or go on with the one that it holds.
+        record = setup.record(self.project_name, contenders).with_entries(self.about)
+        tell, asking = self.observer.note, self._require_runner().asking
+        changed, built = check_models(self.store, setup, self.hypermodel, asking, tell)
+        built = write_first_weights(self.store, setup.first, built)
+        take_up(self.oracle, self.store, replace(record, builds=built), tell)
+        # The trials: those that are finished stay, those that were pruned get another chance.
+        self.keeper.refresh()
+        reopen_passing(self.oracle, self.observer.note)
+        reopen_pruned(self.oracle, failed=changed, but=contenders.dropped if contenders else ())
+        self._incumbents = Incumbents(self.oracle, setup.race)
+        total, finished = self.oracle.total_trials(), len(self.oracle.finished_trials())
+        # Counted on, because to count them anew takes longer the larger the grid is.
+        self._left = total - finished
+        self.observer.begin(total, len(setup.splits), finished)
+        told = self.placement.begin(self._left, self._foresee)
+        if told:
+            self.observer.note(told)
+        try:
+            # The folds of each, trained by an engine, and a record on disk for each of them.
+            self._run_trials(self._require_runner())
+            while self.keeper.reopen_lost(self.observer.note):
+                self._left += 1
+                self._run_trials(self._require_runner())
+        except keras_tuner.errors.FatalError as error:
+            if isinstance(error.__cause__, KtGridError):
+                raise error.__cause__ from None
+            raise
+        finally:
+            kept = {n: v for n, v in built.items() if n in ("code", FIRST)}
+            built = {**setup.built(), **kept}
+            write_down(self.oracle, self.store, replace(record, builds=built))
+            self.observer.end()
+            SHARED_PARTS.release()
+
+    def take(self, setup: Setup) -> None:
+        """Take rows and trainings from a setup of the same arguments, and follow its builds."""
         if setup.objective != self.target:
             self.target = setup.objective
             self.oracle.objective = keras_tuner.Objective(self.target.name, self.target.direction)
@@ -384,8 +376,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
-        self.oracle.suspended = self.placement.elsewhere
-        if not self.oracle.suspended:
+        self.oracle.suspended = self.placement.moved
+        if self.oracle.suspended:
+            self.on_search_begin()
+        else:
             super().search()
         if self.oracle.suspended:
             self._run_elsewhere(runner)
@@ -394,14 +388,10 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Run the trials that are left in worker processes or on a cluster."""
         self.oracle.suspended = False
         if self._left:
-            setup = runner.setup
-            context = Context(
-                self.hypermodel, setup.targets, setup.splits, setup.engine, setup.extras
-            )
             # Trials with fewer epochs stay before those that train on from where they end.
             most = {"epochs": runner.longest} if runner.longest else {}
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
-            with self.placement.open(context.pack(), self._left) as workers:
+            with self.placement.open(pack_context(runner), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
                 Dispatcher(self.oracle, runner, workers, *hooks, self._designs().of).run()
         self.on_search_end()
@@ -427,17 +417,18 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             trial.status = TrialStatus.COMPLETED
         self.on_trial_end(trial)
 
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002 - keras-tuner's signature
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet.
 
         Args:
             trial: The trial.
-            *args: Unused, as `search` keeps the data.
-            **kwargs: Unused.
+            *args: Refused, as `search` keeps the data.
+            **kwargs: Refused, as `search` keeps the arguments of the training.
 
         Returns:
             What `TrialRunner.run` gives for trial.json; NaN for the objective if it gives none.
         """
+        check_given(trial, self.oracle.handed_out(trial), args, kwargs)
         judge = self._incumbents.judge_of(trial)
         try:
             while True:
@@ -457,6 +448,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         """Take the trial's end to the oracle, and drop weights that nobody asked to keep."""
         if self._ending:
             (trial.status, trial.message), self._ending = self._ending, None
+        elif trial.status == TrialStatus.COMPLETED:
+            check_result(self, trial, self._require_runner())
         self.oracle.end_trial(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         self.keeper.take(ended)
@@ -467,20 +460,21 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
 
     def _tell_failure(self, trial: Any) -> None:
-        """Tell why a trial failed when it does; those that fail alike would fill the screen."""
-        reason = _reason(trial)
-        if reason not in self._told:
+        """Tell a `search` why a trial failed; those that fail alike would fill the screen."""
+        reason = reason_of(trial)
+        if self._told is not None and reason not in self._told:
             self._told.add(reason)
-            self.observer.note(
-                f"trial {trial.trial_id} {trial.hyperparameters.values} failed: {reason}"
-            )
+            what = f"trial {trial.trial_id} {trial.hyperparameters.values}"
+            self.observer.note(f"{what} failed: {reason}")
 
     def on_search_end(self) -> None:
         """Write keras-tuner's own files once; per trial they would grow with the square."""
         if self.oracle.suspended:
             return
         self.keeper.refresh()
-        self.save()
+        # A directory in which nothing was done stays as it is.
+        if self.oracle.end_order or not self.store.has_state():
+            self.save()
 
     def save(self) -> None:
         """Write oracle.json and tuner0.json, for keras-tuner's tools."""
@@ -492,35 +486,50 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         x: Any = None,
         y: Any = None,
         *,
+        trial: Any = None,
         groups: Any = None,
         sample_weight: Any = None,
         **fit_arguments: Any,
     ) -> Any:
-        """Train the best combination once more, on all rows, and keep the model.
+        """Train a combination once more, on all rows, and keep the model; by default the best.
 
         Args:
             x: Rows, as `search` takes them; those of the search by default.
             y: Targets.
+            trial: None for the best trial; "simplest" for the one with the fewest weights within
+                one standard error of it; an id such as "0003"; or parameters by name, of which the
+                best trial with these values is taken.
             groups: Group of each row, as `search` takes it.
             sample_weight: Weights of shape `(rows,)`.
             **fit_arguments: As `search` takes them; those of the search by default.
 
         Returns:
-            The trained model, which is also in `best/model.keras`.
+            The trained model, kept in `best/`, or in a folder like `refits/trial_0003`.
 
         Raises:
-            PredictionError: If no trial is completed, or there is no data.
+            PredictionError: If there is no such trial that is completed, or there is no data.
+            UsageError: If the trial can't be meant.
             LockedError: If another search is at work in the directory.
+
+        Example:
+            ```python
+            tuner.refit()
+            smaller = tuner.refit(trial="simplest")
+            ```
         """
-        trial = self._best_trial()
+        best = self._best_trial()
+        found = None if trial is None else find_trial(self.search_results(), trial)
+        chosen = self.oracle.get_trial(found.trial_id) if found else best
         runner = self._runner
         if x is not None:
-            given = as_arrays(x, y, sample_weight, groups)
+            given, _ = take_rows(x, y, sample_weight, groups, fit_arguments)
             arguments = fit_arguments or recorded_fit(self.store, runner)
             runner = self._make_runner(self._make_setup(given, arguments))
         runner = runner or self._require_runner()
         with self.locked():
-            return self._models.refit(runner, trial, runner.setup.identity)
+            is_best = chosen.trial_id == best.trial_id
+            with SHARED_PARTS.released():
+                return self._models.refit(runner, chosen, runner.setup.identity, is_best=is_best)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from training in the search's directory while a `with` block runs."""
@@ -555,45 +564,37 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         return best[0]
 
     def load_model(self, trial: Any) -> Any:
-        """Load the best fold's model of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            The trained model of the fold with the best score, the first of equal ones.
+        """Load the model of a trial's fold with the best score, the first of equal ones.
 
         Raises:
             PredictionError: If the trial isn't completed, or its weights weren't kept.
         """
-        return self._models.best_fold(trial, self._runner)
+        with SHARED_PARTS.released():
+            return self._models.best_fold(trial, self._runner)
+
+    def _held_out(self, trial: Any) -> Predicted:
+        """The kept predictions, or else what the folds' models predict, if the rows are there."""
+        results, runner = self.search_results(), self._runner
+        found = find_trial(results, trial)
+        kept = has_predictions(self.store, found.trial_id, results.splits)
+        if kept or runner is None:
+            return results._held_out(found)
+        arrays, loss = runner.arrays_of(found.parameters), runner.setup.loss_of(found.parameters)
+        models = self._models.all_folds(self.oracle.get_trial(found.trial_id), runner)
+        predicted = predict_held_out(models, runner.setup.splits, arrays)
+        return Predicted(predicted, Outputs(loss, arrays.labels), results.folds)
 
     def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
         """Write a model's weights as those of a trial's fold, whose number is `step`."""
         self.store.write(self.store.weights(trial_id, step), partial(save_weights, model))
 
     def load_fold_models(self, trial: Any) -> list[Any]:
-        """Load the models of all folds of a trial.
-
-        Args:
-            trial: A completed trial.
-
-        Returns:
-            One trained model per fold.
-
-        Raises:
-            PredictionError: As `load_model`.
-        """
-        return self._models.all_folds(trial, self._runner)
+        """Load the models of all folds of a trial, as `load_model` loads the best one's."""
+        with SHARED_PARTS.released():
+            return [*self._models.all_folds(trial, self._runner)]
 
     def predict(self, x: Any) -> Any:
-        """Predict with the refitted model.
-
-        Args:
-            x: Rows, as `search` takes them.
-
-        Returns:
-            What the model's `predict` returns.
+        """Return what the refitted model predicts for rows, as `search` takes them.
 
         Raises:
             PredictionError: If there is no refitted model, or a DataFrame lacks a column.

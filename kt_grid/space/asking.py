@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import keras_tuner
 
-from kt_grid.errors import UnforeseenAxisError
+from kt_grid.errors import NewEntryError, UnforeseenAxisError
+from kt_grid.space.axes import ALL_ENTRIES, NewEntries
 from kt_grid.space.declared import offered_values
 from kt_grid.space.tree import Asked
 from kt_grid.space.values import Parameters, Value, check_values
@@ -96,6 +97,7 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
         given: The values that are given. What is asked for besides gets its first value.
         kept: Names that keep their default, because only another dict of the grid has them.
         closed: Whether nothing else may be asked for, because a trial is being trained.
+        new: What becomes of hyperparameters that aren't listed.
 
     Example:
         >>> hp = AskingHyperParameters({"layers": 2})
@@ -113,11 +115,13 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
         *,
         kept: Collection[str] = (),
         closed: bool = False,
+        new: NewEntries = ALL_ENTRIES,
     ) -> None:
         super().__init__()
         self.values: _Values = _Values(given or {})
         self._kept = frozenset(kept)
         self._closed = closed
+        self._new = new
         self._is_copy = False
         self._scopes: list[str] = []
 
@@ -131,7 +135,10 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
         """The values of what was asked for, but for what keeps its default."""
         values = self.values.given | self.values.plain()
         names = [name for name in self.values.asked if name in values and name not in self._kept]
-        return {name: values[name] for name in names}
+        return {name: values[name] for name in names if self._is_axis(name)}
+
+    def _is_axis(self, name: str) -> bool:
+        return self._new.tune or name in self._new.listed
 
     def Choice(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - keras-tuner's name
         """Ask for one of some values, as in keras-tuner."""
@@ -182,7 +189,13 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
         """Note what a declaration asks for, and choose its value."""
         name, values = entry.name, self.values
         (default,) = check_values(name, [entry.default])
-        if self._is_copy:
+        if not self._new.allow and name not in self._new.listed:
+            raise NewEntryError(
+                f"Expected hyperparameters out of {', '.join(sorted(self._new.listed)) or 'none'}. "
+                f"Received: a build that asks for {name!r}. List it too, or",
+                mend="search with allow_new_entries=True",
+            )
+        if self._is_copy or not self._is_axis(name):
             values.asked.setdefault(name, Asked(name, ()))
             return values.given.get(name, default)
         offered = offered_values(entry)
@@ -237,7 +250,7 @@ class AskingHyperParameters(keras_tuner.HyperParameters):  # type: ignore[misc] 
 
     def copy(self) -> Self:
         """Return a copy that adds no axes, as keras-tuner's copies don't."""
-        made = type(self)(kept=self._kept, closed=self._closed)
+        made = type(self)(kept=self._kept, closed=self._closed, new=self._new)
         keras_tuner.HyperParameters.merge(made, self.space)
         made.values = _Values(self.values.given | self.values.plain())
         made.values.update(self.values.plain())

@@ -58,6 +58,24 @@ class Axis:
         return cls(record["name"], values, tuple(conditions), record.get("part"))
 
 
+@dataclass(frozen=True)
+class NewEntries:
+    """What becomes of hyperparameters that are asked for and that nobody listed.
+
+    Attributes:
+        listed: Names of those that are listed.
+        tune: Whether others are axes too; else they keep their defaults.
+        allow: Whether others may be asked for at all.
+    """
+
+    listed: frozenset[str] = frozenset()
+    tune: bool = True
+    allow: bool = True
+
+
+ALL_ENTRIES = NewEntries()
+
+
 def check_grid(grid: Grids) -> tuple[Part, ...]:
     """Check a grid in any form.
 

@@ -108,6 +108,8 @@ def _axis(entry: Any, grid: Part) -> Axis:
 def offered_values(entry: Any) -> tuple[Value, ...]:
     """Read the values that a declaration offers, mended where keras-tuner loses or distorts some.
 
+    The default of a range is among them, as in keras-tuner, wherever the steps are.
+
     Args:
         entry: A keras-tuner hyperparameter, such as `hyperparameters.space` holds.
 
@@ -126,7 +128,14 @@ def _declared_values(entry: Any) -> Sequence[Value]:
     if isinstance(entry, kinds.Int | kinds.Float):
         values = _sampled(entry) if entry.step is None else _stepped(entry)
         whole = isinstance(entry, kinds.Int)
-        return [round(value) if whole else float(f"{value:.{_DIGITS}g}") for value in values]
+        default, *offered = [
+            round(value) if whole else float(f"{value:.{_DIGITS}g}")
+            for value in (entry.default, *values)
+        ]
+        if default in offered:
+            return offered
+        falls = len(offered) > 1 and offered[0] > offered[-1]
+        return sorted((default, *offered), reverse=falls)
     return list(entry.values)
 
 

@@ -1,7 +1,9 @@
 """Grids in YAML and TOML files."""
 
 import re
+import stat
 import tomllib
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,14 @@ import yaml
 
 from kt_grid.errors import GridError
 from kt_grid.space.axes import Part, check_grid
+from kt_grid.space.values import DEEPEST
 
 SUFFIXES = (".yaml", ".yml", ".toml")
 _LIST = "grid"
+_LARGEST = 2**20
+_MOST_PARTS = 500_000
+# What may be a name in TOML, or a line of a comment.
+_PIECE = re.compile(r"[^,=\[\]{}\n]+")
 _CORE_SCHEMA = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -36,12 +43,12 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML is untyped
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         """Make a dict; a key that comes twice is a slip that PyYAML lets pass."""
         keys = [self.construct_object(name, deep=True) for name, _ in node.value]
-        twice = [name for i, name in enumerate(keys) if name in keys[:i]]
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                problem=f"{twice[0]!r} twice", problem_mark=node.start_mark
-            )
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        if len(made) < len(keys):
+            twice = next(name for name, times in Counter(keys).items() if times > 1)
+            raise yaml.constructor.ConstructorError(
+                problem=f"{twice!r} twice", problem_mark=node.start_mark
+            )
         return made
 
 
@@ -80,19 +87,66 @@ def read_grid(path: str | Path) -> tuple[Part, ...]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text) if path.suffix.lower() == ".toml" else _read_yaml(text)
+        content = _read(path)
+        _check_size(content)
     except FileNotFoundError:
         raise GridError(f"Expected a grid in {path}. Received: no such file") from None
+    except RecursionError:
+        raise _unreadable(path, "lists or mappings that are too deep") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
-        first = " ".join(str(error).split())
-        raise GridError(f"Expected {path} to be a readable grid. Received: {first}") from error
+        raise _unreadable(path, " ".join(str(error).split())) from error
     if isinstance(content, dict) and list(content) == [_LIST] and _is_list_of_dicts(content[_LIST]):
         content = content[_LIST]
     try:
         return check_grid(content)
     except GridError as error:
         raise GridError(f"{error}, in {path}") from None
+
+
+def _read(path: Path) -> Any:
+    """What a file says.
+
+    Raises:
+        ValueError: If it is no ordinary file, since a pipe makes us wait and a device never ends,
+            or too large, or no text in its format.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("no ordinary file")
+    if state.st_size > _LARGEST:
+        raise ValueError(f"{state.st_size:,} bytes, which are over {_LARGEST:,}")
+    text = path.read_text(encoding="utf-8-sig")
+    return _read_toml(text) if path.suffix.lower() == ".toml" else _read_yaml(text)
+
+
+def _read_toml(text: str) -> Any:
+    pieces = (piece for piece in _PIECE.findall(text) if not piece.lstrip().startswith("#"))
+    if any(piece.count(".") > DEEPEST for piece in pieces):
+        # What reads it takes time by the square of the depth.
+        raise ValueError(f"a name of over {DEEPEST} parts")
+    return tomllib.loads(text)
+
+
+def _check_size(content: Any) -> None:
+    """Refuse what became of a small file by naming one value time and again, or itself.
+
+    Raises:
+        ValueError: If there are too many parts.
+    """
+    left = [content]
+    for _ in range(_MOST_PARTS):
+        if not left:
+            return
+        part = left.pop()
+        if isinstance(part, list | tuple | set):
+            left += part
+        elif isinstance(part, dict):
+            left += part.values()
+    raise ValueError(f"over {_MOST_PARTS:,} values, or values that contain themselves")
+
+
+def _unreadable(path: Path, received: str) -> GridError:
+    return GridError(f"Expected {path} to be a readable grid. Received: {received}")
 
 
 def _read_yaml(text: str) -> Any:

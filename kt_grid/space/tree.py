@@ -310,6 +310,10 @@ class DecisionTree:
                     met.setdefault(node.asked.name, {}).update((_mark(v), v) for v in values)
         return [Axis(name, tuple(values.values())) for name, values in met.items()]
 
+    def names(self, grid: Grids) -> set[str]:
+        """Name all that the known builds of a grid ask for, or look up."""
+        return {name for walk in self._walks(grid) for name in walk.names()}
+
     def dead_axes(self, grid: Grids, always: Collection[str] = ()) -> dict[str, str | None]:
         """Name the stated axes that no known build of a grid asks for.
 

@@ -11,6 +11,7 @@ Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 Parameters: TypeAlias = dict[str, Value]
 
 FIT_AXES = ("batch_size", "epochs")
+DEEPEST = 20
 _LARGEST = sys.float_info.max
 
 
@@ -55,12 +56,14 @@ def _check_once(name: str, values: Iterable[Value]) -> None:
         met.add(value)
 
 
-def _plain(name: str, value: object) -> Any:
+def _plain(name: str, value: object, depth: int = 0) -> Any:
     """A value made of Python's own types."""
     if hasattr(value, "tolist") and not isinstance(value, list | tuple):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return tuple(_plain(name, part) for part in value)
+        if depth == DEEPEST:
+            refuse(name, f"lists of at most {DEEPEST} levels", "deeper ones")
+        return tuple(_plain(name, part, depth + 1) for part in value)
     if value is not None and not isinstance(value, bool | int | float | str):
         refuse(name, "numbers, words, booleans, None or lists of these", repr(value))
     if isinstance(value, int | float) and not abs(value) <= _LARGEST:

@@ -1,6 +1,8 @@
 """The splits of a search: drawn once from a splitter, checked, and hashed."""
 
+import difflib
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,12 +10,24 @@ import numpy as np
 
 from kt_grid.errors import KtGridError, SplitError
 from kt_grid.splitters import (
+    GroupKFold,
+    GroupShuffleSplit,
     Indices,
     KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
     OwnSplitter,
+    PredefinedSplit,
     Repeated,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
     Split,
     Splitter,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
     class_labels,
     is_one_hot,
 )
@@ -30,6 +44,23 @@ __all__ = [
     "follow_time",
     "make_splits",
 ]
+
+
+_CLASSES = (
+    KFold,
+    GroupKFold,
+    GroupShuffleSplit,
+    LeaveOneGroupOut,
+    LeaveOneOut,
+    PredefinedSplit,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
 
 
 class GivenSplits:
@@ -90,8 +121,17 @@ def check_cv(cv: Any) -> Splitter:
         return GivenSplits(cv)
     raise SplitError(
         "Expected cv to be a number of folds, an object with a split method, or pairs of "
-        f"positions. Received: {cv!r}"
+        f"positions. Received: {cv!r}{_meant(cv) if isinstance(cv, str) else ''}"
     )
+
+
+def _meant(word: str) -> str:
+    """The class that a word stands for, as on the command line."""
+    plain = re.sub("[^a-z]", "", word.lower())
+    names = {kind.__name__.lower(): kind.__name__ for kind in _CLASSES}
+    near = difflib.get_close_matches(plain.removeprefix("shuffled"), names, n=1)
+    how = "shuffle=True, random_state=…" if plain.startswith("shuffled") else "…"
+    return f". Write cv=kt_grid.{names[near[0]]}({how})" if near else ""
 
 
 def _check_seed(cv: Splitter) -> Splitter:

@@ -82,22 +82,25 @@ class Repeated:
     Args:
         cv: A splitter. A shuffling one of kt-grid's own is shuffled anew for each repeat.
         n_repeats: Passes over all folds, 1 to 1,000.
+        same_folds: Whether a shuffling one is not shuffled anew.
 
     Example:
         >>> len([*Repeated(KFold(3), 2).split(range(7))])
         6
     """
 
-    def __init__(self, cv: Splitter, n_repeats: int) -> None:
+    def __init__(self, cv: Splitter, n_repeats: int, *, same_folds: bool = False) -> None:
         if hasattr(cv, "n_repeats"):
             raise SplitError(f"Expected a splitter that doesn't repeat itself. Received: {cv!r}")
         self.cv = cv
+        self.same_folds = same_folds
         self.n_repeats = check_number("repeats", n_repeats, 1)
         if n_repeats > _MOST_REPEATS:
             raise SplitError(f"Expected at most {_MOST_REPEATS} repeats. Received: {n_repeats}")
 
     def __repr__(self) -> str:
-        return f"Repeated({self.cv!r}, {self.n_repeats})"
+        same = ", same_folds=True" if self.same_folds else ""
+        return f"Repeated({self.cv!r}, {self.n_repeats}{same})"
 
     @property
     def uses_groups(self) -> bool:
@@ -116,7 +119,7 @@ class Repeated:
             A pair of integer arrays.
         """
         for repeat in range(self.n_repeats):
-            cv = _reseeded(self.cv, repeat)
+            cv = self.cv if self.same_folds else _reseeded(self.cv, repeat)
             yield from cv.split(x, y) if groups is None else cv.split(x, y, groups)
 
 

@@ -17,6 +17,7 @@ from kt_grid.store.layout import (
     BEST,
     IDENTITY,
     PREFIX,
+    REFITS,
     TRIAL,
     check_own,
     check_root,
@@ -28,6 +29,7 @@ from kt_grid.store.records import FORMAT, Fingerprints, Identity, RefitRecord, S
 from kt_grid.store.records import FoldRecord as FoldRecord
 from kt_grid.store.typed import FieldError, read_typed
 
+MODEL, REFIT = "model.keras", "refit.json"
 _FOLD = re.compile(r"fold_(0|[1-9]\d{0,8})\.json")
 
 
@@ -153,9 +155,12 @@ class SearchStore:
 
     def _check_unclaimed(self, record: SearchRecord) -> None:
         """Refuse to write over a file of which nothing says that it is the search's."""
-        refit = self.read_refit()
-        own = refit is not None and refit.identity.fingerprints.search == record.fingerprints.search
-        models = () if own else (self.model_file, self.refit_file)
+        others = (path.name.removeprefix(PREFIX) for path in (self.root / REFITS).glob("*"))
+        models = []
+        for trial_id in (None, *others):
+            refit, folder = self.read_refit(trial_id), self.refit_dir(trial_id)
+            own = refit and refit.identity.fingerprints.search == record.fingerprints.search
+            models += [] if own else [folder / MODEL, folder / REFIT]
         states = (self.oracle_file, self.tuner_file)
         unsealed = [path for path in states if read_sealed(path) is None]
         found = next((path for path in (*models, *unsealed) if os.path.lexists(path)), None)
@@ -218,7 +223,8 @@ class SearchStore:
         return None if self._leads_away(path) else read_sealed(path)
 
     def _leads_away(self, path: Path) -> bool:
-        return path.parent != self.root and path.parent.is_symlink()
+        *folders, _ = path.relative_to(self.root).parents
+        return any((self.root / folder).is_symlink() for folder in folders)
 
     def write(self, path: Path, save: Callable[[Path], None]) -> None:
         """Write a file of the search whole or not at all.
@@ -387,42 +393,60 @@ class SearchStore:
         """Tell whether keras-tuner's files are there and whole."""
         return None not in (read_sealed(self.oracle_file), read_sealed(self.tuner_file))
 
+    def refit_dir(self, trial_id: str | None = None) -> Path:
+        """Return the folder of a refitted model.
+
+        Args:
+            trial_id: The trial, if it isn't the best one.
+        """
+        name = f"{PREFIX}{trial_id}"
+        return self.root / BEST if trial_id is None else self.root / REFITS / name
+
+    def find_refit(self, trial_id: str) -> str | None:
+        """Tell what `refit_dir` takes for the whole refitted model of a trial, best or not."""
+        best = self.read_refit()
+        return None if best is not None and best.trial_id == trial_id else trial_id
+
     @property
     def model_file(self) -> Path:
-        """Where the refitted model is kept."""
-        return self.root / BEST / "model.keras"
+        """Where the refitted model of the best trial is kept."""
+        return self.refit_dir() / MODEL
 
     @property
     def refit_file(self) -> Path:
-        """Where it is kept how the refitted model came about."""
-        return self.root / BEST / "refit.json"
+        """Where it is kept how that model came about."""
+        return self.refit_dir() / REFIT
 
-    def read_refit(self) -> RefitRecord | None:
-        """Read how the refitted model came about; None if it isn't there, or not whole."""
-        entry = self._read(self.refit_file)
+    def read_refit(self, trial_id: str | None = None) -> RefitRecord | None:
+        """Read how a refitted model came about; None if it isn't there, or not whole.
+
+        Args:
+            trial_id: The trial, if it isn't the best one.
+        """
+        folder = self.refit_dir(trial_id)
+        entry = self._read(folder / REFIT)
         try:
             record = read_typed(RefitRecord, entry) if entry is not None else None
         except FieldError:
             return None
-        if record is None or file_digest(self.model_file) != record.model:
+        if record is None or file_digest(folder / MODEL) != record.model:
             return None
-        return record
+        return None if trial_id is not None and record.trial_id != trial_id else record
 
-    def write_refit(self, record: RefitRecord, save: Callable[[Path], None]) -> None:
-        """Write the refitted model, then the record that makes it count.
+    def write_refit(
+        self, record: RefitRecord, save: Callable[[Path], None], trial_id: str | None = None
+    ) -> None:
+        """Write a refitted model, then the record that makes it count.
 
         Args:
             record: How it came about, but for the model's digest.
             save: Writes the model to the path that it is given.
+            trial_id: The trial, if it isn't the best one.
         """
-        self._check_path(self.refit_file)
-        with faults(self.refit_file):
-            self.refit_file.unlink(missing_ok=True)
-        self.write(self.model_file, save)
-        record = replace(record, model=file_digest(self.model_file) or "")
-        self.write_entry(self.refit_file, record.to_json())
-
-    def refit_parameters(self) -> dict[str, Any] | None:
-        """Return the parameters of the refitted model; None if there is no whole one."""
-        record = self.read_refit()
-        return None if record is None else dict(record.parameters)
+        model, about = self.refit_dir(trial_id) / MODEL, self.refit_dir(trial_id) / REFIT
+        self._check_path(about)
+        with faults(about):
+            about.unlink(missing_ok=True)
+        self.write(model, save)
+        record = replace(record, model=file_digest(model) or "")
+        self.write_entry(about, record.to_json())

@@ -176,7 +176,8 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
             # What stands there already may be a link to somewhere else.
             beside.unlink(missing_ok=True)
             write(beside)
-            with beside.open("rb") as file:
+            # Windows flushes none that is open for reading only.
+            with beside.open("r+b") as file:
                 os.fsync(file.fileno())
             beside.replace(path)
         except BaseException:

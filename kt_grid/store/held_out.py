@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,24 @@ class HeldOut:
             that none does not at all.
         y_true: Their targets.
         y_pred: Predictions, of shape `(len(rows), …)`.
+        splits: Number of the split that holds each of them out.
     """
 
     rows: Indices
     y_true: npt.NDArray[Any]
     y_pred: npt.NDArray[Any]
+    splits: Indices
+
+    @classmethod
+    def of_splits(cls, parts: Sequence[tuple[Indices, Any, Any]]) -> Self:
+        """Put the predictions of the splits together.
+
+        Args:
+            parts: Rows, targets and predictions by split.
+        """
+        rows, y_true, y_pred = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        splits = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+        return cls(rows, y_true, y_pred, splits)
 
 
 def write_predictions(
@@ -82,6 +95,11 @@ def _unpickled(values: Any) -> npt.NDArray[Any]:
     return array.astype(str) if array.dtype.hasobject else array
 
 
+def has_predictions(store: SearchStore, trial_id: str, splits: int) -> bool:
+    """Tell whether the predictions of all folds of a trial were kept."""
+    return all(_place(store, trial_id, split).exists() for split in range(splits))
+
+
 def read_predictions(store: SearchStore, trial_id: str, splits: int) -> HeldOut:
     """Read the predictions of all folds of a trial, for a model with one output.
 
@@ -96,11 +114,8 @@ def read_predictions(store: SearchStore, trial_id: str, splits: int) -> HeldOut:
     Raises:
         PredictionError: If they weren't kept, or the model has several outputs.
     """
-    parts = list(_read(store, trial_id, range(splits)))
-    rows, y_true, y_pred = (
-        np.concatenate([part[name] for part in parts]) for name in ("rows", "y_true", "y_pred")
-    )
-    return HeldOut(rows, y_true, y_pred)
+    parts = _read(store, trial_id, range(splits))
+    return HeldOut.of_splits([(part["rows"], part["y_true"], part["y_pred"]) for part in parts])
 
 
 def _read(
@@ -111,7 +126,7 @@ def _read(
         try:
             check_ordinary(path, math.inf)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
-                arrays = dict(entries)
+                arrays = {name: np.asarray(entries[name]) for name in entries}
         except _UNREADABLE as error:
             raise PredictionError(
                 f"Expected the predictions of all folds of trial {trial_id}. Received: none in "

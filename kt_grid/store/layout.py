@@ -14,13 +14,20 @@ IDENTITY = "search.json"
 TRIAL = "trial.json"
 PREFIX = "trial_"
 BEST = "best"
+SHARED = "shared.weights.h5"
+ANSWER = "answer.json"
+# Where the models of other trials than the best are kept, each in a folder of its trial's name.
+REFITS = "refits"
 _LONGEST = 200
 # Names that Windows gives to devices, in whatever folder and with whatever ending.
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{p}{i}" for p in ("COM", "LPT") for i in range(1, 10)}
 
 _FOLDERS = re.compile(rf"{PREFIX}\w+|{BEST}")
 _FILES = {
-    "": re.compile(rf"search\.json|oracle\.json|tuner\w*\.json|{LOCK}|{re.escape(HOLDER)}"),
+    "": re.compile(
+        rf"search\.json|oracle\.json|tuner\w*\.json|{re.escape(ANSWER)}|{re.escape(SHARED)}"
+        rf"|{LOCK}|{re.escape(HOLDER)}"
+    ),
     BEST: re.compile(r"model\.keras|refit\.json"),
     PREFIX: re.compile(r"trial\.json|fold_\d+\.json|fold_\d+\.(weights\.h5|predictions\.npz)"),
 }
@@ -84,6 +91,9 @@ def remove(root: Path) -> None:
     for folder in {path.parent for path in own} | {*_folders(root)}:
         if folder != root:
             folder.rmdir()
+    refits = _refits(root)
+    if refits is not None:
+        refits.rmdir()
     if not any(root.iterdir()):
         root.rmdir()
 
@@ -100,12 +110,17 @@ def own_files(root: Path) -> Iterator[Path]:
     Raises:
         StoreError: If there is anything else.
     """
+    folders = [*_folders(root)]
+    for folder in folders:
+        kind = BEST if _holds_model(root, folder) else PREFIX
+        yield from (_checked(root, inner, kind) for inner in folder.iterdir())
+    refits = _refits(root)
     for path in root.iterdir():
-        if _is_folder(path):
-            kind = BEST if path.name == BEST else PREFIX
-            yield from (_checked(root, inner, kind) for inner in path.iterdir())
-        elif path.name != LOCK:
+        if path not in folders and path != refits and path.name != LOCK:
             yield _checked(root, path, "")
+    for path in () if refits is None else refits.iterdir():
+        if path not in folders:
+            raise _foreign(root, path)
 
 
 def check_own(root: Path, known: Collection[str] | None) -> None:
@@ -134,7 +149,7 @@ def check_own(root: Path, known: Collection[str] | None) -> None:
         states = {path: _belongs(read_json(path), known) for path in records}
         foreign = [path for path, belongs in states.items() if belongs is False]
         # An interruption may leave weights or a model without a record.
-        cut_short = known is not None and (not records or folder.name == BEST)
+        cut_short = known is not None and (not records or _holds_model(root, folder))
         if True not in states.values() and not cut_short:
             foreign += inside
         if foreign:
@@ -150,7 +165,21 @@ def _belongs(entry: Any, known: Collection[str] | None) -> bool | None:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    return (path for path in root.iterdir() if _is_folder(path))
+    """The folders of the trials, of the best model, and of the models of other trials."""
+    refits = _refits(root)
+    yield from (path for path in root.iterdir() if _is_folder(path))
+    for path in () if refits is None else refits.iterdir():
+        if _is_folder(path) and path.name != BEST:
+            yield path
+
+
+def _refits(root: Path) -> Path | None:
+    path = root / REFITS
+    return path if path.is_dir() and not path.is_symlink() else None
+
+
+def _holds_model(root: Path, folder: Path) -> bool:
+    return folder.name == BEST or folder.parent != root
 
 
 def _is_folder(path: Path) -> bool:

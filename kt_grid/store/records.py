@@ -202,8 +202,8 @@ class SplitFacts:
     Attributes:
         split_rows: Rows that train and rows that are held out, by split.
         fresh_folds: Whether each repeat holds out other rows than the first.
-        baseline: By split, what always answering the majority class scores; None if there are
-            no classes.
+        baseline: By split, what always answering the training rows' majority class scores, or
+            their mean where the objective is no accuracy; None if neither has a meaning.
     """
 
     split_rows: Annotated[tuple[tuple[Rows, Rows], ...], Within(0, MOST_SPLITS)] = ()
@@ -244,6 +244,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Contenders:
+    """Which trials have all passes, and which only the first, after which they were worse.
+
+    Attributes:
+        kept: Ids of those that may be the best.
+        dropped: Ids of those that are significantly worse.
+    """
+
+    kept: tuple[Name, ...]
+    dropped: tuple[Name, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return _to_json(self)
+
+
+@dataclass(frozen=True)
 class SearchRecord:
     """What search.json says.
 
@@ -252,6 +269,7 @@ class SearchRecord:
         identity: What makes the search the same search.
         grid: The axes, as far as they are known.
         asked: The axes that were asked for, as JSON values: lists by name, or a list of such.
+        unlisted: Axes of one value for all trials, which reports don't list.
         max_trials: At most so many combinations; None for all.
         versions: Versions of Python and of the packages that numbers depend on, by name.
         repeats: Passes over all folds.
@@ -259,6 +277,7 @@ class SearchRecord:
         splits: What the splits say.
         origin: Where rows and model come from; nothing is known of a search from Python.
         racing: Kind of race; None if no trial is pruned.
+        contenders: Which trials have more than the first pass; None if that isn't limited.
         builds: What the builds of the user's model ask for and compile, and the code that this
             holds for, as JSON values; empty for a network of kt-grid's own.
         extra: What else somebody wanted to have said, by name.
@@ -267,6 +286,7 @@ class SearchRecord:
 
     grid: tuple[Axis, ...] = field(metadata={"read": _read_axes})
     asked: Any = field(default_factory=dict, kw_only=True, metadata={"read": _read_asked})
+    unlisted: tuple[str, ...] = field(default=(), kw_only=True)
     max_trials: Annotated[int, Within(1, 2**62)] | None = field(default=None, kw_only=True)
     versions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     experiment: str
@@ -275,6 +295,7 @@ class SearchRecord:
     splits: SplitFacts | None = field(default=None, metadata={"flat": SplitFacts})
     origin: Origin | None = field(default=None, metadata={"flat": Origin})
     racing: str | None = None
+    contenders: Contenders | None = None
     builds: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     identity: Identity = field(kw_only=True, metadata={"flat": Identity})
@@ -286,6 +307,7 @@ class SearchRecord:
             "format": FORMAT,
             "grid": [axis.to_json() for axis in self.grid],
             "asked": _plain(self.asked),
+            **({"unlisted": [*self.unlisted]} if self.unlisted else {}),
             "max_trials": self.max_trials,
             "versions": dict(self.versions),
             "experiment": self.experiment,
@@ -294,6 +316,7 @@ class SearchRecord:
             **(_to_json(self.splits) if self.splits else {}),
             **(_to_json(self.origin) if self.origin else {}),
             **({"racing": self.racing} if self.racing else {}),
+            **({"contenders": self.contenders.to_json()} if self.contenders else {}),
             **({"builds": _plain(self.builds)} if self.builds else {}),
             **self.extra,
             **self.identity.to_json(),
@@ -326,6 +349,14 @@ class SearchRecord:
         parts = self.asked if isinstance(self.asked, list) else [self.asked]
         read = [{name: from_json(values) for name, values in part.items()} for part in parts]
         return read if isinstance(self.asked, list) else read[0]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The arguments of the training, but for those that are axes of the trials."""
+        axes = {axis.name: axis.values for axis in self.grid}
+        common = {name: axes[name][0] for name in self.unlisted if name in axes}
+        fit = {name: value for name, value in self.identity.fit.items() if name not in axes}
+        return {**fit, **common}
 
     def combinations_tree(self) -> DecisionTree | None:
         """Return what the builds ask for; None where the axes say it all.

@@ -126,30 +126,13 @@ class SearchResults:
         return self.repeats > 1 and self.splits % self.repeats == 0
 
     @property
-    def _split_rows(self) -> tuple[tuple[int, int], ...]:
-        return self.about.splits.split_rows if self.about.splits else ()
-
-    @property
-    def test_ratio(self) -> float:
-        """Rows held out per row trained on."""
-        rows = self._split_rows
-        if rows:
-            return float(sum(test for _, test in rows) / sum(train for train, _ in rows))
-        return 1 / max(self.folds - 1, 1)
-
-    @property
-    def test_rows(self) -> float | None:
-        """Rows held out per split, on average; None if search.json doesn't say it."""
-        rows = self._split_rows
-        if rows:
-            return float(sum(test for _, test in rows) / len(rows))
-        known = self.about.identity.rows
-        return None if known is None else known / self.folds
-
-    @property
     def baseline(self) -> tuple[float, ...] | None:
-        """By split, what always answering the majority class scores; None if there are none."""
-        return self.about.splits.baseline if self.about.splits else None
+        """By split, what always giving the same answer scores; None if that isn't known.
+
+        The answer is the most frequent class of the training rows, or their mean.
+        """
+        own = str(self.objective) == self.about.identity.objective
+        return self.about.splits.baseline if self.about.splits and own else None
 
     @property
     def stops_early(self) -> bool:
@@ -278,7 +261,8 @@ def _read(
         if files.damaged and (files.parameters is None or place is not None):
             damage.append(tell(files.damaged))
         if place is not None:
-            number, parameters = place
+            number, combination = place
+            parameters = {n: v for n, v in combination.items() if n not in record.unlisted}
             trial = _trial(files, parameters, own)
             if chosen != own:
                 trial = _rescored(files, trial, chosen)
@@ -291,7 +275,7 @@ def _read(
         splits=splits,
         repeats=record.repeats,
         seed=record.identity.seed,
-        axes=record.grid,
+        axes=tuple(axis for axis in record.grid if axis.name not in record.unlisted),
         trials=tuple(_ranked([found[number] for number in sorted(found)])),
         total=order.total,
         about=record,

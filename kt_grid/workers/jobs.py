@@ -34,6 +34,7 @@ class Context:
         splits: Which of them train and which are held out.
         engine: Name of the engine.
         extras: What is wanted of each fold beyond the model's own metrics.
+        first: Weights by chance of layers made outside of `build`, before the first fold.
         keras: Keras's own settings, which the user may have changed for all layers.
     """
 
@@ -42,6 +43,7 @@ class Context:
     splits: list[Split]
     engine: str
     extras: Extras = field(default_factory=Extras)
+    first: Mapping[str, Any] = field(default_factory=dict)
     keras: Mapping[str, Any] = field(default_factory=keras_settings)
 
     def pack(self) -> Shared:
@@ -190,11 +192,13 @@ def open_context(packed: bytes) -> Trainer:
         What does the jobs.
     """
     load_backend()
-    # It imports Keras, which must not come before the backend: TensorFlow's log would show.
+    # They import Keras, which must not come before the backend: TensorFlow's log would show.
+    from kt_grid.engines.first_weights import begin_with
     from kt_grid.engines.scored import with_extras
 
     context: Context = unpack(packed)
     set_keras(context.keras)
+    begin_with(context.hypermodel, context.first)
     return Trainer(context, with_extras(make_engine(context.engine), context.extras))
 
 

@@ -109,7 +109,7 @@ class Placement:
         if self.racing and not self.begins_here:
             raise UsageError(
                 "Expected one process with racing, where a trial is compared with those before "
-                f"it. Received: {self._elsewhere()}. Run without it"
+                f"it. Received: {self.elsewhere}. Run without it"
             )
 
     @property
@@ -117,8 +117,9 @@ class Placement:
         """Whether trials run in this process at first."""
         return self.workers in (1, AUTO) and not self.scheduler and self.timeout is None
 
-    def _elsewhere(self) -> str:
-        """What calls for other processes."""
+    @property
+    def elsewhere(self) -> str:
+        """What calls for other processes, in words."""
         if self.timeout is not None:
             return f"a trial timeout of {self.timeout:g} s"
         return f"the scheduler {self.scheduler}" if self.scheduler else f"{self.workers} workers"
@@ -162,7 +163,7 @@ class Placement:
             )
 
     @property
-    def elsewhere(self) -> bool:
+    def moved(self) -> bool:
         """Whether trials run in other processes by now."""
         return self._moved
 

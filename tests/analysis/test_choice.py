@@ -10,7 +10,7 @@ DESIGN = Design(0.0, 0.0)
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 3.0], ids=["equal", "near", "apart"])
-@pytest.mark.parametrize(("trials", "folds"), [(7, 3), (7, 10), (30, 5)], ids=str)
+@pytest.mark.parametrize(("trials", "folds"), [(7, 2), (7, 3), (7, 10), (30, 5)], ids=str)
 def test_selection_bias_is_what_the_winner_loses(trials, folds, spread):
     """Over searches of known truth, in standard errors of a mean."""
     random = np.random.default_rng(0)
@@ -23,6 +23,15 @@ def test_selection_bias_is_what_the_winner_loses(trials, folds, spread):
         lost.append(means.max() - true[means.argmax()])
         told.append(selection_bias(scores, DESIGN))
     assert np.mean(told) == pytest.approx(np.mean(lost), abs=0.25)
+
+
+def test_selection_bias_of_two_trials_on_two_folds_by_hand():
+    """Differences of -1 and 1: a variance of 1 on a fold, of 1/2 of each mean.
+
+    The larger of two equal means with a deviation of s = sqrt(1/2) exceeds them by s / sqrt(pi).
+    """
+    scores = np.array([[[1.0, 3.0]], [[2.0, 2.0]]])
+    assert selection_bias(scores, DESIGN) == pytest.approx(0.5**0.5 / np.pi**0.5, rel=0.05)
 
 
 def test_a_clear_winner_and_a_single_one_flatter_little():

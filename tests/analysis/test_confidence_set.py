@@ -187,6 +187,21 @@ def test_two_trials_are_a_paired_t_test():
     assert ours.needed == pytest.approx(needed, rel=1e-9)
 
 
+def test_the_difference_needed_by_hand():
+    """Shares in steps of a tenth, on three folds of 100 rows.
+
+    The differences .1, 0 and .2 have variance .01; half of it, .005, and a twelfth of the squared
+    step, .000833, make one trial's variance on a fold. That of its mean is .005833 times 1 / 3 and
+    1 / 4, .003403, and Student's t for 2 degrees of freedom and 5 % is 4.302653.
+    """
+    x = shaped([0.5, 0.6, 0.7], [0.4, 0.6, 0.5])
+    found = confidence_set(x, Design(0.25, 0.1))
+    assert found.variance == pytest.approx([0.0034027778] * 2)
+    assert found.needed == pytest.approx(4.302653 * math.sqrt(2 * 0.0034027778), rel=1e-6)
+    # Two trials that differ by the same on all folds: the step alone says how large noise may be.
+    assert confidence_set(shaped([0.5] * 3, [1.0] * 3), Design(0.25, 0.5)).needed is None
+
+
 def test_the_overlap_falls_with_the_rows():
     assert [fold_overlap(3, rows) for rows in (60, 200, 400, 800, 10**6)] == pytest.approx(
         [0.5, 0.5, 0.25, 0.125, 0.125]
@@ -259,11 +274,12 @@ def test_the_same_scores_give_the_same_result_and_units_do_not_matter():
     assert lifted.p == pytest.approx(once.p, abs=1e-9)
 
 
+@pytest.mark.parametrize("passes", [1, 3])
 @pytest.mark.parametrize("depth", [0.01, 0.2, 0.5])
-def test_a_collapsed_fold_does_not_hide_the_rest(depth):
+def test_a_collapsed_fold_does_not_hide_the_rest(depth, passes):
     random = np.random.default_rng(4)
     behind = np.array([0, 0, 0, 0.1, 0.1, 0.1, 0, 0])[:, None, None]
-    x = 0.7 + 0.01 * random.normal(size=(8, 1, 5)) - behind
+    x = 0.7 + 0.01 * random.normal(size=(8, passes, 5)) - behind
     before = confidence_set(x, Design(fold_overlap(5, 800), 0.0))
     x[6, 0, 2] -= depth
     after = confidence_set(x, Design(fold_overlap(5, 800), 0.0))

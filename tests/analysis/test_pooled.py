@@ -56,7 +56,7 @@ def test_other_classes_are_refused(raises, figure, y_true):
 
 
 def held_out(y_true, y_pred):
-    return HeldOut(np.arange(len(y_true)), np.asarray(y_true), np.asarray(y_pred))
+    return HeldOut.of_splits([(np.arange(len(y_true)), np.asarray(y_true), np.asarray(y_pred))])
 
 
 @pytest.mark.parametrize(

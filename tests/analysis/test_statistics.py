@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.datasets import make_moons
-from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
-from sklearn.svm import SVC
 
 from kt_grid.analysis.statistics import (
-    corrected_t_test,
     noise_share,
     standard_error,
     variance_parts,
@@ -18,6 +14,14 @@ from kt_grid.analysis.statistics import (
 def test_standard_error_is_scipys():
     scores = np.random.RandomState(0).normal(size=(5, 1, 7))
     assert standard_error(scores) == pytest.approx(scipy.stats.sem(scores[:, 0], axis=1), rel=1e-12)
+
+
+def test_standard_error_of_two_passes_by_hand():
+    """Means 1 and 3 vary by 2, so seeds by 2 times 2; scores of a pass by 2 and 8, 5 on average.
+
+    So rows have 5 - 4 = 1, and the mean of all 1 / 2 + 4 / 4.
+    """
+    assert standard_error(np.array([[[0.0, 2.0], [1.0, 5.0]]])) == pytest.approx(1.5**0.5)
 
 
 @pytest.mark.parametrize(("passes", "folds"), [(5, 3), (10, 10)], ids=str)
@@ -45,56 +49,6 @@ def test_random_splits_hold_rows_out_in_common():
     scores = np.stack([values[:, rows].mean(axis=1) for rows in splits], axis=1)[:, None]
     truth = scores.mean(axis=(1, 2)).std()
     assert np.sqrt((standard_error(scores, 0.25) ** 2).mean()) == pytest.approx(truth, rel=0.1)
-
-
-def test_corrected_t_test_by_hand():
-    # Mean 0.04, variance 0.0004, times 1/3 + 1/2: 0.000333…; two degrees of freedom have the
-    # closed form p = 1 - t / sqrt(2 + t^2).
-    test = corrected_t_test(np.array([[0.02, 0.04, 0.06]]), ratio=0.5)
-    t = 0.04 / np.sqrt(0.0004 * 5 / 6)
-    assert test.t == pytest.approx([t], rel=1e-12)
-    assert test.p == pytest.approx([1 - t / np.sqrt(2 + t * t)], rel=1e-9)
-
-
-def test_without_correction_it_is_scipys_paired_test():
-    a, b = np.random.RandomState(1).normal(size=(2, 4, 10))
-    ours = corrected_t_test(a - b, ratio=0.0)
-    theirs = scipy.stats.ttest_rel(a, b, axis=1)
-    assert ours.t == pytest.approx(theirs.statistic, rel=1e-9)
-    assert ours.p == pytest.approx(theirs.pvalue, rel=1e-9)
-
-
-def test_corrected_t_test_is_that_of_scikit_learns_documentation():
-    """ "Statistical comparison of models using grid search": t 0.750, one-sided p 0.227."""
-    x, y = make_moons(noise=0.352, random_state=1, n_samples=100)
-    cv = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
-    grid = [{"kernel": ["linear"]}, {"kernel": ["rbf"]}]
-    search = GridSearchCV(SVC(random_state=0), grid, scoring="roc_auc", cv=cv).fit(x, y)
-    linear, rbf = (
-        np.array([search.cv_results_[f"split{i}_test_score"][trial] for i in range(100)])
-        for trial in (0, 1)
-    )
-    train, test = next(iter(cv.split(x, y)))
-    ours = corrected_t_test((rbf - linear)[None], ratio=len(test) / len(train))
-    assert (round(ours.t[0], 3), round(ours.p[0] / 2, 3)) == (0.750, 0.227)
-
-
-@pytest.mark.parametrize(
-    ("differences", "resolution", "t"),
-    [
-        pytest.param([0.0, 0.0, 0.0], 0.0, 0.0, id="equal"),
-        pytest.param([0.1, 0.1, 0.1], 0.0, 0.0, id="no-spread-says-nothing"),
-        pytest.param([0.3 - 0.1, 0.2, 0.1 + 0.1], 0.0, 0.0, id="no-spread-but-rounding"),
-        pytest.param([0.0, 0.0, 0.0], 0.01, 0.0, id="equal-with-resolution"),
-        pytest.param(
-            [0.01, 0.01, 0.01], 0.01, 1 / np.sqrt(5 / 36), id="one-row-each-is-no-certainty"
-        ),
-    ],
-)
-def test_differences_without_spread(differences, resolution, t):
-    test = corrected_t_test(np.array([differences]), 0.5, resolution)
-    assert test.t == pytest.approx([t], abs=1e-9)
-    assert (test.p == 1.0).all() == (t == 0)
 
 
 @pytest.mark.parametrize(

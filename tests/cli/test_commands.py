@@ -1,6 +1,7 @@
 """The command line: what it prints where, how it ends, and how it goes on after an interruption."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import pytest
 import kt_grid
 import kt_grid.cli
 import kt_grid.cli.process
+import kt_grid.cli.watching
 from kt_grid.data import bundled
 from kt_grid.search.tuner import CrossValidationTuner
 from kt_grid.store.directory import SearchStore
@@ -620,6 +622,49 @@ def test_evaluation_is_the_refits_on_new_rows(call, place, predicted):
     assert (ended, (place / "out.txt").read_text()) == (Ended(0, "", ""), shown.stdout)
 
 
+@pytest.mark.usefixtures("predicted")
+def test_another_trial_than_the_best_is_refitted_and_predicted_with(call, place):
+    predict = ("predict", "own.py", "--data", "toy.csv", "--trial")
+    best = json.loads(SearchStore("runs", "own").refit_file.read_text())["trial_id"]
+    before, best_model = call(*predict[:4]).stdout, files(place / "runs" / "own" / "best")
+    other = {"0000": 3}.get(best, 2)
+    trial_id = f"{other - 2:04d}"
+    missing = call(*predict, f"units={other}")
+    assert (missing.status, missing.stdout) == (1, "")
+    assert f"Run kt-grid refit own --trial {trial_id}" in missing.stderr
+    by_name = call("refit", "own", "--trial", trial_id)
+    assert (by_name.status, by_name.stdout) == (2, "")
+    assert "Name the file as kt-grid run had it: kt-grid refit own.py" in by_name.stderr
+    done = call("refit", "own.py", "--trial", f"units={other}")
+    assert (done.status, done.stdout) == (0, "")
+    path = Path("runs", "own", "refits", f"trial_{trial_id}", "model.keras")
+    assert f"trial {trial_id} {{'units': {other}}}, trained on all rows: {path}." in done.stderr
+    shown = call(*predict, str(other - 2))
+    model = keras.saving.load_model(path)
+    table = np.loadtxt(place / "toy.csv", delimiter=",", skiprows=1, dtype=np.float32)
+    check(rows_of(shown.stdout), model.predict(table[:, :3], verbose=0)[:, 0].astype(float))
+    assert call("evaluate", "own", "--data", "toy.csv", "--trial", trial_id).status == 0
+    assert call(*predict[:4]).stdout == before
+    assert files(place / "runs" / "own" / "best") == best_model
+    # Other rows are another search; those that have moved are found.
+    (place / "toy.csv").rename("moved.csv")
+    assert call("refit", "own.py", "--trial", best).status == 1
+    assert call("refit", "own.py", "--trial", best, "--data", "moved.csv").status == 0
+
+
+def test_a_refit_needs_the_command_that_began_the_search(call, place):
+    call(*RUN_OWN, "--name", "two")
+    store = SearchStore("runs", "two")
+    refused = call("refit", "two", "--trial", "1")
+    assert "kt-grid refit own.py --name two" in refused.stderr
+    assert call("refit", "own.py", "--name", "two", "--trial", "1").status == 0
+    record = store.read_record()
+    for command, word in ((None, "made in Python"), ("kt-grid run --no-such", "--no-such")):
+        origin = dataclasses.replace(record.origin, command=command)
+        store.write_record(dataclasses.replace(record, origin=origin))
+        assert word in call("refit", "own.py", "--name", "two").stderr
+
+
 MARKED = """
 # measured by hand
 id  left  right  city  class
@@ -734,6 +779,17 @@ def test_several_searches_stand_side_by_side(call, place):
     ]
     one = f"# own\n{call('report', 'own').stdout}"
     assert call("report", "own", "own").stdout == f"{one}\n{one}"
+
+
+def test_a_report_follows_a_search_while_it_runs(call, place, monkeypatch):
+    call(*NEURONS)
+    watch = ("report", "neurons", "--watch")
+    assert call(*watch) == call(*watch[:2])
+    states = iter([True, True])
+    monkeypatch.setattr(kt_grid.cli.watching, "is_running", lambda _: next(states))
+    call(*watch, "--output", "live.html", "--format", "html")
+    assert "</html>" in (place / "live.html").read_text()
+    assert [*states] == [True]
 
 
 def test_report_of_all_needs_a_search(call, place):
@@ -1027,6 +1083,34 @@ def test_a_fault_of_the_users_file_is_told_with_its_place(call, place, content, 
     assert "fault in kt-grid" not in ended.stderr
 
 
+def test_a_finished_search_of_ones_own_file_is_answered_without_tensorflow(place):
+    text = SURE
+    for name in ("hashlib", "os", "signal", "threading"):
+        text = text.replace(f"import {name}\n", "")
+    (place / "sure.py").write_text(text, encoding="utf-8")
+    words = ("run", "sure.py", "--data", "toy.csv", "--folds", "2", "--engine", "keras")
+    first = start(*words, cwd=place)
+    assert (first.status, len(first.stdout.splitlines())) == (0, 4)
+    before = files(place / "runs")
+    look = (
+        "import sys, kt_grid.cli, kt_grid.cli.process as process\n"
+        "process._exit = sys.exit\n"
+        "try:\n    kt_grid.cli.main()\n"
+        "finally:\n    print('tensorflow' in sys.modules, file=sys.stderr)"
+    )
+
+    def again():
+        command = [sys.executable, "-c", look, *words]
+        ended = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+        assert ended.stdout == first.stdout
+        return ended.stderr.splitlines()[-1]
+
+    assert again() == "False"
+    assert files(place / "runs") == before
+    (place / "sure.py").write_text(f"{text}# a remark\n", encoding="utf-8")
+    assert again() == "True"
+
+
 def test_a_fault_of_our_own_asks_for_a_report(call, monkeypatch):
     monkeypatch.setattr(kt_grid.cli.commands, "find_stores", len)
     ended = call("report", "own")
@@ -1047,6 +1131,15 @@ def test_epochs_and_batch_size_are_those_of_every_training(call, place):
     axes = call(*words, "--grid", "epochs=3", "--batch-size", "4", "--name", "axes")
     scores = [line.partition(" with")[0] for line in told.stdout.splitlines()[1:]]
     assert scores == [line.partition(" with")[0] for line in axes.stdout.splitlines()[1:]]
+    # Others are other trials of the same search, and what was asked before doesn't stick.
+    dry = call(*words, "--epochs", "5", "--batch-size", "4", "--dry-run")
+    assert dry.stdout.splitlines() == ["{'neurons': 1}", "{'neurons': 2}", "2 trials, 4 fits"]
+    more = call(*words, "--epochs", "5", "--batch-size", "4", "--no-refit")
+    assert (more.status, len(more.stdout.splitlines())) == (0, 3)
+    assert more.stdout not in ("", told.stdout)
+    alone = call(*words, "--epochs", "5", "--batch-size", "4", "--no-refit", "--name", "alone")
+    assert more.stdout == alone.stdout
+    assert call(*words, "--epochs", "3", "--batch-size", "4", "--no-refit").stdout == told.stdout
 
 
 @pytest.mark.parametrize("word", ["--epochs", "--batch-size"])

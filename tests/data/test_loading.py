@@ -1,6 +1,7 @@
 """A file becomes a Dataset, and everything that's wrong with it is named by place."""
 
 import gzip
+import os
 import zipfile
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_what_mends_a_file_is_told_in_pythons_words_too(write, raises, content, 
     ("place", "words"),
     [
         pytest.param("none.csv", ["none.csv", "no such file"], id="missing"),
-        pytest.param(".", ["readable"], id="a-folder"),
+        pytest.param(".", ["a folder"], id="a-folder"),
     ],
 )
 def test_read_csv_needs_a_file(tmp_path, raises, place, words):
@@ -476,7 +477,7 @@ def test_a_file_alone_in_a_zip_archive(tmp_path, write, raises):
     [
         pytest.param("a b\n1 2\n", ["white space", "--separator"], id="white-space"),
         pytest.param("a;t\n1,5;2\n", ["decimal commas", "1,5", "--decimal"], id="decimal-commas"),
-        pytest.param(",a,t\n0,1,2\n1,2,3\n", ["first column", "index"], id="index"),
+        pytest.param(",a,t\n0,1,2\n1,2,3\n", ["column 1", "index"], id="index"),
         pytest.param("0,1,2\n1.5,2,0\n3,4,1\n", ["first row", "--no-header"], id="header"),
         pytest.param("a,t\n16777217,1\n3,0\n", ["'a'", "single precision"], id="rounded"),
         pytest.param("a,t\n1e9,1\n1000000001.5,0\n", ["'a'", "--drop 'a'"], id="offset"),
@@ -530,7 +531,7 @@ def test_classes_are_told_apart_before_single_precision(write):
         pytest.param(
             'a,t\n"2,453",0\n7,1\n',
             {},
-            ["line 2", "--thousands ,", "--decimal ,"],
+            ["line 2", "--thousands ','", "--decimal ','"],
             id="thousands-or-decimals",
         ),
         pytest.param(
@@ -686,8 +687,111 @@ def test_an_npz_of_an_impossible_shape_is_refused(tmp_path, raises):
         data.read_data(tmp_path / "rows.npz")
 
 
+def test_an_npz_with_a_member_that_is_no_array_is_refused(tmp_path, raises):
+    np.savez(tmp_path / "rows.npz", y=np.arange(4))
+    with zipfile.ZipFile(tmp_path / "rows.npz", "a") as archive:
+        archive.writestr("x.npy", b"hello")
+    with raises(DataError, "rows.npz", "rows, equally many"):
+        data.read_data(tmp_path / "rows.npz")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.npz", "rows.parquet"])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        pytest.param(os.mkfifo, "a pipe", id="pipe"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "a device", id="device"),
+        pytest.param(lambda path: path.mkdir(), "a folder", id="folder"),
+    ],
+)
+def test_what_is_no_file_has_no_rows(tmp_path, raises, name, make, kind):
+    make(tmp_path / name)
+    with raises(DataError, name, kind):
+        data.read_data(tmp_path / name)
+    with raises(DataError, name, kind):
+        data.read_features(tmp_path / name, () if name.endswith("z") else ("a",), -1)
+
+
+def test_a_link_to_a_file_of_rows_is_one(tmp_path, toy_csv):
+    (tmp_path / "link.csv").symlink_to(toy_csv)
+    np.testing.assert_array_equal(data.read_csv(tmp_path / "link.csv").x, data.read_csv(toy_csv).x)
+
+
 def test_a_reading_comes_back_from_json():
     reading = Reading(na_values=("-",), drop=("a",), decimal=",")
     record = reading.to_json()
     assert record == {"na_values": ["-"], "drop": ["a"], "decimal": ","}
     assert Reading(**record) == reading
+
+
+LINES = [f"{row},{(row * 7) % 5},{row % 2}" for row in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("a,b\n31.12.2024,1\n", ["--encode 'a=days:%d.%m.%Y'"], id="date"),
+        pytest.param("a,b\n2024-12-31,1\n", ["--encode 'a=days'"], id="ISO date"),
+        pytest.param("a,b\nTrue,1\n", ["--encode 'a=ordinal'"], id="boolean"),
+        pytest.param("a,b\n12%,1\n", ["signs such as %"], id="percent"),
+        pytest.param('a,b\n"1,200",1\n', ["--thousands ','", "--decimal ','"], id="thousands"),
+        pytest.param("a,b\nBern,1\n", ["--encode one-hot for all", "--drop 'a'"], id="word"),
+        pytest.param("\n".join(["# by hand", "a,b,c", *LINES]), ["comment='#'"], id="comment"),
+        pytest.param(
+            "\n".join(['"a" "b"', *(line.replace(",", " ") for line in LINES)]),
+            ["to name 3 columns. Received: 2", "--drop id"],
+            id="names of rows",
+        ),
+        pytest.param("\n".join(["Table,,", "a,b,c", *LINES]), ["delete what stands"], id="title"),
+        pytest.param(
+            "\n".join(["a,b,c", *LINES, "1,2"]), ["line 10", "Mend the line"], id="ragged"
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_the_mend(write, raises, content, words):
+    with raises(DataError, *words):
+        data.read_csv(write(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ["Excel", "CSV"], id="xls"),
+        pytest.param(b"PAR1\x00\x00", ["Parquet", ".parquet"], id="parquet"),
+        pytest.param(b"\x93NUMPY\x01\x00", ["numpy", "np.savez"], id="npy"),
+        pytest.param(b'[{"a": 1}]', ["JSON", "CSV"], id="json"),
+        pytest.param(b"\n<!DOCTYPE html>", ["web page"], id="page"),
+    ],
+)
+def test_another_kind_of_file_is_named(tmp_path, raises, content, words):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with raises(DataError, *words):
+        data.read_csv(path)
+
+
+def test_a_column_without_name_and_values_is_left_out(write):
+    dataset = data.read_csv(write("\n".join(["a,b,t,", *(f"{line}," for line in LINES)])))
+    assert (dataset.features, dataset.target) == (("a", "b"), "t")
+    assert ["neither a name nor a value" in note for note in dataset.notes] == [True]
+
+
+def test_what_macos_puts_into_an_archive_does_not_count(tmp_path):
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as archive:
+        archive.writestr("rows.csv", "\n".join(["a,b,t", *LINES]))
+        archive.writestr("__MACOSX/._rows.csv", b"\x00\x05")
+    assert data.read_csv(tmp_path / "rows.zip").x.shape == (8, 2)
+
+
+def test_several_targets_of_numbers(write, raises):
+    path = write("\n".join(["a,b,t", *LINES]))
+    dataset = data.read_csv(path, "t, a")
+    assert (dataset.features, dataset.target, dataset.target_column) == (("b",), "t,a", 2)
+    assert dataset.y.tolist() == [[row % 2, row] for row in range(8)]
+    with raises(UsageError, "different columns"):
+        data.read_csv(path, "t,t")
+    with raises(UsageError, "no column that is set aside"):
+        data.read_csv(path, "t,a", aside=["a"])
+    words = write("\n".join(["a,b,t", *(line.replace(",", ",x") for line in LINES)]))
+    with raises(DataError, "numbers in each of several targets"):
+        data.read_csv(words, "b,t")

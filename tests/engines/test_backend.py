@@ -78,8 +78,8 @@ def test_small_loops_become_one_function(tmp_path):
     """Notices when XLA knows the setting by another name; its usual bound is much lower."""
     told = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path}"}
     subprocess.run([sys.executable, "-c", LOOP], env=told, check=True, capture_output=True)
-    (compiled,) = tmp_path.glob("*after_optimizations.txt")
-    assert "small_call" in compiled.read_text()
+    compiled = [path.read_text() for path in tmp_path.glob("*after_optimizations.txt")]
+    assert any("small_call" in text for text in compiled)
 
 
 @pytest.mark.parametrize("collects", [True, False])

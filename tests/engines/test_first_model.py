@@ -155,7 +155,7 @@ def test_a_model_of_several_outputs_is_searched_by_its_loss():
     model = keras.Model(inputs, outputs)
     model.compile(loss={"a": BCE, "b": "mse"}, metrics={"a": ["accuracy"]})
     several = describe_compile(model)
-    assert several == Compiled(Loss(""), (), outputs=2)
+    assert several == Compiled(Loss(""), (), outputs=2, takes_any_scale=False)
     objective, notes = choose_objective([several], ROWS)
     assert str(objective) == "min:val_loss"
     assert "several outputs" in notes[0]
@@ -163,7 +163,7 @@ def test_a_model_of_several_outputs_is_searched_by_its_loss():
 
 def test_a_model_that_is_not_compiled_has_its_loss():
     bare = describe_compile(keras.Sequential())
-    assert bare == Compiled(Loss(""))
+    assert bare == Compiled(Loss(""), takes_any_scale=False)
     assert str(choose_objective([bare], ROWS)[0]) == "min:val_loss"
 
 
@@ -206,6 +206,33 @@ def test_a_models_loss_and_metrics_are_described(loss, units, described):
 )
 def test_what_is_compiled_goes_through_json(compiled):
     assert Compiled.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
+
+
+class Own(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs / 100
+
+
+@pytest.mark.parametrize(
+    ("layers", "taken"),
+    [
+        pytest.param([keras.layers.Dense(2), keras.layers.Dropout(0.1)], False, id="none"),
+        pytest.param([keras.layers.Normalization()], True, id="adapted"),
+        pytest.param([keras.layers.BatchNormalization()], True, id="of batches"),
+        pytest.param([keras.layers.Rescaling(0.1)], True, id="by a number"),
+        pytest.param([keras.Sequential([keras.layers.LayerNormalization()])], True, id="within"),
+        pytest.param([Own()], True, id="of one's own, which may"),
+    ],
+)
+def test_whether_a_model_takes_features_of_any_scale(layers, taken):
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    assert describe_compile(model).takes_any_scale is taken
+
+
+def test_what_was_written_before_scales_were_looked_at_is_read():
+    entry = compiling("mse").to_json()
+    del entry["takes_any_scale"]
+    assert Compiled.from_json(entry).takes_any_scale
 
 
 def test_without_any_model_an_accuracy_is_hoped_for():

@@ -1,5 +1,6 @@
 """What was made once, outside of build, is as fresh in every fold as what build makes."""
 
+import functools
 from types import SimpleNamespace
 
 import keras
@@ -11,7 +12,7 @@ from sampling import sampled
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines import make_engine
 from kt_grid.engines.arguments import FitArguments
-from kt_grid.engines.base import Task, Trainings
+from kt_grid.engines.base import Task, Trainings, build_model
 from kt_grid.errors import EngineError
 
 RANDOM = np.random.RandomState(4)
@@ -64,6 +65,29 @@ class Warming(keras.optimizers.schedules.LearningRateSchedule):
         self.rate /= 2
         self.used.append(1)
         return self.rate / len(self.used)
+
+
+class Scaled(keras.optimizers.SGD):
+    """Divides its steps by a number that its configuration lacks."""
+
+    def __init__(self, by=1.0, learning_rate=0.5, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.by = by
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient / self.by, variable, learning_rate)
+
+
+def excluding():
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.9)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    return optimizer
+
+
+def counted():
+    optimizer = keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5))
+    optimizer.iterations.assign(2)
+    return optimizer
 
 
 class Growing(keras.losses.Loss):
@@ -120,6 +144,15 @@ HABITS = {
         lambda s: network(optimizer=keras.optimizers.SGD(s)),
     ),
     "schedule with a state": (Warming, lambda s: network(optimizer=keras.optimizers.SGD(s))),
+    "excluded from weight decay": (
+        excluding,
+        lambda o: network(optimizer=o),
+    ),
+    "argument that no configuration has": (lambda: Scaled(0.25), lambda o: network(optimizer=o)),
+    "steps that count already": (
+        counted,
+        lambda o: network(optimizer=o),
+    ),
     "schedule in an optimizer": (
         lambda: keras.optimizers.SGD(Warming()),
         lambda o: network(optimizer=o),
@@ -192,6 +225,27 @@ def test_no_fold_depends_on_the_process_or_on_other_folds(habit):
     assert_same(together[1:], trained(lambda _: stepwise(use(other)), "keras", TASKS[1:]))
     begun = [trained(lambda _: stepwise(use(one)), "keras", [task])[0][1][0] for task in TASKS]
     assert not np.array_equal(*begun)
+
+
+def test_the_first_model_of_a_process_is_like_all_others():
+    """What a build keeps in a cache is shared by models that are still to be built."""
+
+    class Cached(keras_tuner.HyperModel):
+        def __init__(self):
+            super().__init__()
+            self.base = functools.cache(lambda: keras.layers.Dense(4))
+
+        def build(self, hp):
+            return network(self.base())
+
+    def first_weights(hypermodel, seed):
+        model = build_model(hypermodel, keras_tuner.HyperParameters(), None, seed)
+        return [weights.tolist() for weights in model.get_weights()]
+
+    one, other = Cached(), Cached()
+    apart = {seed: first_weights(one, seed) for seed in (1, 2)}
+    assert {seed: first_weights(other, seed) for seed in (2, 1)} == apart
+    assert first_weights(other, 2) == apart[2] != apart[1]
 
 
 @pytest.mark.parametrize("engine", ["keras", "auto"])

@@ -129,7 +129,7 @@ class Conditional(Logistic):
     ("hypermodel", "names", "supplied"),
     [
         pytest.param(Guide(), ["batch_size"], {"batch_size", "verbose", "callbacks"}, id="guide"),
-        pytest.param(Plain(), [], {"verbose", "callbacks"}, id="plain"),
+        pytest.param(Plain(), [], {"verbose"}, id="plain"),
         pytest.param(Conditional(), ["warm"], set(), id="more than fit"),
     ],
 )
@@ -139,8 +139,129 @@ def test_fit_is_asked_beforehand_what_it_declares(hypermodel, names, supplied):
     assert passed - {"validation_data"} == supplied
 
 
+class Loud(Logistic):
+    """Leaves traces of every call of its fit."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs = 0
+
+
+class HandsOn(Loud):
+    def fit(self, hp, model, x, y, **kwargs):
+        self.runs += 1
+        held_out = kwargs.pop("validation_data", None)
+        return model.fit(x, y, validation_data=held_out, **kwargs)
+
+
+class Supers(HandsOn):
+    def fit(self, hp, model, *args, **kwargs):
+        self.runs += 1
+        return super().fit(hp, model, *args, verbose=0, **kwargs)
+
+
+class Sets(Loud):
+    def fit(self, hp, model, *args, **kwargs):
+        self.runs += 1
+        print("fits")
+        kwargs["batch_size"] = 4
+        return model.fit(*args, **kwargs)
+
+
+class Unpacks(Loud):
+    def fit(self, hp, model, *args, **kwargs):
+        self.runs += 1
+        more = {"batch_size": 4}
+        return model.fit(*args, **kwargs, **more)
+
+
+class Declares(Loud):
+    def fit(self, hp, model, *args, **kwargs):
+        self.runs += 1
+        size = self.size(hp)
+        return model.fit(*args, **{**kwargs, "batch_size": size})
+
+    def size(self, hp):
+        return hp.Choice("batch_size", [4, 8])
+
+
+class Takes(Loud):
+    def fit(self, hp, model, x, y, **kwargs):
+        self.runs += 1
+        epochs = kwargs.pop("epochs", 9)
+        return model.fit(x, y, epochs=epochs, batch_size=kwargs.pop("batch_size", 4), verbose=0)
+
+
+class Untold(Loud):
+    def fit(self, *given, **kwargs):
+        self.runs += 1
+        return given[1].fit(*given[2:], batch_size=4, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("hypermodel", "runs", "supplied"),
+    [
+        pytest.param(HandsOn(), 0, set(), id="hands on"),
+        pytest.param(Supers(), 0, {"verbose"}, id="calls super"),
+        pytest.param(Sets(), 1, {"batch_size"}, id="changes what it hands on"),
+        pytest.param(Unpacks(), 1, {"batch_size"}, id="unpacks a dict"),
+        pytest.param(Declares(), 1, {"batch_size"}, id="declares in a method"),
+        pytest.param(Takes(), 0, {"verbose"}, id="takes out what it was given"),
+        pytest.param(Untold(), 1, {"batch_size"}, id="names no hp"),
+    ],
+)
+def test_a_fit_is_run_beforehand_only_if_it_may_declare(hypermodel, runs, supplied, capsys):
+    _, passed = declare_fit(hypermodel, keras_tuner.HyperParameters(), ARRAYS, FitArguments())
+    assert hypermodel.runs == runs
+    assert supplied <= passed
+    assert ("batch_size" in passed) == ("batch_size" in supplied)
+    assert capsys.readouterr().out == ""
+
+
 def make_tuner(directory, hypermodel, **options):
     return CrossValidationTuner(hypermodel, cv=2, directory=directory, engine="keras", **options)
+
+
+def test_what_a_fit_takes_out_of_its_arguments_reaches_it(tmp_path):
+    class Steps(Takes):
+        def fit(self, hp, model, *args, **kwargs):
+            self.history = super().fit(hp, model, *args, **kwargs)
+            return self.history
+
+    hypermodel = Steps()
+    make_tuner(tmp_path, hypermodel).search(X, Y, epochs=2, batch_size=8)
+    assert hypermodel.history.params["epochs"] == 2
+    assert hypermodel.history.params["steps"] == 1
+    grid = make_tuner(tmp_path, hypermodel, grid={"epochs": [3]}, project_name="grid")
+    grid.search(X, Y, epochs=2, batch_size=8)
+    assert hypermodel.history.params["epochs"] == 3
+
+
+def test_an_axis_that_fit_overrules_is_told(tmp_path):
+    class Fixed(Logistic):
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, epochs=2, verbose=0, **kwargs)
+
+    notes = []
+
+    class Told(Silent):
+        def note(self, message):
+            notes.append(message)
+
+    tuner = make_tuner(tmp_path, Fixed(), grid={"epochs": [2, 3]}, observer=Told())
+    tuner.search(X, Y)
+    assert "axis 'epochs' of the grid changes nothing, as Fixed.fit sets it" in notes
+
+
+def test_an_axis_that_fit_looks_up_counts(tmp_path):
+    class Looks(Loud):
+        def fit(self, hp, model, *args, **kwargs):
+            self.runs += 1
+            return model.fit(*args, epochs=hp.get("epochs"), verbose=0, **kwargs)
+
+    tuner = make_tuner(tmp_path, Looks(), grid={"epochs": [2, 3]})
+    tuner.search(X, Y)
+    assert tuner.hypermodel.runs == 2 * 2 + 2
 
 
 def test_an_axis_declared_in_fit_is_in_the_grid_before_the_search(tmp_path):

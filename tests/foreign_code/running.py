@@ -13,7 +13,7 @@ import keras_tuner
 import numpy as np
 
 import kt_grid
-from foreign_code.habits import Habit
+from foreign_code.habit import Habit
 from kt_grid.space.seeds import derive_seed, epoch_orders
 from kt_grid.splitters.folds import make_splits
 from kt_grid.store.directory import SearchStore
@@ -87,6 +87,8 @@ def search(
 
 def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
     """Train what a habit means with plain Keras: parameters, and the scores of each fold."""
+    if not habit.comparable:
+        return _searched(habit, folder)
     module = load(habit, habit.meant or habit.written, folder, "meant_file")
     splits = make_splits(kt_grid.KFold(FOLDS), len(X), Y)
     found = []
@@ -100,6 +102,17 @@ def meant(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[st
     keras.config.set_floatx(settings[0])
     keras.config.set_epsilon(settings[1])
     return found
+
+
+def _searched(habit: Habit, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, float]]]]:
+    """What the reference engine gives in one go."""
+    place = folder / "reference"
+    place.mkdir()
+    trials = search(habit, place, engine="keras").trials
+    store = SearchStore(place / "runs", "habit")
+    found = {trial.trial_id: store.read_folds(trial.trial_id) for trial in trials}
+    scores = {number: [record.scores for record in records] for number, records in found.items()}
+    return [(trial.parameters, scores[trial.trial_id]) for trial in trials]
 
 
 def deviations(
@@ -142,12 +155,22 @@ def _train(module: ModuleType, parameters: Any, train: Any, test: Any, seed: int
     if hasattr(module, "adapt"):
         module.adapt(model, X[train])
     orders = epoch_orders(seed, len(train))
+    size = parameters.get("batch_size", BATCH)
     for epoch in range(EPOCHS):
         if hasattr(module, "before_epoch"):
             module.before_epoch(model, epoch)
         order = np.arange(len(train)) if hasattr(module, "IN_ORDER") else next(orders)
-        for first in range(0, len(train), BATCH):
-            rows = train[order[first : first + BATCH]]
-            model.train_on_batch(X[rows], y[rows])
-    scores = model.evaluate(X[test], y[test], batch_size=4096, return_dict=True, verbose=0)
+        for first in range(0, len(train), size):
+            rows = train[order[first : first + size]]
+            weights = getattr(module, "weights", None)
+            model.train_on_batch(X[rows], y[rows], None if weights is None else weights[rows])
+    weights = getattr(module, "scored_weights", None)
+    scores = model.evaluate(
+        X[test],
+        y[test],
+        sample_weight=None if weights is None else weights[test],
+        batch_size=4096,
+        return_dict=True,
+        verbose=0,
+    )
     return {f"val_{name}": value for name, value in scores.items()}

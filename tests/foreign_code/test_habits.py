@@ -8,6 +8,8 @@ import itertools
 
 import pytest
 
+from foreign_code import running
+from foreign_code.habit import Habit
 from foreign_code.habits import HABITS
 from foreign_code.running import deviations, meant
 
@@ -31,3 +33,36 @@ WAYS = itertools.cycle(itertools.product(("auto", "keras"), (False, True)))
 def test_a_habit_gives_what_it_means(habit, engine, resumed, tmp_path):
     expected = meant(habit, tmp_path)
     assert [*deviations(habit, tmp_path, expected, engine=engine, resumed=resumed)] == []
+
+
+NO_SEED = Habit(
+    "layers-of-the-module-without-a-seed",
+    """
+    BASE = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "tanh")])
+    WEIGHTS = [weights.tolist() for weights in BASE.get_weights()]
+
+    def build(hp):
+        hp.Choice("units", [3, 4])
+        model = keras.Sequential([keras.Input((3,)), BASE, keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        return model
+    """,
+)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_layers_without_a_seed_begin_as_they_did_in_the_first_process(
+    tmp_path, monkeypatch, workers
+):
+    loaded, load = [], running.load
+    monkeypatch.setattr(running, "load", lambda *given: loaded.append(load(*given)) or loaded[-1])
+    running.search(NO_SEED, tmp_path, resumed=True)
+    first, then = (module.WEIGHTS for module in loaded)
+    assert first != then
+    base = 'keras.layers.Dense(4, "tanh", kernel_initializer="zeros")'
+    meaning = NO_SEED.written.replace('keras.layers.Dense(4, "tanh")', base)
+    meaning = meaning.replace(
+        "hp.Choice", f"BASE.set_weights([*map(np.array, {first})])\n        hp.Choice"
+    )
+    expected = meant(Habit("", "", meaning), tmp_path)
+    assert [*deviations(NO_SEED, tmp_path, expected, workers=workers)] == []

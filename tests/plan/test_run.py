@@ -233,6 +233,43 @@ def test_two_classes_become_0_and_1(tmp_path, classes, labels):
     assert made.dataset.labels == labels
 
 
+def test_epochs_and_batch_size_are_axes_of_one_value_without_a_column(stubbed, tmp_path):
+    first = run(stubbed(epochs=5))
+    assert [trial.parameters for trial in first.trials] == [{"units": 2}, {"units": 3}]
+    assert {trial.epochs for trial in first.trials} == {(5, 5, 5)}
+    assert [axis.name for axis in first.axes] == ["units"]
+    assert not [name for name in first.to_frame() if "epochs" in name]
+    then = run(stubbed(epochs=8, batch_size=4))
+    assert {trial.epochs for trial in then.trials} == {(8, 8, 8)}
+    assert [trial.trial_id for trial in then.trials] == ["0002", "0003"]
+    assert then.about.training == {"epochs": 8, "batch_size": 4}
+    again, counted = stubbed(epochs=5), Counted()
+    assert run(again, counted).trials == first.trials
+    assert counted.folds == 0
+    assert again.finished().trials == first.trials
+    # The column is there where the axis is asked for as one.
+    grid = run(stubbed(grid={"epochs": (5,)}))
+    assert grid.trials[0].parameters == {"epochs": 5, "units": 2}
+    assert grid.trials[0].scores == first.trials[0].scores
+    assert grid.about.training == {"batch_size": 10}
+
+
+@pytest.mark.parametrize("grid", [{"epochs": (2, 3)}, [{"units": (2,)}, {"epochs": (2,)}]])
+def test_epochs_beside_an_axis_of_that_name_are_refused(planned, raises, grid):
+    with raises(UsageError, "--epochs or an axis epochs", "both"):
+        planned(grid=grid, epochs=2)
+
+
+def test_epochs_that_the_model_asks_for_are_its_own(planned, raises):
+    class Asks(Cheap):
+        def build(self, hp):
+            hp.Choice("epochs", [1, 2])
+            return super().build(hp)
+
+    with raises(UsageError, "--epochs or an axis epochs", "both"):
+        planned(Asks(), epochs=2)
+
+
 def test_a_finished_search_is_read_and_not_trained(planned):
     first, again = Counted(), Counted()
     results = run(planned(), first)
@@ -340,8 +377,7 @@ def test_a_trial_that_failed_in_a_split_that_counts_no_more_gets_another_chance(
     class Unlucky(Cheap):
         def fit(self, hp, model, x, y, **kwargs):
             os.environ["FITS"] += "."
-            # Two builds were asked what their fits declare.
-            if len(os.environ["FITS"]) == 5 + 2:
+            if len(os.environ["FITS"]) == 5:
                 raise ValueError("unlucky")
             return super().fit(hp, model, x, y, **kwargs)
 
@@ -413,7 +449,7 @@ def test_a_refit_that_was_left_out_is_made_up_for(planned):
     counted = Counted()
     assert run(planned(), counted).trials == results.trials
     assert counted.folds == 0
-    assert store.refit_parameters() == results.best.parameters
+    assert store.read_refit().parameters == results.best.parameters
 
 
 def test_another_search_in_its_place_is_refused(stubbed):

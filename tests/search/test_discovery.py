@@ -79,16 +79,32 @@ def test_a_trials_loss_is_that_of_its_build(found, loss, width, expected):
     parameters = {"batch_size": 4, "loss": loss, "width": width, "epochs": 3}
     assert found.loss_of(parameters) == expected
     once = len(found.hypermodel.built)
-    assert once - before == (expected == Loss(""))
+    assert once == before
     assert found.loss_of(parameters) == expected
     assert len(found.hypermodel.built) == once
 
 
-def test_the_only_loss_is_that_of_every_trial():
-    found = Discovery(Model(), ARRAYS, FitArguments())
-    found.look_ahead({"loss": ["mse"], "width": [2]})
-    assert found.loss_of({"loss": "mse", "width": 99}) == MSE
-    assert found.hypermodel.built == [("mse", 2)]
+def test_only_what_the_grid_asks_for_now_counts(found):
+    found.look_ahead({"loss": ["binary_crossentropy"]})
+    assert found.losses == [BINARY]
+    assert len(found.hypermodel.built) == 4
+
+
+def test_what_another_dict_states_has_its_default():
+    class Defaults(Model):
+        def build(self, hp):
+            loss = hp.Choice("loss", ["mse", "binary_crossentropy"], default="binary_crossentropy")
+            width = hp.Choice("width", [2, 3])
+            self.built.append((loss, width))
+            model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+            model.compile(loss=loss)
+            return model
+
+    found = Discovery(Defaults(), ARRAYS, FitArguments())
+    found.look_ahead([{"loss": ["mse"], "width": [2]}, {"width": [3]}])
+    assert found.losses == [MSE, BINARY]
+    assert found.loss_of({"width": 3}) == BINARY
+    assert found.hypermodel.built == [("mse", 2), ("binary_crossentropy", 3)]
 
 
 @pytest.mark.parametrize(
@@ -115,8 +131,11 @@ def test_builds_are_run_ahead_up_to_a_limit(monkeypatch, most, cap, built):
 )
 def test_what_a_fit_supplies_is_asked_once(hypermodel, supplied):
     found = Discovery(hypermodel, ARRAYS, FitArguments())
-    assert found.supplied() == supplied
-    assert found.supplied() == supplied
+    found.look_ahead({}, 1)
+    assert found.supplied == supplied
+    later = Discovery(hypermodel, ARRAYS, FitArguments())
+    later.take_over(json.loads(json.dumps(found.to_json())))
+    assert later.supplied == supplied
     assert hypermodel.built == [("mse", 2)]
 
 
@@ -129,7 +148,8 @@ def test_what_is_kept_is_taken_over_without_a_build(found):
     assert (later.tree.root, later.compiled) == (found.tree.root, found.compiled)
     assert later.losses == [MSE, BINARY]
     assert later.loss_of({"loss": "binary_crossentropy", "width": 2}) == BINARY
-    assert later.hypermodel.built == [("binary_crossentropy", 2)]
+    assert later.loss_of({"loss": "mse", "width": 3}) == Loss("")
+    assert later.hypermodel.built == []
 
 
 @pytest.mark.parametrize(
@@ -139,6 +159,9 @@ def test_what_is_kept_is_taken_over_without_a_build(found):
         pytest.param({"compiled": [{}]}, id="entry"),
         pytest.param({"compiled": [{"loss": {"word": 1}, "metrics": [], "outputs": 1}]}, id="loss"),
         pytest.param({"compiled": 5}, id="no list"),
+        pytest.param({"ways": {"{}": 9}}, id="place"),
+        pytest.param({"ways": {"{}": -1}}, id="place before the first"),
+        pytest.param({"ways": []}, id="ways"),
     ],
 )
 def test_what_is_not_whole_is_refused(found, changes):

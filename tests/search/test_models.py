@@ -12,6 +12,7 @@ from kt_grid import CrossValidationTuner
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.models import WeightKeeper, load_refit, recorded_fit
 from kt_grid.search.oracle import GridOracle
+from kt_grid.search.predict import load_predictor
 from kt_grid.splitters import KFold
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import Identity, SearchRecord
@@ -107,6 +108,32 @@ def test_refit_is_another_training_on_all_rows(tuner):
     )
     folds = tuner.load_fold_models(tuner.oracle.get_best_trials(1)[0])
     assert all(not np.allclose(fold.get_weights()[0], model.get_weights()[0]) for fold in folds)
+
+
+def test_refits_of_other_trials_stand_beside_the_best_one(tmp_path, raises):
+    tuner = CrossValidationTuner(build, "val_accuracy", cv=KFold(3), directory=tmp_path)
+    tuner.search(X, Y, epochs=1, batch_size=4)
+    best, other = (trial.trial_id for trial in tuner.oracle.get_best_trials(2))
+    tuner.refit()
+    before = tuner.store.model_file.read_bytes()
+    with raises(PredictionError, f"refit(trial='{other}')"):
+        load_predictor(tuner.store.root, trial=other)
+    model = tuner.refit(trial=other)
+    units = tuner.oracle.get_trial(other).hyperparameters.get("units")
+    assert model.layers[0].units == units
+    assert tuner.store.model_file.read_bytes() == before
+    assert (tuner.store.root / "refits" / f"trial_{other}" / "model.keras").exists()
+    predicted = load_predictor(tuner.store.root, trial={"units": units}).outputs(X)
+    np.testing.assert_allclose(predicted, model.predict(X, verbose=0), rtol=1e-6)
+    # The best trial, named or not, is the same model in the same place.
+    assert tuner.refit(trial=best).layers[0].units != units
+    assert load_predictor(tuner.store.root, trial=int(best)).model.layers[0].units != units
+    assert not tuner.store.refit_dir(best).exists()
+    # Done once, it is loaded.
+    written = (tuner.store.refit_dir(other) / "model.keras").stat().st_mtime_ns
+    again = CrossValidationTuner(build, "val_accuracy", cv=KFold(3), directory=tmp_path)
+    assert again.refit(X, Y, trial=other).layers[0].units == units
+    assert (tuner.store.refit_dir(other) / "model.keras").stat().st_mtime_ns == written
 
 
 class Unregistered(keras.layers.Layer):

@@ -75,7 +75,7 @@ ONE_AXIS = {
     ),
     "float without step": (
         lambda hp: hp.Float("a", 0.0, 1.0),
-        [0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95],
+        [0.0, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95],
     ),
     "boolean": (lambda hp: hp.Boolean("a"), [True, False]),
     "boolean, default True": (lambda hp: hp.Boolean("a", default=True), [True, False]),

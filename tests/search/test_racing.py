@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_grid.analysis.confidence_set import Design
+from kt_grid.analysis.measurement import Measurement
 from kt_grid.errors import UsageError
 from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.oracle import make_oracle
-from kt_grid.search.racing import Incumbents, Race, check_racing, make_race
+from kt_grid.search.racing import Incumbents, Race, Rivals, check_racing, make_race
 from kt_grid.space.objective import Objective, Score
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.records import SplitFacts
@@ -27,8 +29,17 @@ ERROR = Objective("val_mse", "min")
 GRID = {"units": list(range(2, 14))}
 
 
-def race(kind="bound", objective=ACCURACY, folds=3, units=None, resolution=0.0):
-    return Race(kind, objective, tuple(units or range(folds)), 1 / (folds - 1), resolution)
+OVERLAP = 0.1
+
+
+def race(kind="bound", objective=ACCURACY, folds=3, passes=1, averaged=1, step=0.0):
+    design = Design(OVERLAP, step)
+    measurement = Measurement("folds", passes, folds, averaged, 100, False, design)
+    return Race(kind, objective, folds * passes * averaged, measurement)
+
+
+def beside(*rivals, best=0):
+    return Rivals(rivals, best)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +71,7 @@ def race(kind="bound", objective=ACCURACY, folds=3, units=None, resolution=0.0):
 def test_by_bound_a_trial_is_given_up_once_it_can_not_tie(objective, scores, best, reason):
     if reason == "1 and 2 of 3":
         reason = "its mean can't be better than 0.666667, and another one's is 0.75"
-    assert race(objective=objective).judge(scores, best) == reason
+    assert race(objective=objective).judge(scores, beside(best)) == reason
 
 
 @pytest.mark.parametrize(
@@ -73,11 +84,11 @@ def test_by_bound_a_trial_is_given_up_once_it_can_not_tie(objective, scores, bes
 )
 def test_a_score_beyond_the_bound_ends_the_search(raises, objective, scores, best):
     with raises(UsageError, "racing by a bound", objective.name, "no better than"):
-        race(objective=objective).judge(scores, best)
+        race(objective=objective).judge(scores, beside(best))
 
 
 def test_a_share_may_round_to_a_little_more_than_1():
-    assert race().judge([float(np.float32(1) + np.float32(1e-7))], [1.0, 1.0, 1.0]) == ""
+    assert race().judge([float(np.float32(1) + np.float32(1e-7))], beside([1.0] * 3)) == ""
 
 
 @given(
@@ -89,10 +100,10 @@ def test_a_share_may_round_to_a_little_more_than_1():
 )
 def test_by_bound_nothing_is_given_up_that_wins_or_ties(trials):
     folds, best, given_up = len(trials[0]), None, []
-    referee = race(folds=max(folds, 2)) if folds > 1 else race(folds=2, units=(0,))
+    referee = race(folds=folds)
     for tenths in trials:
         scores, rival = [t / 10 for t in tenths], best and [t / 10 for t in best]
-        looks = [bool(rival and referee.judge(scores[:n], rival)) for n in range(folds + 1)]
+        looks = [bool(rival and referee.judge(scores[:n], beside(rival))) for n in range(folds + 1)]
         exact = [
             bool(best) and n < folds and Fraction(sum(tenths[:n]) + 10 * (folds - n)) < sum(best)
             for n in range(folds + 1)
@@ -106,12 +117,12 @@ def test_by_bound_nothing_is_given_up_that_wins_or_ties(trials):
     assert all(sum(tenths) < sum(best) for tenths in given_up)
 
 
-def one_sided(ours, theirs, ratio, resolution=0.0):
-    """The corrected resampled t-test by its formula, with scipy's distribution."""
+def paired(ours, theirs, overlap=OVERLAP, step=0.0):
+    """Two trials on some folds: Student's t of the differences, two-sided, by its formula."""
     differences = np.array(theirs) - np.array(ours)
-    variance = differences.var(ddof=1) + resolution**2 / 6
-    t = differences.mean() / np.sqrt(variance * (1 / len(differences) + ratio))
-    return float(scipy.stats.t.sf(t, len(differences) - 1))
+    variance = differences.var(ddof=1) + step**2 / 6
+    t = differences.mean() / np.sqrt(variance * (1 / len(differences) + overlap))
+    return 2 * float(scipy.stats.t.sf(abs(t), len(differences) - 1))
 
 
 BEST = [0.80, 0.82, 0.81, 0.79, 0.80]
@@ -130,50 +141,86 @@ BEST = [0.80, 0.82, 0.81, 0.79, 0.80]
     ],
 )
 def test_by_test_a_trial_is_given_up_once_noise_does_not_explain_it(scores, gives_up):
-    reason = race("test", folds=5).judge(scores, BEST)
-    if 2 < len(scores) < 5 and scores != BEST[:4]:
-        p = one_sided(scores, BEST[: len(scores)], 1 / 4)
+    """Of five folds there are two looks, after the third and the fourth, at half the level."""
+    reason = race("test", folds=5).judge(scores, beside(BEST))
+    if 2 < len(scores) < 5 and scores != BEST[:4] and scores[0] < BEST[0]:
+        p = 2 * paired(scores, BEST[: len(scores)])
         assert (p < 0.05) is gives_up
         assert not gives_up or reason.endswith(f"p = {p:.3g}")
     assert bool(reason) is gives_up
     mirrored = race("test", ERROR, folds=5)
-    assert mirrored.judge([1 - s for s in scores], [1 - s for s in BEST]) == reason
+    flipped = mirrored.judge([1 - s for s in scores], beside([1 - s for s in BEST]))
+    assert bool(flipped) is gives_up
+
+
+def test_by_test_all_that_are_complete_say_how_large_the_noise_is():
+    """Three folds of two trials say little, those of many the more."""
+    random = np.random.default_rng(0)
+    rivals = (0.8 + 0.01 * random.normal(size=(20, 5))).tolist()
+    behind = [0.75, 0.70, 0.72]
+    referee = race("test", folds=5)
+    assert referee.judge(behind, beside(rivals[0])) == ""
+    reason = referee.judge(behind, beside(*rivals))
+    assert reason.startswith("significantly worse than the best one on the same folds, p = ")
 
 
 def test_repeats_on_the_same_folds_are_one_measurement():
-    """Six looks at three folds are three differences, each the mean of two."""
-    referee = race("test", folds=3, units=(0, 1, 2, 0, 1, 2, 0, 1, 2))
+    """After the first pass a look has whole passes: their mean on three folds."""
+    referee = race("test", folds=3, averaged=3)
+    assert referee.looks == (3, 6)
     best = [0.8] * 9
-    scores = [0.78, 0.60, 0.66, 0.60, 0.66, 0.66]
-    p = one_sided([0.69, 0.63, 0.66], best[:3], 1 / 2)
+    scores = [0.78, 0.60, 0.66, 0.56, 0.66, 0.64]
+    p = 2 * paired([0.67, 0.63, 0.65], best[:3])
     assert p < 0.05
-    assert referee.judge(scores, best).endswith(f"p = {p:.3g}")
-    assert referee.judge(scores[:2], best) == ""
-    assert one_sided(scores[:3], best[:3], 1 / 2) > 0.05
-    assert referee.judge(scores[:3], best) == ""
+    assert referee.judge(scores, beside(best)).endswith(f"p = {p:.3g}")
+    assert referee.judge(scores[:5], beside(best)) == ""
+    assert 2 * paired(scores[:3], best[:3]) > 0.05
+    assert referee.judge(scores[:3], beside(best)) == ""
 
 
 def test_the_step_of_an_accuracy_counts_as_noise():
     ours, theirs = [0.5, 0.5, 0.5001], [0.6, 0.6, 0.6]
-    assert race("test", folds=5).judge(ours, theirs)
-    assert not race("test", folds=5, resolution=0.5).judge(ours, theirs)
+    assert race("test", folds=5).judge(ours, beside(theirs))
+    assert not race("test", folds=5, step=0.5).judge(ours, beside(theirs))
+
+
+def test_scores_without_noise_say_nothing():
+    assert race("test", folds=5).judge([0.5] * 3, beside([0.6] * 5)) == ""
 
 
 def test_a_race_is_made_of_what_the_splits_are():
     splits = SplitFacts(((6, 2),) * 3 + ((7, 1),) * 3, fresh_folds=False)
-    made = make_race("bound", ACCURACY, 2, splits)
-    assert (made.units, made.ratio, made.resolution) == ((0, 1, 2, 0, 1, 2), 9 / 39, 6 / 9)
-    fresh = make_race("test", ERROR, 2, replace(splits, fresh_folds=True))
-    assert (fresh.units, fresh.resolution) == ((0, 1, 2, 3, 4, 5), 0.0)
+    made = make_race("bound", ACCURACY, 2, splits, "Repeated(KFold(3), 2)", 8)
+    assert (made.splits, made.measurement.folds, made.measurement.averaged) == (6, 3, 2)
+    assert made.measurement.design.step == pytest.approx(1 / 2)
+    fresh = make_race("test", ERROR, 2, replace(splits, fresh_folds=True), "KFold(3)", 8)
+    assert (fresh.measurement.passes, fresh.looks) == (1, (3, 4, 5))
     assert make_race(None, ACCURACY, 2, splits) is None
 
 
-@pytest.mark.parametrize(("folds", "repeats"), [(3, 1), (2, 2)], ids=["three", "two, twice"])
+@pytest.mark.parametrize(
+    ("folds", "repeats", "looks"),
+    [(10, 1, range(3, 10)), (5, 3, (3, 4, 5, 10)), (3, 3, (3, 6)), (2, 3, (4,))],
+    ids=str,
+)
+def test_a_test_looks_at_whole_passes_after_the_first(folds, repeats, looks):
+    splits = SplitFacts(((2 * folds - 2, 2),) * folds * repeats, fresh_folds=True)
+    assert make_race("test", ACCURACY, repeats, splits, "KFold", 2 * folds).looks == tuple(looks)
+
+
+def test_a_time_series_has_no_test(raises):
+    splits = SplitFacts(((2, 2), (4, 2), (6, 2), (8, 2)), fresh_folds=True)
+    with raises(UsageError, "racing by a test", "time series", "racing='bound'"):
+        make_race("test", ACCURACY, 1, splits, "TimeSeriesSplit(4)", 10)
+    assert make_race("bound", ACCURACY, 1, splits, "TimeSeriesSplit(4)", 10)
+
+
+@pytest.mark.parametrize(("folds", "repeats"), [(3, 1), (2, 1)], ids=["three", "two"])
 def test_too_few_folds_for_a_test_are_refused(raises, folds, repeats):
-    splits = SplitFacts(((6, 2),) * folds * repeats, fresh_folds=False)
+    splits = SplitFacts(((8 - 8 // folds, 8 // folds),) * folds * repeats, fresh_folds=False)
     with raises(UsageError, "more than 3 folds", "racing by a test", str(folds), "cv"):
-        make_race("test", ACCURACY, repeats, splits)
-    assert make_race("bound", ACCURACY, repeats, splits) is not None
+        make_race("test", ACCURACY, repeats, splits, "KFold", 8)
+    assert make_race("bound", ACCURACY, repeats, splits, "KFold", 8) is not None
 
 
 @pytest.mark.parametrize("name", ["max:val_accuracy", "max:val_auc", "min:val_mse", "max:val_acc"])
@@ -233,7 +280,8 @@ OBJECTIVES = {"bound": "val_accuracy", "test": "val_loss"}
 def raced(stub_search, tmp_path, monkeypatch):
     """Runs a search of twelve trials in a folder; returns its results and the folds trained.
 
-    Half of a score is the trial's own, the other half the fold's.
+    Of a score a part is the trial's own, the rest the fold's: as much for the race by a bound,
+    and little for that by a test, which has to see that trials differ.
     """
 
     def run(folder="raced", kind="bound", **options):
@@ -244,8 +292,9 @@ def raced(stub_search, tmp_path, monkeypatch):
 
         def graded(trainings):
             own = trainings.hyperparameters.get("units") * 5 % 12 / 12
+            rest = 0.5 if kind == "bound" else 0.05
             for trained in stub_run(trainings):
-                score = (own + trained.scores["val_accuracy"]) / 2
+                score = (1 - rest) * own + rest * trained.scores["val_accuracy"]
                 trained.scores.update(val_accuracy=score, val_loss=1 - score)
                 yield trained
 
@@ -423,8 +472,8 @@ FAILS, GIVES_UP = "fails", "gives up"
 class Beaten(Race):
     """Says whom it compares with."""
 
-    def judge(self, scores, best):
-        return f"{best}"
+    def judge(self, scores, rivals):
+        return f"{rivals.scores[rivals.best]}"
 
 
 @pytest.fixture
@@ -432,7 +481,12 @@ def make_incumbents():
     def make_incumbents(values, direction="max"):
         grid = {"a": values} if isinstance(values[0], int) else values
         oracle = make_oracle(Objective("val_score", direction), 7, grid)
-        race = Beaten("bound", Objective("val_score", direction), (0, 1), 1.0, 0.0)
+        race = Beaten(
+            "bound",
+            Objective("val_score", direction),
+            2,
+            Measurement("folds", 1, 2, 1, None, False, Design(1.0)),
+        )
         return oracle, Incumbents(oracle, race)
 
     return make_incumbents

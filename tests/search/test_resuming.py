@@ -275,7 +275,11 @@ def test_other_versions_are_told_and_the_search_goes_on(run):
         f"keras {now['keras']}, numpy {now['numpy']}"
     ) in told.notes
     assert told.trained == []
-    # Each fold's record says what trained it, so the search's may say what goes on.
+    # Nothing was trained, so the directory stays as it was.
+    assert tuner.store.read_record().versions == versions
+    (tuner.store.trial_dir("0001") / "fold_1.json").unlink()
+    _, told = run()
+    assert told.trained == [2]
     assert tuner.store.read_record().versions == now
 
 

@@ -94,6 +94,7 @@ def make_runner(tmp_path):
             objective=Objective("val_accuracy", "max"),
             extras=Extras(),
             race=None,
+            only=None,
             seed=7,
             engine="fake",
             identity=Identity("val_accuracy", folds=3, seed=7),

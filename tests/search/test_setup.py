@@ -13,8 +13,9 @@ from kt_grid.data.targets import Loss
 from kt_grid.engines.arguments import FitArguments
 from kt_grid.errors import DataError, SplitError, UsageError
 from kt_grid.search.identity import package_versions
+from kt_grid.search.keras_tuners import as_hypermodel
 from kt_grid.search.setup import is_same_code, make_setup
-from kt_grid.search.tuner import CrossValidationTuner, as_hypermodel
+from kt_grid.search.tuner import CrossValidationTuner
 from kt_grid.space import key
 from kt_grid.space.objective import Extras, Objective
 from kt_grid.splitters import StratifiedKFold

@@ -597,3 +597,163 @@ def test_predictions_need_a_refit(make_search, raises):
     made = from_directory(make_search({"units": [2]}, [[0.5, 1.0, 0.0]]))
     with raises(PredictionError, "refit"):
         made.predict([[0.0]])
+
+
+def stub_tuner(directory, kind=CrossValidationTuner, **options):
+    """A search of two trials and three folds that trains nothing."""
+
+    def build(hp):
+        hp.Choice("units", [2, 3])
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    return kind(build, "val_loss", KFold(3), directory=directory, **options)
+
+
+def search_stub(tuner):
+    tuner.search(np.zeros((6, 1)), np.arange(6) % 2)
+
+
+class Around(CrossValidationTuner):
+    """Does something around every trial."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.done = []
+
+    def run_trial(self, trial, *args, **kwargs):
+        self.done.append(trial.trial_id)
+        return super().run_trial(trial, *args, **kwargs)
+
+
+@pytest.mark.usefixtures("stub_engine")
+def test_what_a_subclass_does_around_a_trial_is_done_in_this_process(tmp_path):
+    tuner = stub_tuner(tmp_path, Around, workers="auto")
+    assert tuner.placement.workers == 1
+    search_stub(tuner)
+    assert tuner.done == ["0000", "0001"]
+    plain = stub_tuner(tmp_path, project_name="plain")
+    search_stub(plain)
+    assert list(tuner.results()["mean_test_score"]) == list(plain.results()["mean_test_score"])
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"workers": 2}, {"scheduler": "tcp://nobody:1"}, {"trial_timeout": 5.0}],
+    ids=lambda options: next(iter(options)),
+)
+def test_a_run_trial_of_ones_own_is_refused_with_workers(tmp_path, raises, elsewhere):
+    with raises(UsageError, "Around.run_trial", "workers=1"):
+        stub_tuner(tmp_path, Around, **elsewhere)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["on_batch_begin", "on_batch_end", "on_epoch_begin", "on_epoch_end"]
+)
+def test_methods_that_nothing_calls_are_refused(tmp_path, raises, name):
+    kind = type("Hooked", (CrossValidationTuner,), {name: lambda *_: None})
+    with raises(UsageError, "callbacks=", f"Hooked.{name}"):
+        stub_tuner(tmp_path, kind)
+
+
+class Sizes(CrossValidationTuner):
+    """As in keras-tuner's guide."""
+
+    def run_trial(self, trial, *args, **kwargs):
+        kwargs["batch_size"] = trial.hyperparameters.Int("batch_size", 32, 64, step=32)
+        return super().run_trial(trial, *args, **kwargs)
+
+
+class Declares(CrossValidationTuner):
+    def run_trial(self, trial):
+        trial.hyperparameters.Int("more", 1, 2)
+        return super().run_trial(trial)
+
+
+class Data(CrossValidationTuner):
+    def run_trial(self, trial):
+        return super().run_trial(trial, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [(Sizes, "batch_size"), (Declares, "more"), (Data, "data")]
+)
+@pytest.mark.usefixtures("stub_engine")
+def test_what_a_subclass_gives_a_trial_is_refused(tmp_path, raises, kind, word):
+    with raises(UsageError, "super().run_trial(trial)", f"Received: {word}"):
+        search_stub(stub_tuner(tmp_path, kind))
+
+
+class Alone(CrossValidationTuner):
+    def run_trial(self, trial):
+        return {"val_loss": 0.25}
+
+
+class Adds(CrossValidationTuner):
+    def run_trial(self, trial):
+        return {name: value + 1 for name, value in super().run_trial(trial).items()}
+
+
+@pytest.mark.parametrize("kind", [Alone, Adds])
+@pytest.mark.usefixtures("stub_engine")
+def test_a_result_that_is_not_the_folds_fails_its_trial(tmp_path, raises, kind):
+    tuner = stub_tuner(tmp_path, kind)
+    with raises(SearchFailedError, f"{kind.__name__}.run_trial", "(2 trials)"):
+        search_stub(tuner)
+    assert list(tuner.results()["status"]) == ["FAILED", "FAILED"]
+    assert tuner.search_results().damage == ()
+
+
+class Hooked(CrossValidationTuner):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.called = []
+
+    def on_search_begin(self):
+        self.called.append("begin")
+        super().on_search_begin()
+
+    def on_trial_begin(self, trial):
+        self.called.append(f"begin {trial.trial_id}")
+        super().on_trial_begin(trial)
+
+    def on_trial_end(self, trial):
+        self.called.append(f"end {trial.trial_id}")
+        super().on_trial_end(trial)
+
+    def on_search_end(self):
+        self.called.append("end")
+        super().on_search_end()
+
+
+@pytest.mark.parametrize("workers", [1, 2, "auto"])
+@pytest.mark.usefixtures("stub_engine", "stub_workers")
+def test_hooks_are_called_wherever_trials_run(tmp_path, workers):
+    tuner = stub_tuner(tmp_path, Hooked, workers=workers)
+    search_stub(tuner)
+    trials = [f"{word} {number}" for number in ("0000", "0001") for word in ("begin", "end")]
+    assert sorted(tuner.called) == sorted(["begin", *trials, "end"])
+    assert (tuner.called[0], tuner.called[-1]) == ("begin", "end")
+
+
+@pytest.mark.usefixtures("stub_engine")
+def test_a_directory_stays_as_it_is_where_nothing_was_done(tmp_path):
+    def build(hp, made=lambda: open):  # what it opens can't be known
+        hp.Choice("units", [2, 3])
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        return model
+
+    def searched(**options):
+        tuner = CrossValidationTuner(build, "val_loss", KFold(3), directory=tmp_path, **options)
+        search_stub(tuner)
+        files = [path for path in sorted(tmp_path.rglob("*")) if path.suffix in (".json", ".h5")]
+        return tuner, {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+    tuner, before = searched()
+    assert not tuner._require_runner().setup.code.certain
+    assert json.loads((tmp_path / "search" / "oracle.json").read_text())["start_order"]
+    _, after = searched()
+    assert after == before

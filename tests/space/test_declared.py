@@ -3,6 +3,7 @@
 import json
 
 import keras_tuner
+import numpy as np
 import pytest
 
 from kt_grid import space
@@ -43,7 +44,13 @@ def test_declared_values_are_keras_tuners(kind, arguments):
         pytest.param("Float", (0.0, 0.3, 0.1), [0.0, 0.1, 0.2, 0.3], id="end-lost-by-rounding"),
         pytest.param("Float", (0.0, 1.0, 0.3), [0.0, 0.3, 0.6, 0.9], id="end-not-on-a-step"),
         pytest.param("Float", (1e-4, 0.1, 10, "log"), [1e-4, 1e-3, 0.01, 0.1], id="log"),
-        pytest.param("Float", (0.0, 1.0), [n / 20 for n in range(1, 20, 2)], id="ten-samples"),
+        pytest.param("Float", (0.0, 1.0), [0.0, *(n / 20 for n in range(1, 20, 2))], id="samples"),
+        pytest.param(
+            *("Float", (0.0, 1.0, None, "linear", 0.5)),
+            [0.5, *(n / 20 for n in range(1, 20, 2))],
+            id="samples-and-default",
+        ),
+        pytest.param("Float", (0.0, 0.4, 0.2, "linear", 0.3), [0.0, 0.2, 0.3, 0.4], id="between"),
         pytest.param("Int", (1, 8, 2, "log"), [1, 2, 4, 8], id="int-log-stays-int"),
         pytest.param("Boolean", (), [False, True], id="boolean"),
     ],
@@ -52,6 +59,26 @@ def test_declared_values_are_mended(kind, arguments, expected):
     (axis,) = space.declared_axes(_declare(kind, arguments), {})
     assert sorted(axis.values) == sorted(expected)
     assert {type(value) for value in axis.values} == {type(expected[0])}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(0.0, 1.0), (1e-4, 0.1, None, "log"), (0.0, 1.0, None, "linear", 0.3), (0.0, 1.0, 0.25)],
+    ids=["linear", "log", "default", "steps"],
+)
+def test_the_values_are_those_that_keras_tuner_tries(tmp_path, arguments):
+    (axis,) = space.declared_axes(_declare("Float", arguments), {})
+    oracle = keras_tuner.oracles.GridSearchOracle(
+        keras_tuner.Objective("score", "max"), hyperparameters=_declare("Float", arguments)
+    )
+    oracle._set_project_dir(tmp_path, "search")
+    tried = []
+    while (trial := oracle.create_trial("a")).status == "RUNNING":
+        tried.append(trial.hyperparameters.values["x"])
+        oracle.update_trial(trial.trial_id, {"score": 1.0})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    np.testing.assert_allclose(axis.values, sorted(tried), rtol=1e-11)
 
 
 def test_declared_values_give_way_to_the_grid():

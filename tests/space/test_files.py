@@ -1,5 +1,7 @@
 """Grids in YAML and TOML files."""
 
+import os
+
 import pytest
 
 from kt_grid import space
@@ -22,6 +24,11 @@ layers = [[64], [64, 32]]
 kind = ["yes", "1"]
 on = [true, false]
 """
+
+# Each list holds the one before it ten times, as other values.
+BOMB = "a0: &a0 [0, 1]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join(f'[{m}, *a{n - 1}]' for m in range(10))}]\n" for n in range(1, 9)
+)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,14 @@ def test_lists_of_grids_in_files(tmp_path, name, text):
         pytest.param("a.toml", "a = [2024-01-01]", ["numbers, words"], id="date"),
         pytest.param("a.yaml", "[a]: [1]", ["readable"], id="list-as-name"),
         pytest.param("a.yaml", "1: [2]", ["by name"], id="number-as-name"),
+        pytest.param("a.yaml", "a: " + "[" * 9000, ["too deep"], id="deep-yaml"),
+        pytest.param("a.toml", "a = " + "[" * 9000, ["too deep"], id="deep-toml"),
+        pytest.param("a.yaml", f"a: {'[' * 30}1{']' * 30}", ["20 levels", "'a'"], id="30-levels"),
+        pytest.param("a.yaml", "a: &x [1, *x]", ["contain themselves"], id="list-in-itself"),
+        pytest.param("a.yaml", "&x {a: *x}", ["contain themselves"], id="mapping-in-itself"),
+        pytest.param("a.yaml", BOMB, ["over 500,000 values"], id="one-list-time-and-again"),
+        pytest.param("a.toml", f"{'a.' * 20_000}b = 1", ["20 parts"], id="deep-name"),
+        pytest.param("a.yaml", f"a: [{'1, ' * 400_000}]", ["1,200,005 bytes"], id="large"),
     ],
 )
 def test_files_that_hold_no_grid(tmp_path, raises, name, text, words):
@@ -99,6 +114,32 @@ def test_files_that_hold_no_grid(tmp_path, raises, name, text, words):
     path.write_text(text, encoding="utf-8")
     with raises(GridError, str(path), *words):
         space.read_grid(path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(os.mkfifo, id="pipe"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), id="device"),
+        pytest.param(lambda path: path.mkdir(), id="folder"),
+    ],
+)
+def test_what_is_no_file_is_no_grid(tmp_path, raises, make):
+    make(tmp_path / "a.yaml")
+    with raises(GridError, "a.yaml", "no ordinary file"):
+        space.read_grid(tmp_path / "a.yaml")
+
+
+def test_a_link_to_a_grid_is_one(tmp_path):
+    (tmp_path / "kept.yaml").write_text("a: [1]")
+    (tmp_path / "a.yaml").symlink_to("kept.yaml")
+    assert space.read_grid(tmp_path / "a.yaml") == ({"a": (1,)},)
+
+
+def test_points_in_comments_are_no_names(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("# ...... . . . . . . . . . . . . . . . . .\n[[grid]]\na = [0.5, 1.5]\n")
+    assert space.read_grid(path) == ({"a": (0.5, 1.5)},)
 
 
 def test_a_grid_file_that_is_not_there(tmp_path, raises):

@@ -315,3 +315,19 @@ class TestRepeated:
 )
 def test_splits_follow_time_where_all_that_is_held_out_comes_after(cv, follows):
     assert folds.follow_time(folds.make_splits(cv, 12)) is follows
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("kfold", "kt_grid.KFold(…)"),
+        ("stratified-kfold", "kt_grid.StratifiedKFold(…)"),
+        ("stratified", "kt_grid.StratifiedKFold(…)"),
+        ("shuffled-kfold", "kt_grid.KFold(shuffle=True, random_state=…)"),
+        ("TimeSeries", "kt_grid.TimeSeriesSplit(…)"),
+        ("group_kfold", "kt_grid.GroupKFold(…)"),
+    ],
+)
+def test_a_word_of_the_command_line_is_answered_with_the_class(raises, word, meant):
+    with raises(SplitError, repr(word), f"Write cv={meant}"):
+        folds.check_cv(word)

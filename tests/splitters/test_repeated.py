@@ -66,3 +66,11 @@ def test_groups_reach_the_splitter():
 def test_what_repeats_itself_is_not_repeated(raises):
     with raises(SplitError, "repeat itself", "RepeatedKFold"):
         splitters.Repeated(splitters.RepeatedKFold(random_state=0), 2)
+
+
+def test_folds_that_are_not_shuffled_anew():
+    cv = splitters.KFold(3, shuffle=True, random_state=1)
+    repeated = splitters.Repeated(cv, 2, same_folds=True)
+    splits = drawn(repeated)
+    assert splits[:3] == splits[3:] == drawn(cv)
+    assert "same_folds=True" in repr(repeated)

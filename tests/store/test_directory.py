@@ -296,7 +296,8 @@ def test_refit_counts_only_with_its_whole_model(store, record, model, expected):
             path.unlink()
         elif content is not None:
             path.write_text(content)
-    assert store.refit_parameters() == expected
+    found = store.read_refit()
+    assert (None if found is None else found.parameters) == expected
 
 
 def test_a_refit_that_is_cut_short_leaves_no_record_of_the_former_one(store):
@@ -325,6 +326,7 @@ LINKED = {
     "predictions": lambda store: write_predictions(store, "0000", 0, np.arange(1), [0], [0]),
     "own weights": lambda store: store.write(store.weights("0000", 0), lambda p: p.touch()),
     "refit": lambda store: store.write_refit(REFIT, lambda p: p.write_bytes(b"m")),
+    "another refit": lambda s: s.write_refit(REFIT, lambda p: p.write_bytes(b"m"), "0000"),
 }
 
 
@@ -335,6 +337,7 @@ def test_nothing_is_written_behind_a_link(store, raises, tmp_path, write):
     store.prepare()
     store.trial_dir("0000").symlink_to(outside)
     (store.root / "best").symlink_to(outside)
+    (store.root / "refits").symlink_to(outside)
     with raises(StoreError, str(store.root), "a link"):
         write(store)
     assert [*outside.iterdir()] == [outside / "mine.txt"]

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and show whether they still are."""
 
+import fcntl
 import os
 
 import pytest
@@ -169,3 +170,13 @@ def test_what_may_not_be_read_is_not_taken_for_damaged(old, monkeypatch, raises)
 
 def _fail(*_):
     raise OSError(28, "No space left on device")
+
+
+def test_what_is_flushed_is_open_for_writing(tmp_path, monkeypatch):
+    """Windows flushes no file that is open for reading only."""
+    modes = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: modes.append(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE)
+    )
+    write_text(tmp_path / "a.txt", "a")
+    assert modes == [os.O_RDWR]

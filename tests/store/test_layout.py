@@ -25,6 +25,8 @@ def search(store, search_record):
     store.write_fold("0000", record, lambda path: path.write_bytes(b"w"))
     refit = RefitRecord("0000", {}, 1, search_record().identity)
     store.write_refit(refit, lambda path: path.write_bytes(b"m"))
+    other = RefitRecord("0001", {}, 1, search_record().identity)
+    store.write_refit(other, lambda path: path.write_bytes(b"o"), "0001")
     store.trial_dir("0001").mkdir()
     for name in ("oracle.json", "tuner0.json", "writing.oracle.json", "lock", "lock.json"):
         write_text(store.root / name, "{}")
@@ -50,6 +52,11 @@ FOREIGN = (
     "trial_0000/checkpoint.weights.h5",
     "trial_0000/plots/loss.png",
     "best/better.keras",
+    "refits/notes.txt",
+    "refits/search.json",
+    "refits/best/model.keras",
+    "refits/trial_0001/better.keras",
+    "refits/trial_0002/trial.json",
     "trial_my notes/trial.json",
     "search.json.bak",
     "writing.thesis.txt",
@@ -118,7 +125,10 @@ def test_without_a_search_nothing_is_removed(store, raises, name):
     assert (store.root / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("place", ["trial_0000", "trial_0009", "best", "search.json"])
+LINKED = ["trial_0000", "trial_0009", "best", "search.json", "refits", "refits/trial_0001"]
+
+
+@pytest.mark.parametrize("place", LINKED)
 def test_links_are_not_followed(search, raises, tmp_path, place):
     outside = tmp_path / "outside"
     write_text(outside / "trial.json", "mine")
@@ -130,6 +140,14 @@ def test_links_are_not_followed(search, raises, tmp_path, place):
     with raises(StoreError, "other files", place):
         search.clear(print)
     assert (outside / "trial.json").read_text() == "mine"
+
+
+def test_a_search_may_be_called_refits(tmp_path, search_record):
+    store = SearchStore(tmp_path, "refits")
+    store.write_record(search_record())
+    store.write_fold("0000", FoldRecord(0, {}, 1, {}, 1, 1.0, "keras"), None)
+    store.clear(print)
+    assert files(tmp_path) == ["refits", "refits/lock"]
 
 
 def test_a_removal_that_is_cut_short_leaves_no_search(search, monkeypatch):

@@ -110,7 +110,7 @@ def test_where_trials_begin(monkeypatch, clock, workers, left, seconds, spare, e
     monkeypatch.setattr(placement, "has_spares", lambda: spare)
     place = Placement(workers)
     told = begun(place, left, seconds)
-    assert place.elsewhere is elsewhere
+    assert place.moved is elsewhere
     assert ("4 workers (4 cores, 1024 GiB of memory)" in told) is (elsewhere and workers == "auto")
     assert not elsewhere or not place.should_move(100, 200)
 
@@ -164,7 +164,7 @@ def test_a_race_never_moves(clock, workers):
     place = Placement(workers, racing=True)
     assert place.begins_here
     begun(place, seconds=1000.0)
-    assert not place.elsewhere
+    assert not place.moved
     clock[0] += 1000
     assert not place.should_move(1000, 200)
 

@@ -54,7 +54,7 @@ def draw_trials(
 
 def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
     """Draw the trials of a numeric axis along it: fold dots, means, standard errors."""
-    trials = sorted(analysis.trials, key=lambda t: as_number(t.trial.parameters[axis.name]))
+    trials = sorted(analysis.compared, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
     for trial, place in zip(trials, x, strict=True):
@@ -222,7 +222,7 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
     from matplotlib import colormaps
 
     sign = analysis.results.objective.sign
-    trials = sorted(analysis.trials, key=lambda t: sign * (t.trial.mean or 0.0))
+    trials = sorted(analysis.compared, key=lambda t: sign * (t.trial.mean or 0.0))
     for number, trial in enumerate(trials):
         share = number / max(len(trials) - 1, 1)
         is_best = trial is analysis.best

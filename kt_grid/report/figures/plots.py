@@ -1,5 +1,6 @@
 """An analysis becomes figures, drawn with matplotlib and without a display."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def draw(analysis: Analysis, published: Published | None = None) -> list[Picture
         The grid as a whole, what each axis does, the combinations in order, and ours against
         the published figures; nothing without a completed trial.
     """
-    if not analysis.trials:
+    if not analysis.compared:
         return []
     varied = [axis for axis in analysis.results.axes if len(axis.values) > 1]
     makers: list[Callable[[], Picture]] = []
@@ -53,7 +54,7 @@ def draw(analysis: Analysis, published: Published | None = None) -> list[Picture
     if len(varied) > 1 and effects:
         makers.append(lambda: axis_effects(analysis, effects))
     makers.append(lambda: combinations(analysis, varied))
-    if published and any(key(t.trial.parameters) in published for t in analysis.trials):
+    if published and any(key(t.trial.parameters) in published for t in analysis.compared):
         makers.append(lambda: against_published(analysis, published))
     with styled():
         return [make() for make in makers]
@@ -98,11 +99,11 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         _mark_baseline(analysis, ax.axhline)
         ax.set_ylabel(analysis.results.objective.name)
     else:
-        trials = list(analysis.trials)
+        trials = list(analysis.compared)
         if only is None or len(trials) > _MOST:
-            trials = sorted(trials, key=lambda t: t.trial.rank or 0)[:_MOST]
-            if len(trials) < len(analysis.trials):
-                caption = f"The {_MOST} best of {len(analysis.trials)} combinations. {caption}"
+            trials = sorted(trials, key=lambda t: t.trial.rank or math.inf)[:_MOST]
+            if len(trials) < len(analysis.compared):
+                caption = f"The {_MOST} best of {len(analysis.compared)} combinations. {caption}"
         figure, ax = make_axes(1.3 + _ROW * len(trials))
         charts.draw_trials(ax, analysis, trials, range(len(trials)))
         _mark_baseline(analysis, ax.axvline)
@@ -116,7 +117,7 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw two axes as a table of means: the longer along y, a frame around the best cell."""
     columns, rows = sorted(varied, key=lambda axis: len(axis.values))
     figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
-    table = _table(analysis.trials, rows, columns)
+    table = _table(analysis.compared, rows, columns)
     best = analysis.best
     place = None if best is None else _cell(best, rows, columns)
     sign = analysis.results.objective.sign
@@ -134,7 +135,7 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     shares = {effect.axis.name: effect.share for effect in analysis.effects}
     rows, columns, facet = sorted(varied, key=lambda axis: -shares.get(axis.name, 0.0))[:3]
     shown = facet.values[:_FACETS]
-    chosen = [[t for t in analysis.trials if t.trial.parameters.get(facet.name) == value]
+    chosen = [[t for t in analysis.compared if t.trial.parameters.get(facet.name) == value]
               for value in shown]  # fmt: skip
     tables = [_table(trials, rows, columns) for trials in chosen]
     across = min(2, len(shown))
@@ -189,7 +190,7 @@ def against_published(analysis: Analysis, published: Published) -> Picture:
 
     A list has both; where there are many, a cloud of points lies around the diagonal.
     """
-    trials = [t for t in analysis.trials if key(t.trial.parameters) in published]
+    trials = [t for t in analysis.compared if key(t.trial.parameters) in published]
     theirs = [published[key(t.trial.parameters)] for t in trials]
     if len(trials) > _MOST:
         figure, ax = make_axes(4.2)
@@ -267,9 +268,8 @@ def _legend(figure: "Figure", analysis: Analysis, *, published: bool | None = No
     """Say what the marks mean; of the best trials alone if `published` is given."""
     from matplotlib.lines import Line2D
 
-    shown = (
-        analysis.trials if published is None else [t for t in analysis.trials if t is analysis.best]
-    )
+    best = [] if analysis.best is None else [analysis.best]
+    shown = analysis.compared if published is None else best
     present = {analysis.standing(trial) for trial in shown}
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", label=label)
@@ -281,7 +281,7 @@ def _legend(figure: "Figure", analysis: Analysis, *, published: bool | None = No
             Line2D([], [], color=charts.PURPLE, marker="s", linestyle="none", label="published")
         )
     elif analysis.baseline is not None and published is None:
-        label = "always the most frequent class"
+        label = f"always {analysis.baseline.answer}"
         handles.append(Line2D([], [], color=charts.GREEN, linestyle="--", label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
 

@@ -94,4 +94,7 @@ def test_scores_are_keras_own(program):
 
 def test_one_program_serves_any_number_of_rows_where_it_may_pad(program):
     assert program.rows is None
-    assert TrainingProgram(model(1, 0.1, keras.layers.BatchNormalization()), DATA, 15, 4).rows == 15
+    by_rows = TrainingProgram(model(1, 0.1, keras.layers.BatchNormalization()), DATA, 15, 4)
+    assert by_rows.rows is None
+    whole_batches = model(1, 0.1, keras.layers.UnitNormalization(axis=0))
+    assert TrainingProgram(whole_batches, DATA, 15, 4).rows == 15
