@@ -131,6 +131,7 @@ class Designs:
                     runner.arrays_of(parameters),
                     runner.setup.seed,
                     reuse_kernels=True,
+                    only_look=True,
                 )
             except Exception:  # its trial will say so
                 return ""

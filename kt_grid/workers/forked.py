@@ -16,13 +16,21 @@ from typing import IO, NoReturn
 
 from kt_grid.workers.loop import serve
 
+# They wait for the operating system, and hold no lock meanwhile.
+OWN_THREADS = "kt-grid"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _SECONDS_BETWEEN_LOOKS = 0.01
 
 
 def can_fork() -> bool:
-    """Tell whether processes can be copied here: macOS's own libraries don't survive it."""
-    return sys.platform.startswith("linux")
+    """Tell whether this process can be copied.
+
+    macOS's own libraries don't survive it, Windows can't do it, and of somebody else's thread,
+    such as a debugger's, a copy would keep the locks without the thread that frees them.
+    """
+    main = threading.main_thread()
+    ours = all(t is main or t.name.startswith(OWN_THREADS) for t in threading.enumerate())
+    return sys.platform.startswith("linux") and ours
 
 
 class Forked:
@@ -44,7 +52,7 @@ class Forked:
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
-            # Python warns of threads, but those that there are wait for the operating system.
+            # Python warns of threads, which `can_fork` has looked at.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._pid = os.fork()
         if self._pid == 0:

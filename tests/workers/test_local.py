@@ -294,10 +294,11 @@ from kt_grid.engines.backend import import_backend
 from kt_grid.workers import local
 from kt_grid.workers.loop import Shared
 
-threading.Thread(target=sys.stdin.read, daemon=True).start()
+threading.Thread(target=sys.stdin.read, name="kt-grid-waiting", daemon=True).start()
 with local.processes_kept():
     assert import_backend()
     local.fork_spares(2)
+    assert local.has_spares()
     def use(context):
         import tensorflow as tf
         square = tf.function(lambda x: x * x, jit_compile=True)
