@@ -49,8 +49,6 @@ class Forked:
     def __init__(self, others: Iterable[IO[bytes]]) -> None:
         calls, to_calls = os.pipe()
         from_answers, answers = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
         with warnings.catch_warnings():
             # Python warns of threads, which `can_fork` has looked at.
             warnings.simplefilter("ignore", DeprecationWarning)
