@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.base import build_model
 from kt_grid.engines.design import design, generalise, text_of
 from kt_grid.engines.fused.program_inputs import share_all
 from kt_grid.engines.session import generators_kept, settings_kept
+from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
 from kt_grid.space import Axis, Parameters
 
@@ -29,6 +31,31 @@ _SECONDS_A_FOLD = 0.05
 _SECONDS_A_STEP, _SECONDS_A_PLAIN_STEP = 1e-5, 3e-4
 _SECONDS_A_PRODUCT = 1e-9
 _PRODUCTS_A_WEIGHT = 3
+
+
+def find_designs(runner: TrialRunner, oracle: GridOracle) -> "Designs":
+    """Return what is known of the designs of a search's models.
+
+    Args:
+        runner: Knows what trials consist of.
+        oracle: Knows the grid.
+    """
+    setup = runner.setup
+    plain = setup.engine == "keras" or overrides_fit(runner.hypermodel) or setup.fit.callbacks
+    first = next(oracle.combinations(explore=False))
+    return Designs(runner, first, oracle.axes, compiled=not plain)
+
+
+def foresee_seconds(runner: TrialRunner, oracle: GridOracle, left: int) -> float:
+    """Foresee how long the trials take that are left, one after the other.
+
+    Args:
+        runner: Knows what trials consist of.
+        oracle: Knows the grid.
+        left: Number of trials that are left.
+    """
+    combinations = oracle.combinations(explore=False)
+    return find_designs(runner, oracle).seconds(combinations, left)
 
 
 @dataclass

@@ -15,7 +15,6 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_grid.data.arrays import Arrays, as_inputs
 from kt_grid.engines import check_engine, make_engine
-from kt_grid.engines.arguments import overrides_fit
 from kt_grid.engines.backend import configure_backend
 from kt_grid.engines.fresh import SHARED_PARTS
 from kt_grid.engines.scored import with_extras
@@ -28,7 +27,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
 )
 from kt_grid.search.contenders import find_contenders
-from kt_grid.search.designs import Designs
+from kt_grid.search.designs import find_designs, foresee_seconds
 from kt_grid.search.dispatch import Dispatcher, pack_context
 from kt_grid.search.held_out import Predicted, predict_held_out
 from kt_grid.search.keras_tuners import (
@@ -331,9 +330,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         # Counted on, because to count them anew takes longer the larger the grid is.
         self._left = total - finished
         self.observer.begin(total, len(setup.splits), finished)
-        told = self.placement.begin(self._left, self._foresee)
-        if told:
-            self.observer.note(told)
+        foresee = partial(foresee_seconds, self._require_runner(), self.oracle, self._left)
+        self.placement.begin(self._left, foresee, tell)
         try:
             # The folds of each, trained by an engine, and a record on disk for each of them.
             self._run_trials(self._require_runner())
@@ -393,20 +391,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(pack_context(runner), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
-                Dispatcher(self.oracle, runner, workers, *hooks, self._designs().of).run()
+                designs = find_designs(runner, self.oracle)
+                Dispatcher(self.oracle, runner, workers, *hooks, designs.of).run()
         self.on_search_end()
-
-    def _designs(self) -> Designs:
-        """What is known of the models' designs."""
-        runner = self._require_runner()
-        plain = runner.setup.engine == "keras" or overrides_fit(self.hypermodel)
-        plain = plain or bool(runner.setup.fit.callbacks)
-        first = next(self.oracle.combinations(explore=False))
-        return Designs(runner, first, self.oracle.axes, compiled=not plain)
-
-    def _foresee(self) -> float:
-        """The seconds that the trials that are left take one after the other, roughly."""
-        return self._designs().seconds(self.oracle.combinations(explore=False), self._left)
 
     def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:
         """Take the end of a trial that ran in a worker."""

@@ -124,15 +124,13 @@ class Placement:
             return f"a trial timeout of {self.timeout:g} s"
         return f"the scheduler {self.scheduler}" if self.scheduler else f"{self.workers} workers"
 
-    def begin(self, left: int, foresee: Callable[[], float]) -> str:
+    def begin(self, left: int, foresee: Callable[[], float], tell: Callable[[str], object]) -> None:
         """Note that the search begins now, and decide where its trials begin.
 
         Args:
             left: Number of trials to run.
             foresee: Returns the seconds that they take here, roughly.
-
-        Returns:
-            A line on what was decided; empty if there was nothing to decide.
+            tell: Is told in a line what was decided, if there was something to decide.
 
         Raises:
             UsageError: If there are to be more workers than GPUs.
@@ -142,14 +140,15 @@ class Placement:
         if not self.scheduler:
             self._check_gpus()
         if self._moved or self.racing or self.workers != AUTO or not left:
-            return ""
+            return
         count = self._count(left)
         if count == 1:
-            return ""
+            return
         start = _SECONDS_OF_A_COPY if has_spares() else _SECONDS_OF_A_START
         seconds = foresee()
         self._moved = seconds * (1 - _CORES_OF_ONE / count) > start + _LEAST_GAIN
-        return f"{count} workers ({_told_machine()}); --workers 1 for one" if self._moved else ""
+        if self._moved:
+            tell(f"{count} workers ({_told_machine()}); --workers 1 for one")
 
     def _check_gpus(self) -> None:
         """Refuse more workers than GPUs, unless that is what is wanted."""

@@ -19,8 +19,10 @@ def clock(monkeypatch):
 
 
 def begun(place, left=100, seconds=0.0):
-    """Begin a search whose trials would take so many seconds here."""
-    return place.begin(left, lambda: seconds)
+    """Begin a search whose trials would take so many seconds here; return what was told."""
+    told = []
+    place.begin(left, lambda: seconds, told.append)
+    return "".join(told)
 
 
 @pytest.mark.parametrize(
