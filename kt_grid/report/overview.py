@@ -73,13 +73,17 @@ def _significantly(value: bool | None) -> str:
 
 
 def _word(
-    key: str, value: Callable[[Subject], Any], show: Callable[[Any], str] = plain, **more: bool
+    key: str,
+    value: Callable[[Subject], Any],
+    show: Callable[[Any], str] = plain,
+    *,
+    matters: bool = False,
 ) -> SearchColumn:
-    return Column(key, value, show, title=key.replace("_", " "), kind="word", **more)
+    return Column(key, value, show, title=key.replace("_", " "), kind="word", matters=matters)
 
 
-def _score(key: str, value: Callable[[Subject], Any], **more: bool) -> SearchColumn:
-    return Column(key, value, figure, title=key.replace("_", " "), **more)
+def _score(key: str, value: Callable[[Subject], Any], *, matters: bool = False) -> SearchColumn:
+    return Column(key, value, figure, title=key.replace("_", " "), matters=matters)
 
 
 SUMMARY: tuple[SearchColumn, ...] = (
