@@ -113,7 +113,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             it is worth while to use all cores. Results are the same with any number.
         scheduler: Address of a Dask scheduler whose workers train, such as `tcp://host:8786`.
         trial_timeout: Seconds that a trial may take; trials run in worker processes then.
-        keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
+        keep: "best" keeps the weights of the best trial's folds, "all" those of every trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on, in place of what `verbose` shows.
         scores: Further `Score`s, computed on the held-out rows of every fold.
@@ -153,7 +153,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         workers: int | str = 1,
         scheduler: str | None = None,
         trial_timeout: float | None = None,
-        keep: str = "all",
+        keep: str = "best",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
         scores: Sequence[Score] = (),
