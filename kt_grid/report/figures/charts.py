@@ -121,9 +121,9 @@ def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _characters(ax: "Axes") -> float:
     """About how many characters fit side by side."""
-    place, figure = ax.get_subplotspec(), ax.get_figure(root=True)
+    place = ax.get_subplotspec()
     across = place.get_gridspec().ncols if place else 1
-    return 9 * (figure.get_figwidth() if figure else 5.0) / across
+    return 9 * ax.figure.figure.get_figwidth() / across
 
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
