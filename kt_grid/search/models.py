@@ -324,12 +324,12 @@ class WeightKeeper:
         if trial.status != TrialStatus.COMPLETED:
             self._drop([trial])
             return
-        place = self.oracle.rank_key(trial)
-        best = self.oracle.rank_key(self._leaders[0]) if self._leaders else place
-        if place < best:
+        rank = self.oracle.rank_key(trial)
+        best = self.oracle.rank_key(self._leaders[0]) if self._leaders else rank
+        if rank < best:
             self._drop([trial])
             return
-        if place > best:
+        if rank > best:
             self._drop(self._leaders)
             self._leaders = []
         self._leaders.append(trial)

@@ -57,12 +57,12 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
     trials = sorted(analysis.compared, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
-    for trial, place in zip(trials, x, strict=True):
+    for trial, position in zip(trials, x, strict=True):
         colour, marker, _ = MARKS[analysis.standing(trial)]
         scores = trial.trial.scores
-        ax.plot([place] * len(scores), scores, "_", color=FAINT, markersize=9, zorder=2)
+        ax.plot([position] * len(scores), scores, "_", color=FAINT, markersize=9, zorder=2)
         ax.errorbar(
-            place, trial.trial.mean or 0.0, yerr=trial.error, fmt=marker, color=colour,
+            position, trial.trial.mean or 0.0, yerr=trial.error, fmt=marker, color=colour,
             markersize=6.5, markeredgecolor=PAPER, markeredgewidth=0.6, elinewidth=1.8, zorder=3,
         )  # fmt: skip
     set_scale(ax, axis.values)
@@ -121,34 +121,34 @@ def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _characters(ax: "Axes") -> float:
     """About how many characters fit side by side."""
-    place = ax.get_subplotspec()
-    across = place.get_gridspec().ncols if place else 1
+    spot = ax.get_subplotspec()
+    across = spot.get_gridspec().ncols if spot else 1
     return 9 * ax.figure.figure.get_figwidth() / across
 
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
     """Whether labels side by side would touch."""
     widths = np.array([len(word(value)) for value in rising]) / characters
-    return bool((np.diff(_places(rising)) < (widths[1:] + widths[:-1]) / 2).any())
+    return bool((np.diff(_positions(rising)) < (widths[1:] + widths[:-1]) / 2).any())
 
 
 def _apart(rising: Sequence[Value], room: float) -> list[Value]:
     """Those values, from the first on, that are so far from the one before."""
     shown: list[Value] = []
     last = -1.0
-    for value, place in zip(rising, _places(rising), strict=True):
-        if place - last >= room:
+    for value, position in zip(rising, _positions(rising), strict=True):
+        if position - last >= room:
             shown.append(value)
-            last = place
+            last = position
     return shown
 
 
-def _places(rising: Sequence[Value]) -> Floats:
+def _positions(rising: Sequence[Value]) -> Floats:
     """Where values lie on their axis, from 0 to 1."""
     numbers = np.array([as_number(value) for value in rising])
     numbers = np.log(numbers) if scale_of(rising) == "log" else numbers
-    places: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
-    return places
+    positions: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
+    return positions
 
 
 def draw_heat_map(
@@ -238,11 +238,11 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
             range(len(axes)), heights, color=ORANGE if is_best else colormaps[SHADES](share),
             linewidth=3 if is_best else 0.8, alpha=1.0 if is_best else 0.7, zorder=2 + share,
         )  # fmt: skip
-    for place, axis in enumerate(axes):
-        ax.axvline(place, color=FAINT, linewidth=1)
+    for position, axis in enumerate(axes):
+        ax.axvline(position, color=FAINT, linewidth=1)
         for value in axis.values:
             ax.annotate(
-                word(value), (place, _height(axis, value)), xytext=(3, 0), size=8,
+                word(value), (position, _height(axis, value)), xytext=(3, 0), size=8,
                 textcoords="offset points", va="center", zorder=9,
             )  # fmt: skip
     ax.set_xticks(range(len(axes)), [word(axis.name) for axis in axes])

@@ -119,9 +119,9 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
     table = _table(analysis.compared, rows, columns)
     best = analysis.best
-    place = None if best is None else _cell(best, rows, columns)
+    cell = None if best is None else _cell(best, rows, columns)
     sign = analysis.results.objective.sign
-    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), sign, best=place)
+    image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), sign, best=cell)
     _colour_bar(figure, image, ax, analysis)
     return Picture("grid", "Mean of every combination; the frame is around the best.", figure)
 
@@ -291,10 +291,10 @@ def _table(trials: Sequence[TrialAnalysis], rows: Axis, columns: Axis) -> Floats
     sums = np.zeros((len(rows.values), len(columns.values)))
     counts = np.zeros_like(sums)
     for trial in trials:
-        place = _cell(trial, rows, columns)
-        if place is not None:
-            sums[place] += trial.trial.mean or 0.0
-            counts[place] += 1
+        cell = _cell(trial, rows, columns)
+        if cell is not None:
+            sums[cell] += trial.trial.mean or 0.0
+            counts[cell] += 1
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
