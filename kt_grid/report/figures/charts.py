@@ -144,8 +144,7 @@ def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _characters(ax: "Axes") -> float:
     """About how many characters fit side by side."""
-    figure = ax.get_figure(root=True)
-    return 9 * (figure.get_figwidth() if figure else 5.0) / _panels_across(ax)
+    return 9 * ax.figure.figure.get_figwidth() / _panels_across(ax)
 
 
 def _panels_across(ax: "Axes") -> int:
