@@ -1,6 +1,6 @@
 """Time kt-grid beside what people use instead, in one run on one machine.
 
-    python scripts/benchmark.py peers neurons
+    python scripts/benchmark.py peers neurons wine48
     python scripts/benchmark.py parts neurons
     python scripts/benchmark.py growth
 
@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from peers import EXPERIMENTS, PEERS
+from workloads import WORKLOADS
 
 SEED = 7
 AREAS = {"Conv2D 5x10": (5, 10), "Conv2D 14x14": (14, 14), "Conv2D 28x28": (28, 28)}
@@ -44,14 +45,14 @@ def main() -> None:
     )
     kinds = parser.add_subparsers(dest="kind", required=True)
     peers = kinds.add_parser("peers", help="kt-grid beside the others")
-    peers.add_argument("experiments", nargs="+", choices=[*EXPERIMENTS, "all"])
+    peers.add_argument("experiments", nargs="+", choices=[*EXPERIMENTS, *WORKLOADS, "all"])
     peers.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
     parts = kinds.add_parser("parts", help="where kt-grid's time goes")
     parts.add_argument("experiments", nargs="+", choices=EXPERIMENTS)
     kinds.add_parser("growth", help="how cost grows")
     one = kinds.add_parser("one", help="run one peer in this process")
     one.add_argument("peer", choices=PEERS)
-    one.add_argument("experiment", choices=[*EXPERIMENTS, "all"])
+    one.add_argument("experiment", choices=[*EXPERIMENTS, *WORKLOADS, "all"])
     for each in kinds.choices.values():
         each.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()

@@ -4,13 +4,13 @@
     python scripts/benchmark_workers.py overhead
     python scripts/benchmark_workers.py memory --trials 300
 
-`speed` runs each experiment as a process of its own, with both engines and 1, 2 and 4 workers,
-prints seconds and the speed-up over one worker, and compares the bytes of the reports. `overhead`
-searches a grid whose trials train nothing, and says what a trial costs beside its training: wall
-time, and processor time of the process that owns the search, which is what thousands of workers
-would wait for. `memory` searches a grid of models that all differ, each of which has to be compiled
-by itself, and samples the memory of all processes together. Each writes JSON too. Needs the `bench`
-extra.
+`speed` runs each experiment, workload or `all` as a process of its own, with both engines and 1, 2,
+4 and "auto" workers, prints seconds and the speed-up over one worker, and compares the bytes of the
+reports. `overhead` searches a grid whose trials train nothing, and says what a trial costs beside
+its training: wall time, and processor time of the process that owns the search, which is what
+thousands of workers would wait for. `memory` searches a grid of models that all differ, each of
+which has to be compiled by itself, and samples the memory of all processes together. Each writes
+JSON too. Needs the `bench` extra.
 """
 
 import argparse
@@ -25,7 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from peers import command
+
 WORKERS = (1, 2, 4)
+COUNTS = ("1", "2", "4", "auto")
 FEW, MANY = 50, 250
 
 
@@ -60,7 +63,7 @@ def measure_speed(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     for experiment in arguments.experiments:
         for engine in arguments.engines:
             alone = report = None
-            for workers in WORKERS:
+            for workers in COUNTS:
                 seconds, text = run(experiment, engine, workers)
                 alone, report = alone or seconds, report or text
                 row = {
@@ -76,15 +79,15 @@ def measure_speed(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def run(experiment: str, engine: str, workers: int) -> tuple[float, str]:
+def run(experiment: str, engine: str, workers: str) -> tuple[float, str]:
     """Run a search from its process's start to its end."""
-    words = ["run", experiment, "--engine", engine, "--workers", str(workers)]
+    options = ["--engine", engine, "--workers", workers, "--no-refit", "--quiet"]
     with tempfile.TemporaryDirectory() as folder:
+        words = command(experiment, Path(folder))
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "kt_grid", *words, "--no-refit", "--quiet"],
-            cwd=folder, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            [*words, *options], cwd=folder, capture_output=True, text=True, check=True
+        )
         return time.perf_counter() - start, done.stdout
 
 

@@ -261,7 +261,7 @@ def scenarios() -> Iterator[Scenario]:
         name = f"excess: one-{times}-times-noisier-{trials}-{folds}"
         draw = partial(one_noisier, trials, folds, times)
         yield Scenario(name, draw, partial(by_set, of_folds(folds)), trials)
-    for trials, group, shared in ((30, 15, 0.9), (30, 3, 0.95), (12, 6, 0.95)):
+    for trials, group, shared in ((30, 15, 0.9), (30, 3, 0.95), (12, 6, 0.95), (6, 3, 0.95)):
         name = f"excess: correlated-groups-of-{group}-{trials}-3"
         draw = partial(related, trials, group, shared, 3)
         yield Scenario(name, draw, partial(by_set, of_folds(3)), trials)

@@ -112,6 +112,9 @@ def test_only_the_command_line_prints_or_exits(name):
     called = {ast.unparse(call.func) for call in calls}
     names = {ast.unparse(node) for node in ast.walk(_tree(name)) if isinstance(node, ast.Attribute)}
     raised = {ast.unparse(node) for node in ast.walk(_tree(name)) if isinstance(node, ast.Raise)}
+    if name == "workers.forked":
+        # A copy of the process must never go on with what its original was about to do.
+        called.discard("os._exit")
     assert not called & {"print", "exit", "quit", "input", "breakpoint", "sys.exit", "os._exit"}
     assert not names & {"sys.stdout", "sys.stderr", "sys.exit"}
     assert not any("SystemExit" in text for text in raised)

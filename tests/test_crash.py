@@ -84,7 +84,7 @@ def check_between(folder, whole):
         pytest.param({"keep": "best"}, 3, 1, id="best"),
         pytest.param({"keep": "all"}, 7, 1, id="all"),
         # What a worker trained is there once all folds of its trial are done.
-        pytest.param({"keep": "best", "workers": 2}, 29, 6, id="workers"),
+        pytest.param({"keep": "best", "workers": 2}, 53, 6, id="workers"),
     ],
 )
 def test_a_search_survives_a_kill_at_every_moment(search, tmp_path, options, every, lost):

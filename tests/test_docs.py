@@ -35,7 +35,8 @@ OPTIONS = {
         "--sample-weight --class-weight --early-stopping --validation-split "
         "--separator --header --no-header --encoding --encode --missing --na-values "
         "--zero-is-missing --drop --decimal --thousands --comment "
-        "--workers --scheduler --trial-timeout --directory --name --overwrite --keep --no-refit "
+        "--workers --scheduler --share-gpus --trial-timeout "
+        "--directory --name --overwrite --keep --no-refit "
         "--zoom --train-scores --keep-predictions --racing "
         "--dry-run --quiet"
     ),

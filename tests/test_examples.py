@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent.parent / "scripts" / "examples"
 EXAMPLES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
 
 
-@pytest.mark.parametrize("name", sampled(EXAMPLES, "classes", "from_grid_search_cv", "score"))
+@pytest.mark.parametrize("name", sampled(EXAMPLES, "classes", "from_grid_search_cv"))
 def test_example_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(EXAMPLES[name]), run_name="__main__")

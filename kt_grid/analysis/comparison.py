@@ -180,8 +180,8 @@ class Analysis:
     @cached_property
     def compared(self) -> list[TrialAnalysis]:
         """All trials that were compared, in grid order."""
-        places = {trial.trial_id: place for place, trial in enumerate(self.results.trials)}
-        return sorted((*self.trials, *self.dropped), key=lambda t: places[t.trial.trial_id])
+        indices = {trial.trial_id: index for index, trial in enumerate(self.results.trials)}
+        return sorted((*self.trials, *self.dropped), key=lambda t: indices[t.trial.trial_id])
 
     @cached_property
     def pruned(self) -> list[TrialResult]:
@@ -404,8 +404,8 @@ def _cost_of(
     noise = estimate_noise(shaped[kept], measurement.design)
     if noise is None:
         return chosen.behind
-    place = next(i for i, trial in enumerate(contenders) if trial is chosen)
-    return expected_cost(shaped[kept].mean(axis=(1, 2)), noise, place)
+    index = next(i for i, trial in enumerate(contenders) if trial is chosen)
+    return expected_cost(shaped[kept].mean(axis=(1, 2)), noise, index)
 
 
 def _smoothed(
@@ -417,7 +417,7 @@ def _smoothed(
 ) -> TrialAnalysis | None:
     chosen = [t.trial.parameters for t in trials]
     found = [find_levels(axis, chosen) for axis in results.axes]
-    levels = [places for values, places in found if len(values) > 1]
+    levels = [indices for values, indices in found if len(values) > 1]
     if len(levels) < 2 or sum(len(values) for values, _ in found) > _MOST_SMOOTHED:
         return None
     drawn = smoothed(means, levels, float(np.nanmean(variance)))

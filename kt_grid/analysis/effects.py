@@ -103,8 +103,8 @@ def find_levels(axis: Axis, parameters: Sequence[Parameters]) -> tuple[tuple[obj
     given = [chosen.get(axis.name, _ABSENT) for chosen in parameters]
     there = {*given}
     values = tuple(value for value in (*axis.values, _ABSENT) if value in there)
-    place = {value: level for level, value in enumerate(values)}
-    return values, np.array([place[value] for value in given], dtype=np.intp)
+    level_of = {value: level for level, value in enumerate(values)}
+    return values, np.array([level_of[value] for value in given], dtype=np.intp)
 
 
 def _is_complete(levels: Sequence[tuple[tuple[object, ...], Levels]]) -> bool:

@@ -20,7 +20,7 @@ from kt_grid.cli.process import FAILED, complain
 from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
 from kt_grid.cli.watching import clear_screen
 from kt_grid.cli.watching import watch as follow
-from kt_grid.engines.backend import load_backend
+from kt_grid.engines.backend import import_backend, load_backend
 from kt_grid.errors import DamageError, UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template
 from kt_grid.plan.options import Options, flag_of
@@ -44,7 +44,8 @@ from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
 from kt_grid.store.results import SearchResults, read_results
-from kt_grid.workers.local import processes_kept
+from kt_grid.workers.local import fork_spares, processes_kept
+from kt_grid.workers.placement import spares
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,14 +141,16 @@ def run(names: opt.Names, options: Options) -> None:
     words = list(REGISTRY) if names == [opt.ALL] else names
     answers = {word: recall(word, options) for word in words}
     asked = [word for word in words if answers[word] is None]
-    plans = {
-        word: plan(experiment, replace(options, grid=parse_grid([*options.words], experiment.grid)))
-        for word, experiment in zip(asked, _experiments(asked), strict=True)
-    }
-    if options.zoom:
-        plans = {word: _zoomed(planned) for word, planned in plans.items()}
     failed = False
     with processes_kept():
+        plans = {
+            word: plan(
+                experiment, replace(options, grid=parse_grid([*options.words], experiment.grid))
+            )
+            for word, experiment in zip(asked, _experiments(asked, options), strict=True)
+        }
+        if options.zoom:
+            plans = {word: _zoomed(planned) for word, planned in plans.items()}
         for number, word in enumerate(words):
             planned, answer = plans.get(word), answers[word]
             if len(words) > 1:
@@ -343,17 +346,25 @@ def _read_command(line: str) -> tuple[str, Options]:
     return given["names"][0], options_of(given)
 
 
-def _experiments(words: list[str]) -> list[Experiment]:
+def _experiments(words: list[str], options: Options) -> list[Experiment]:
     if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
-        _load_backend()
+        _load_backend(options)
     return [load_experiment(word) for word in words]
 
 
-def _load_backend() -> None:
-    """Import TensorFlow, which takes seconds."""
+def _load_backend(options: Options | None = None) -> None:
+    """Import TensorFlow, which takes seconds, and copy this process for the workers of a search.
+
+    Args:
+        options: How the search is run; None if there is none.
+    """
     with _waiting("loading TensorFlow"):
-        load_backend()
+        fresh = import_backend()
+    # Out here, where the terminal's spinner has no thread any more.
+    if fresh and options and options.racing is None and not options.dry_run:
+        fork_spares(spares(options.workers, options.trial_timeout, options.scheduler))
+    load_backend()
 
 
 def _waiting(message: str) -> AbstractContextManager[object]:
@@ -409,7 +420,7 @@ def _search(word: str, planned: Plan) -> bool:
     if told and not quiet:
         complain(told)
     if not finished:
-        _load_backend()
+        _load_backend(planned.options)
     observer = Silent() if quiet else _progress(planned.store.root.name)
     results = run_search(planned, observer)
     remember(word, planned, told)

@@ -41,7 +41,9 @@ class Interruption:
         self.happened = False
         heard, told = os.pipe()
         os.set_blocking(told, False)
-        watcher = threading.Thread(target=self._watch, args=(heard, leave), daemon=True)
+        watcher = threading.Thread(
+            target=self._watch, args=(heard, leave), name="kt-grid-signals", daemon=True
+        )
         watcher.start()
         former = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         listened = [s for s in _SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]

@@ -56,8 +56,8 @@ def find_store(directory: Path, word: str) -> SearchStore:
     if _is_path(word):
         path = Path(word).resolve()
         return _existing(SearchStore(path.parent, path.name), word)
-    place, _, attribute = word.partition(":")
-    name = Path(place).stem if place.endswith(".py") else attribute or place
+    module, _, attribute = word.partition(":")
+    name = Path(module).stem if module.endswith(".py") else attribute or module
     store = SearchStore(directory, name)
     if not _is_begun(store) and name != word:
         store = SearchStore(directory, load_experiment(word).name)
@@ -92,8 +92,8 @@ def search_names(directory: Path) -> list[str]:
         found = [path.parent.name for path in directory.glob("*/search.json")]
     except OSError:
         return []
-    places = {name: number for number, name in enumerate(REGISTRY)}
-    return sorted(found, key=lambda name: (places.get(name, len(places)), name))
+    order = {name: number for number, name in enumerate(REGISTRY)}
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
 
 
 def summaries(directory: Path) -> Iterator[Summary]:

@@ -68,45 +68,45 @@ def read_code(code: CodeType) -> Code:
 
 def _describe(code: CodeType, found: Code) -> list[Any]:
     steps = _steps(code)
-    places = _places(code, steps)
-    described = [[step.opname, _operand(step, places, found)] for step in steps]
-    for place in range(len(steps)):
-        _note(steps, place, found)
+    indices = _indices(code, steps)
+    described = [[step.opname, _operand(step, indices, found)] for step in steps]
+    for index in range(len(steps)):
+        _note(steps, index, found)
     parameters = code.co_argcount + code.co_kwonlyargcount
     parameters += bool(code.co_flags & inspect.CO_VARARGS)
     parameters += bool(code.co_flags & inspect.CO_VARKEYWORDS)
     flags = code.co_flags & ~(inspect.CO_NESTED | inspect.CO_NOFREE)
     head = [code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, flags]
     names = [*code.co_varnames[:parameters]]
-    return [code.co_name, head, names, described, _handlers(code, places)]
+    return [code.co_name, head, names, described, _handlers(code, indices)]
 
 
 def _steps(code: CodeType) -> list[dis.Instruction]:
     """The instructions that do something, without those by which a class stores its docstring."""
     steps = [step for step in dis.get_instructions(code) if step.opname not in _IDLE]
     told = {
-        place
-        for place, step in enumerate(steps)
+        index
+        for index, step in enumerate(steps)
         if step.opname == "STORE_NAME" and step.argval in _TOLD
     }
-    left_out = told | {place - 1 for place in told if steps[place - 1].opname == "LOAD_CONST"}
-    return [step for place, step in enumerate(steps) if place not in left_out]
+    left_out = told | {index - 1 for index in told if steps[index - 1].opname == "LOAD_CONST"}
+    return [step for index, step in enumerate(steps) if index not in left_out]
 
 
-def _places(code: CodeType, steps: list[dis.Instruction]) -> dict[int, int]:
+def _indices(code: CodeType, steps: list[dis.Instruction]) -> dict[int, int]:
     """The number of the instruction that comes at an offset, or next after it."""
-    places: dict[int, int] = {}
-    kept = {step.offset: place for place, step in enumerate(steps)}
+    indices: dict[int, int] = {}
+    kept = {step.offset: index for index, step in enumerate(steps)}
     following = len(steps)
     for offset in range(len(code.co_code), -1, -2):
         following = kept.get(offset, following)
-        places[offset] = following
-    return places
+        indices[offset] = following
+    return indices
 
 
-def _operand(step: dis.Instruction, places: dict[int, int], found: Code) -> Any:
+def _operand(step: dis.Instruction, indices: dict[int, int], found: Code) -> Any:
     if step.opcode in _JUMPS:
-        return places[step.argval]
+        return indices[step.argval]
     if step.opcode in _LOCAL or step.arg is None:
         return step.arg
     if step.opcode in dis.hasconst:
@@ -121,23 +121,25 @@ def _constant(value: Any, found: Code) -> Any:
     return _describe(value, found) if isinstance(value, CodeType) else ("constant", value)
 
 
-def _note(steps: list[dis.Instruction], place: int, found: Code) -> None:
+def _note(steps: list[dis.Instruction], index: int, found: Code) -> None:
     """Note what an instruction refers to."""
-    kind, name = steps[place].opname, steps[place].argval
+    kind, name = steps[index].opname, steps[index].argval
     if kind in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
-        following = steps[place + 1].opname if place + 1 < len(steps) else ""
+        following = steps[index + 1].opname if index + 1 < len(steps) else ""
         found.names[name] = found.names.get(name, True) and following in _MEMBER
     elif kind in _MEMBER or kind == "IMPORT_FROM":
         found.attributes.add(name)
     elif kind == "IMPORT_NAME":
-        level, taken = (steps[place - back].argval for back in (2, 1))
+        level, taken = (steps[index - back].argval for back in (2, 1))
         found.imports.append((name, taken or (), level))
 
 
-def _handlers(code: CodeType, places: dict[int, int]) -> list[Any]:
+def _handlers(code: CodeType, indices: dict[int, int]) -> list[Any]:
     """Which instructions an exception leaves for which others."""
     entries = getattr(dis.Bytecode(code), "exception_entries", ())
-    found = [[places[e.start], places[e.end], places[e.target], e.depth, e.lasti] for e in entries]
+    found = [
+        [indices[e.start], indices[e.end], indices[e.target], e.depth, e.lasti] for e in entries
+    ]
     return [entry for entry in found if entry[0] < entry[1]]
 
 

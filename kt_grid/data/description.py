@@ -90,7 +90,7 @@ class Descriptions:
     Attributes:
         parts: Descriptions by what they are of, such as `my_file.py: function helper()`.
         doubts: What couldn't be described whole.
-        layers: Keras's layers that were met, each with the name of its place.
+        layers: Keras's layers that were met, each with what it was met in.
         states: Variables and random generators that were met, wherever they are kept.
     """
 
@@ -131,7 +131,7 @@ class Descriptions:
             except (_TooLargeError, RecursionError):
                 self.doubt("more than can be looked at")
                 self.parts[key] = "too large"
-            self.layers += ((f"{key} {place}", layer) for place, layer in enumerate(walk.layers))
+            self.layers += ((f"{key} {index}", layer) for index, layer in enumerate(walk.layers))
             self.states += walk.states
 
     def doubt(self, what: str) -> None:
@@ -205,7 +205,7 @@ class _Walk:
     def __init__(self, found: Descriptions) -> None:
         self._found = found
         self._objects: list[Any] = []
-        self._places: dict[int, int] = {}
+        self._indices: dict[int, int] = {}
         self._names: dict[str, str] = {}
         self._ahead: deque[Any] = deque()
         self.layers: list[Any] = []
@@ -241,14 +241,14 @@ class _Walk:
             return [self._code(value), self._bound(value) if value.__closure__ is None else None]
         return self._value(value)
 
-    def _place(self, value: Any) -> str:
+    def _number(self, value: Any) -> str:
         """Refer to an object, which is described later if it hasn't been met yet."""
-        place = self._places.get(id(value))
-        if place is None:
-            place = self._places[id(value)] = len(self._objects)
+        index = self._indices.get(id(value))
+        if index is None:
+            index = self._indices[id(value)] = len(self._objects)
             self._objects.append(value)
             self._ahead.append(value)
-        return f"#{place}"
+        return f"#{index}"
 
     def _value(self, value: Any) -> Any:
         """Describe what has no parts, or say where it is described."""
@@ -273,19 +273,19 @@ class _Walk:
             uses = getattr(layer, "_inbound_nodes", ())
             called = uses[use] if use < len(uses) else use
             return ["output", self._value(layer), self._value(called), output]
-        return self._place(value)
+        return self._number(value)
 
     def _path(self, value: Any) -> Any:
         standard = type(value).__module__.partition(".")[0] == "pathlib"
-        return ["path", str(value)] if standard else self._place(value)
+        return ["path", str(value)] if standard else self._number(value)
 
     def _tensor(self, value: Any) -> Any:
         """What is TensorFlow's; anything else is an object with parts."""
         tf = sys.modules.get("tensorflow")
         if tf is None or _root(type(value)) != "tensorflow":
-            return self._place(value)
+            return self._number(value)
         if _is(value, (list, dict, tuple)):
-            return self._place(value)
+            return self._number(value)
         if type(value).__name__ in ("_DictWrapper", "_TupleWrapper"):
             return self._value(value.__wrapped__)
         if _is(value, tf.Variable):
@@ -349,11 +349,11 @@ class _Walk:
         if not self._is_own(home):
             named = ["function", f"{home.get('__name__')}.{function.__code__.co_qualname}"]
             given = function.__closure__ or vars(function)
-            return [*named, self._place(function)] if given else named
+            return [*named, self._number(function)] if given else named
         words = f"function {function.__code__.co_qualname}()"
         if function.__closure__ is None:
             return ["function", self._found.refer(function, label(home), words)]
-        return self._place(function)
+        return self._number(function)
 
     def _bound(self, function: Any) -> Any:
         """What a function was given where it was made: defaults, closure, attributes."""
@@ -497,7 +497,7 @@ class _Walk:
             self.states.append(variable)
         if known and isinstance(uid := getattr(held["_value"], "_unique_id", None), str):
             # An optimizer refers by it to what it doesn't train in the usual way.
-            self._names[uid] = f"variable#{self._places[id(variable)]}"
+            self._names[uid] = f"variable#{self._indices[id(variable)]}"
         value = self._array(variable.numpy()) if known else "to be initialised"
         trained = [held.get(f"_{name}", held.get(name)) for name in ("trainable", "autocast")]
         rules = [held.get(f"_{name}", held.get(name)) for name in ("regularizer", "constraint")]
@@ -548,7 +548,7 @@ class _Walk:
         usual = re.escape(_snake_case(type(value).__name__))
         # What wraps another layer puts a word before its name.
         if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
-            self._names.setdefault(name, f"{found[1]}#{self._places[id(value)]}")
+            self._names.setdefault(name, f"{found[1]}#{self._indices[id(value)]}")
 
     def _resolve(self, value: Any) -> Any:
         """Say of which object it is where its address or a counted name stands for it."""
@@ -563,13 +563,13 @@ class _Walk:
                 words = [self._names.get(word, word) for word in value.split("/")]
                 value = "/".join(words)
             return _ADDRESS.sub(self._address, value)
-        if _is(value, int) and value in self._places:
-            return f"#{self._places[value]}"
+        if _is(value, int) and value in self._indices:
+            return f"#{self._indices[value]}"
         return value
 
     def _address(self, found: re.Match[str]) -> str:
-        place = self._places.get(int(found[0]))
-        return found[0] if place is None else f"#{place}"
+        index = self._indices.get(int(found[0]))
+        return found[0] if index is None else f"#{index}"
 
 
 def _is(value: Any, kinds: Any) -> bool:

@@ -349,7 +349,7 @@ def as_targets(table: Table, targets: Sequence[int]) -> tuple[npt.NDArray[Any], 
 
 
 def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Make a target of a column: numbers as they are, words as their places in sorted order.
+    """Make a target of a column: numbers as they are, words as their indices in sorted order.
 
     Args:
         column: The column.
@@ -359,8 +359,8 @@ def as_target(column: Column) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """
     if isinstance(column, Words):
         labels = column.used()
-        places = {label: place for place, label in enumerate(labels)}
-        codes = np.array([places.get(text, 0) for text in column.texts], np.float32)
+        indices = {label: index for index, label in enumerate(labels)}
+        codes = np.array([indices.get(text, 0) for text in column.texts], np.float32)
         return codes[column.codes], tuple(labels)
     single = column.astype(np.float32)
     if np.abs(column).max() <= WHOLE_IN_SINGLE or not _is_whole(column):

@@ -129,8 +129,8 @@ def is_installed(folder: Path) -> bool:
     Args:
         folder: An absolute path without links.
     """
-    places = {Path(sysconfig.get_path(name)).resolve() for name in _SCHEMES}
-    within = places | {Path(kt_grid.__file__).resolve().parent}
+    paths = {Path(sysconfig.get_path(name)).resolve() for name in _SCHEMES}
+    within = paths | {Path(kt_grid.__file__).resolve().parent}
     return not (
         within.isdisjoint({folder, *folder.parents}) and _INSTALLED.isdisjoint(folder.parts)
     )
@@ -221,17 +221,17 @@ def _called(node: ast.Call) -> str:
 def _resolve(name: str, folders: list[str]) -> list[Source]:
     """The own modules that the import of a name would run: it and the packages it is in."""
     found = []
-    places = [*sys.path, *folders]
+    paths = [*sys.path, *folders]
     words = name.split(".")
     for end in range(1, len(words) + 1):
-        source, places = _find(".".join(words[:end]), places)
+        source, paths = _find(".".join(words[:end]), paths)
         if source is None:
             break
         found.append(source)
     return found
 
 
-def _find(name: str, places: list[str]) -> tuple[Source | None, list[str]]:
+def _find(name: str, paths: list[str]) -> tuple[Source | None, list[str]]:
     """One module, and where the modules in it are."""
     module = sys.modules.get(name)
     if module is not None and getattr(module, "__file__", None):
@@ -239,7 +239,7 @@ def _find(name: str, places: list[str]) -> tuple[Source | None, list[str]]:
     if not name or name.partition(".")[0] in sys.stdlib_module_names:
         return None, []
     try:
-        spec = PathFinder.find_spec(name, places)
+        spec = PathFinder.find_spec(name, paths)
     except (ImportError, KeyError, ValueError):
         # Such as a folder within a package that hasn't been imported.
         spec = None
@@ -247,7 +247,7 @@ def _find(name: str, places: list[str]) -> tuple[Source | None, list[str]]:
         return None, []
     inside = spec.submodule_search_locations
     if inside is not None and not spec.has_location:
-        own = all(not is_installed(_real(Path(place))) for place in inside)
+        own = all(not is_installed(_real(Path(path))) for path in inside)
         return Source(name, None, package=True) if own else None, [*inside]
     if not spec.origin or not spec.has_location or not is_own(name, spec.origin):
         return None, []

@@ -23,11 +23,14 @@ from typing import Any
 from kt_grid.engines.versions import compile_once
 
 _FLAGS = "XLA_FLAGS"
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_NUM_INTRAOP_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    # Else the first process on a GPU takes all of its memory.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     _FLAGS: (
         "--xla_backend_optimization_level=1 "
         "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000"
@@ -35,21 +38,41 @@ ENVIRONMENT = {
 }
 # Setting the float type resets the dtype policy, which therefore comes last.
 _SETTINGS = ("floatx", "epsilon", "image_data_format")
-_UNTOLD = {"TF_NUM_INTRAOP_THREADS": "0", "OMP_NUM_THREADS": "1", _FLAGS: ""}
+_UNTOLD = {
+    "TF_NUM_INTRAOP_THREADS": "0",
+    "OMP_NUM_THREADS": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    _FLAGS: "",
+}
 
 
 def load_backend() -> None:
-    """Import TensorFlow and Keras, and keep TensorFlow's own log off the terminal.
+    """Import TensorFlow and Keras, begin to use them, and keep their log off the terminal.
 
-    What TensorFlow logs while it is imported heeds no setting, so stderr is turned away
-    meanwhile.
+    What TensorFlow logs meanwhile heeds no setting, so stderr is turned away.
     """
-    _set_environment(ENVIRONMENT)
-    with _stderr_turned_away(), nullcontext() if "tensorflow" in sys.modules else _all_kept():
-        importlib.import_module("keras_tuner")
-        importlib.import_module("tensorflow").config.list_logical_devices()
+    import_backend()
+    with _stderr_turned_away():
+        devices = importlib.import_module("tensorflow").config.list_logical_devices()
         compile_once()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if any(device.device_type == "GPU" for device in devices):
+        _be_deterministic()
+
+
+def import_backend() -> bool:
+    """Import TensorFlow and Keras as `load_backend` does, but begin nothing with them.
+
+    Returns:
+        Whether they weren't there before. Then this process can still be copied, as long as it
+        doesn't use them.
+    """
+    fresh = "tensorflow" not in sys.modules
+    _set_environment(ENVIRONMENT)
+    with _stderr_turned_away(), _all_kept() if fresh else nullcontext():
+        importlib.import_module("keras_tuner")
+        importlib.import_module("tensorflow")
+    return fresh
 
 
 def configure_backend() -> None:
@@ -64,7 +87,21 @@ def configure_backend() -> None:
     if not os.environ.get("TF_NUM_INTRAOP_THREADS") and not _threads():
         tf.config.threading.set_intra_op_parallelism_threads(1)
         _set_environment(["TF_NUM_INTRAOP_THREADS"])
-    _set_environment(["OMP_NUM_THREADS", _FLAGS])
+    _set_environment(["OMP_NUM_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH", _FLAGS])
+    if tf.config.list_physical_devices("GPU"):
+        _be_deterministic()
+
+
+def _be_deterministic() -> None:
+    """Let operations on GPUs give the same bytes every time; on CPUs they do so anyway."""
+    importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
+
+
+def gpus() -> list[str]:
+    """Name the GPUs that TensorFlow sees, as CUDA_VISIBLE_DEVICES does."""
+    seen = importlib.import_module("tensorflow").config.list_physical_devices("GPU")
+    named = [name for name in os.environ.get(VISIBLE_GPUS, "").split(",") if name.strip()]
+    return named if len(named) == len(seen) else [str(place) for place, _ in enumerate(seen)]
 
 
 def _set_environment(names: Collection[str]) -> None:

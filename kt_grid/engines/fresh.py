@@ -223,8 +223,8 @@ class SharedParts:
             return False
         self._find_drawn(parts)
         changed = False
-        for place, initializer in enumerate(initializers):
-            wanted = random.Random(f"{seed} {place}").randint(1, _SEEDS)  # noqa: S311 - no secret
+        for index, initializer in enumerate(initializers):
+            wanted = random.Random(f"{seed} {index}").randint(1, _SEEDS)  # noqa: S311 - no secret
             changed |= initializer.seed != wanted
             initializer.seed = wanted
         for part in parts:

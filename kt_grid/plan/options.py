@@ -229,6 +229,7 @@ class Options:
     scheduler: str | None = _option(
         None, "Train on a Dask cluster.", "Running", metavar="tcp://HOST:PORT", repeated=False
     )
+    share_gpus: bool = _option(False, "Allow more workers than GPUs.", "Running", repeated=False)
     trial_timeout: float | None = _option(
         None, "End a trial that takes longer.", "Running", metavar="SECONDS", repeated=False
     )

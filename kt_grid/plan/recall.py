@@ -31,7 +31,7 @@ from kt_grid.store.layout import ANSWER, IDENTITY
 from kt_grid.store.results import SearchResults, read_results
 
 # They change nothing in an answer.
-_IDLE = ("quiet", "workers", "scheduler", "trial_timeout", "directory")
+_IDLE = ("quiet", "workers", "scheduler", "share_gpus", "trial_timeout", "directory")
 # What the versions in search.json are of, and modules of Python's that read nothing.
 _KNOWN = frozenset(
     (

@@ -135,6 +135,7 @@ def _tuner(planned: Plan, observer: Observer) -> "CrossValidationTuner":
         workers=options.workers,
         scheduler=options.scheduler,
         trial_timeout=options.trial_timeout,
+        share_gpus=options.share_gpus,
         directory=options.directory,
         project_name=planned.store.root.name,
         overwrite=options.overwrite,

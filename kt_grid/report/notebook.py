@@ -103,11 +103,11 @@ class Figures(Sequence["Figure"]):
         return len(self.pictures)
 
     @overload
-    def __getitem__(self, place: int) -> "Figure": ...
+    def __getitem__(self, index: int) -> "Figure": ...
     @overload
-    def __getitem__(self, place: slice) -> "list[Figure]": ...
-    def __getitem__(self, place: int | slice) -> "Figure | list[Figure]":
-        return [picture.figure for picture in self.pictures][place]
+    def __getitem__(self, index: slice) -> "list[Figure]": ...
+    def __getitem__(self, index: int | slice) -> "Figure | list[Figure]":
+        return [picture.figure for picture in self.pictures][index]
 
     def __iter__(self) -> "Iterator[Figure]":
         return (picture.figure for picture in self.pictures)

@@ -52,8 +52,8 @@ def _uneven(given: Arrays) -> Iterator[str]:
     if sizes.max() <= _UNEVEN * sizes.min():
         return
     rare, common = (
-        f"{sizes[place]} rows of class {_name(given, values[place])}"
-        for place in (int(sizes.argmin()), int(sizes.argmax()))
+        f"{sizes[index]} rows of class {_name(given, values[index])}"
+        for index in (int(sizes.argmin()), int(sizes.argmax()))
     )
     yield (
         f"classes are imbalanced: {rare}, {common}; --class-weight balanced, or "

@@ -127,11 +127,11 @@ class Discovery:
     def to_json(self) -> dict[str, Any]:
         """Return what is known as plain JSON values."""
         compiled = list(dict.fromkeys(one for one in self.ways.values() if one is not None))
-        places = {one: place for place, one in enumerate(compiled)}
+        indices = {one: index for index, one in enumerate(compiled)}
         return {
             "tree": self.tree.to_json(),
             "compiled": [one.to_json() for one in compiled],
-            "ways": {way: None if one is None else places[one] for way, one in self.ways.items()},
+            "ways": {way: None if one is None else indices[one] for way, one in self.ways.items()},
             "supplied": None if self.supplied is None else sorted(self.supplied),
         }
 
@@ -147,8 +147,8 @@ class Discovery:
         try:
             compiled = [Compiled.from_json(each) for each in record["compiled"]]
             self.ways = {
-                str(way): None if place is None else compiled[_place(place)]
-                for way, place in record["ways"].items()
+                str(way): None if index is None else compiled[_index(index)]
+                for way, index in record["ways"].items()
             }
             supplied = record["supplied"]
             self.supplied = None if supplied is None else frozenset(map(str, supplied))
@@ -159,7 +159,7 @@ class Discovery:
         self.tree = DecisionTree.from_json(record["tree"])
 
 
-def _place(place: Any) -> int:
-    if type(place) is not int or place < 0:
-        raise TypeError(f"no place {place!r}")
-    return place
+def _index(index: Any) -> int:
+    if type(index) is not int or index < 0:
+        raise TypeError(f"no index {index!r}")
+    return index

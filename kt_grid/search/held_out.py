@@ -39,13 +39,13 @@ class Predicted:
 
         held, values = self.held_out, self.outputs.values(self.held_out.y_pred)
         repeats, folds = np.divmod(held.splits, self.folds)
-        places = self.outputs.places(held.y_true, values)
-        if places is None:
+        classes = self.outputs.true_classes(held.y_true, values)
+        if classes is None:
             targets = held.y_true.reshape(len(values), -1)
             true = pd.DataFrame([numbered("y_true", row) for row in targets])
         else:
-            names = self.outputs.class_names(int(places.max(initial=0)) + 1)
-            true = pd.DataFrame({"y_true": [names[place] for place in places]})
+            names = self.outputs.class_names(int(classes.max(initial=0)) + 1)
+            true = pd.DataFrame({"y_true": [names[index] for index in classes]})
         found = {"row": held.rows, "repeat": repeats, "fold": folds}
         predicted = pd.DataFrame([*self.outputs.rows(values)])
         return pd.concat([pd.DataFrame(found), true, predicted], axis=1)
@@ -85,7 +85,8 @@ class PredictsHeldOut:
             A row per prediction: `row` (its position in the data), `repeat`, `fold`, `y_true`,
             and as `Predictor.predict` has them `p_<class>` by class and `class`, or `prediction`.
             A row that several repeats hold out comes several times. Predictions that the search
-            didn't keep are worked out from the folds' weights, after `search` in this process.
+            didn't keep are worked out from the folds' weights, after `search` in this process:
+            those of the best trial, or with `keep="all"` of any.
 
         Raises:
             PredictionError: If there are neither predictions nor weights, or the model has

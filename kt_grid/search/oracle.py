@@ -350,8 +350,8 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
             for trial in self.trials.values()
             if trial.status in FINISHED
         }
-        places = map(key, self.combinations(explore=False))
-        return [ended[place] for place in places if place in ended]
+        combinations = map(key, self.combinations(explore=False))
+        return [ended[one] for one in combinations if one in ended]
 
     def save(self) -> None:
         """Write oracle.json, for keras-tuner's tools; nothing is read back from it."""

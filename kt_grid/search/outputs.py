@@ -43,15 +43,15 @@ class Outputs:
         return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
     def chosen(self, values: Floats) -> npt.NDArray[np.intp] | None:
-        """Return the place of the class that is predicted for each row; None without classes."""
+        """Return the index of the class that is predicted for each row; None without classes."""
         if self.loss.name in BINARY and values.shape[1:] == (1,):
             return (values[:, 0] > 0.5).astype(np.intp)
         if self.loss.name in SPARSE | ONE_HOT and values.ndim == 2:
             return np.asarray(values.argmax(axis=1))
         return None
 
-    def places(self, y: npt.NDArray[Any], values: Floats) -> npt.NDArray[np.intp] | None:
-        """Return the place of each row's true class; None where the targets are no classes.
+    def true_classes(self, y: npt.NDArray[Any], values: Floats) -> npt.NDArray[np.intp] | None:
+        """Return the index of each row's true class; None where the targets are no classes.
 
         Args:
             y: Targets in the form of the loss, one-hot rows among them.
@@ -68,13 +68,13 @@ class Outputs:
         """Count rows by class and predicted class, all classes that the model knows.
 
         Args:
-            y: Targets, as `places` takes them.
+            y: Targets, as `true_classes` takes them.
             values: Predictions, likewise.
 
         Returns:
             Counts of shape `(classes, classes)`, a row per class; None without classes.
         """
-        true, predicted = self.places(y, values), self.chosen(values)
+        true, predicted = self.true_classes(y, values), self.chosen(values)
         if true is None or predicted is None:
             return None
         width = max(values.shape[1], 2)
@@ -83,8 +83,8 @@ class Outputs:
         return counts
 
     def class_names(self, count: int) -> list[str | int]:
-        """Return the names of the classes; their places where the data has numbers for them."""
-        return [self.labels[place] if place < len(self.labels) else place for place in range(count)]
+        """Return the names of the classes; their indices where the data has numbers for them."""
+        return [self.labels[index] if index < len(self.labels) else index for index in range(count)]
 
     def rows(self, values: Floats) -> Iterator[Row]:
         """Yield the columns of each row: a probability per class and the class, or numbers.
@@ -103,9 +103,9 @@ class Outputs:
             return
         probabilities = values if values.shape[1] > 1 else np.hstack([1 - values, values])
         names = self.class_names(probabilities.shape[1])
-        for row, place in zip(probabilities, chosen, strict=True):
+        for row, index in zip(probabilities, chosen, strict=True):
             by_class = {f"p_{n}": float(v) for n, v in zip(names, row, strict=True)}
-            yield {**by_class, "class": names[place]}
+            yield {**by_class, "class": names[index]}
 
 
 def numbered(name: str, values: Any, ends: Sequence[str] = ()) -> Row:

@@ -26,23 +26,19 @@ def _overridden(tuner: Any, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(type(tuner), name) is not getattr(ours, name)]
 
 
-def place_trials(
-    tuner: Any, workers: int | str, scheduler: str | None, timeout: float | None, racing: bool
-) -> Placement:
+def place_trials(tuner: Any, workers: int | str, *placed: Any) -> Placement:
     """Decide where the trials of a tuner run, "auto" here if it has methods of its own.
 
     Args:
         tuner: The tuner.
-        workers: As `Placement` takes it, like all others.
-        scheduler: Likewise.
-        timeout: Likewise.
-        racing: Likewise.
+        workers: As `Placement` takes it.
+        *placed: What else it takes.
 
     Raises:
         UsageError: If methods of its own would never be called; with the first one's name.
     """
     here = workers == AUTO and _overridden(tuner, _IN_ONE_PROCESS)
-    placement = Placement(1 if here else workers, scheduler, timeout, racing)
+    placement = Placement(1 if here else workers, *placed)
     if not placement.begins_here and _overridden(tuner, ("run_trial",)):
         raise UsageError(
             f"Expected one process for {type(tuner).__name__}.run_trial, since workers run trials "

@@ -294,14 +294,14 @@ def select_columns(frame: "pd.DataFrame", features: Sequence[str]) -> "pd.DataFr
     Raises:
         PredictionError: If some are missing, all of which are named.
     """
-    places = {str(name): place for place, name in enumerate(frame.columns)}
-    missing = [name for name in features if name not in places]
+    indices = {str(name): index for index, name in enumerate(frame.columns)}
+    missing = [name for name in features if name not in indices]
     if missing:
         raise PredictionError(
             f"Expected a DataFrame with the columns {', '.join(features[:50])}. "
             f"Received: no column {', '.join(map(repr, missing[:20]))}"
         )
-    return frame.iloc[:, [places[name] for name in features]]
+    return frame.iloc[:, [indices[name] for name in features]]
 
 
 def _check_unknown(unknown: str) -> None:

@@ -212,10 +212,10 @@ class _Field:
         self.scores: list[Sequence[float]] = []
         self._best: tuple[RankKey, int] | None = None
 
-    def take(self, place: RankKey, scores: Sequence[float]) -> None:
+    def take(self, rank: RankKey, scores: Sequence[float]) -> None:
         """Add a trial by what it is ranked by, and its scores."""
-        if self._best is None or place > self._best[0]:
-            self._best = place, len(self.scores)
+        if self._best is None or rank > self._best[0]:
+            self._best = rank, len(self.scores)
         self.scores.append(scores)
 
     @property
@@ -316,7 +316,7 @@ class Incumbents:
         self._oracle = oracle
         self._race = race
         self._axes: Sequence[Axis] | None = None
-        self._places: Iterator[str] = iter(())
+        self._combinations: Iterator[str] = iter(())
         self._passed: set[str] = set()
         self._ended: dict[str, Any] = {}
         self._last = ""
@@ -340,22 +340,27 @@ class Incumbents:
 
     def _walk_to(self, trial: Any) -> None:
         """Take the completed trials before another one."""
-        place = key(trial.hyperparameters.values)
-        # A tree only grows behind the place that was reached; declared axes may come in before it.
+        combination = key(trial.hyperparameters.values)
+        # A tree only grows behind the combination that was reached; declared axes may come in
+        # before it.
         axes = list(self._oracle.axes) if self._oracle.tree is None else []
-        if axes != self._axes or place in self._passed:
+        if axes != self._axes or combination in self._passed:
             self._begin(axes)
         self._take(self._oracle.trials.get(self._last))
         self._last = trial.trial_id
-        for passed in self._places:
+        for passed in self._combinations:
             self._passed.add(passed)
-            if passed == place:
+            if passed == combination:
                 break
             self._take(self._ended.get(passed))
 
     def _begin(self, axes: Sequence[Axis]) -> None:
         """Walk through the grid anew, past the trials that have ended."""
-        self._axes, self._places, self._passed = axes, map(key, self._oracle.combinations()), set()
+        self._axes, self._combinations, self._passed = (
+            axes,
+            map(key, self._oracle.combinations()),
+            set(),
+        )
         trials = self._oracle.trials.values()
         self._ended = {key(trial.hyperparameters.values): trial for trial in trials}
         self._last, self._field = "", _Field()

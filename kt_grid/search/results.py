@@ -312,6 +312,6 @@ def _masked(axis: str, trials: list[TrialResult]) -> npt.NDArray[Any]:
     """The values of an axis; masked where a trial has none, as in scikit-learn."""
     values = np.empty(len(trials), dtype=object)
     # One by one, since a tuple is one value.
-    for place, trial in enumerate(trials):
-        values[place] = trial.parameters.get(axis)
+    for index, trial in enumerate(trials):
+        values[index] = trial.parameters.get(axis)
     return np.ma.MaskedArray(values, [axis not in trial.parameters for trial in trials])

@@ -27,6 +27,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
 )
 from kt_grid.search.contenders import find_contenders
+from kt_grid.search.designs import find_designs, foresee_seconds
 from kt_grid.search.dispatch import Dispatcher, pack_context
 from kt_grid.search.held_out import Predicted, predict_held_out
 from kt_grid.search.keras_tuners import (
@@ -109,11 +110,12 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         directory: Where searches are kept.
         project_name: This search's folder in it.
         overwrite: Whether a search that is already there is deleted first.
-        workers: Number of worker processes; 1 trains in this process; "auto" does so too, until
-            it is worth while to use all cores. Results are the same with any number.
+        workers: Number of worker processes; 1 trains in this process; "auto" does so too where
+            that is about as fast as all cores. Results are the same with any number.
         scheduler: Address of a Dask scheduler whose workers train, such as `tcp://host:8786`.
         trial_timeout: Seconds that a trial may take; trials run in worker processes then.
-        keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
+        share_gpus: Whether there may be more workers than GPUs; each sees but one.
+        keep: "best" keeps the weights of the best trial's folds, "all" those of every trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on, in place of what `verbose` shows.
         scores: Further `Score`s, computed on the held-out rows of every fold.
@@ -153,7 +155,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         workers: int | str = 1,
         scheduler: str | None = None,
         trial_timeout: float | None = None,
-        keep: str = "all",
+        share_gpus: bool = False,
+        keep: str = "best",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
         scores: Sequence[Score] = (),
@@ -172,7 +175,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         check_engine(engine)
         check_environment()
         configure_backend()
-        placed = workers, scheduler, trial_timeout, racing is not None
+        placed = workers, scheduler, trial_timeout, racing is not None, share_gpus
         self.placement = place_trials(self, *placed)
         self.extras = Extras(check_scores(objective, scores), train_scores, keep_predictions)
         self.grid = check_grid(listed_grid({} if grid is None else grid, hyperparameters))
@@ -327,7 +330,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         # Counted on, because to count them anew takes longer the larger the grid is.
         self._left = total - finished
         self.observer.begin(total, len(setup.splits), finished)
-        self.placement.begin()
+        foresee = partial(foresee_seconds, self._require_runner(), self.oracle, self._left)
+        self.placement.begin(self._left, foresee, tell)
         try:
             # The folds of each, trained by an engine, and a record on disk for each of them.
             self._run_trials(self._require_runner())
@@ -370,7 +374,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
 
     def _run_trials(self, runner: TrialRunner) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
-        self.oracle.suspended = not self.placement.begins_here
+        self.oracle.suspended = self.placement.moved
         if self.oracle.suspended:
             self.on_search_begin()
         else:
@@ -387,7 +391,8 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(pack_context(runner), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
-                Dispatcher(self.oracle, runner, workers, *hooks).run()
+                designs = find_designs(runner, self.oracle)
+                Dispatcher(self.oracle, runner, workers, *hooks, designs.of).run()
         self.on_search_end()
 
     def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:

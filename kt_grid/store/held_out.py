@@ -73,10 +73,10 @@ def write_predictions(
     def write(beside: Path) -> None:
         np.savez(beside, **arrays)  # type: ignore[arg-type] # mypy takes them for its options
 
-    store.write(_place(store, trial_id, split), write)
+    store.write(_path(store, trial_id, split), write)
 
 
-def _place(store: SearchStore, trial_id: str, split: int) -> Path:
+def _path(store: SearchStore, trial_id: str, split: int) -> Path:
     return store.trial_dir(trial_id) / f"fold_{split}.predictions.npz"
 
 
@@ -97,7 +97,7 @@ def _unpickled(values: Any) -> npt.NDArray[Any]:
 
 def has_predictions(store: SearchStore, trial_id: str, splits: int) -> bool:
     """Tell whether the predictions of all folds of a trial were kept."""
-    return all(_place(store, trial_id, split).exists() for split in range(splits))
+    return all(_path(store, trial_id, split).exists() for split in range(splits))
 
 
 def read_predictions(store: SearchStore, trial_id: str, splits: int) -> HeldOut:
@@ -122,7 +122,7 @@ def _read(
     store: SearchStore, trial_id: str, splits: Sequence[int]
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     for split in splits:
-        path = _place(store, trial_id, split)
+        path = _path(store, trial_id, split)
         try:
             check_ordinary(path, math.inf)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:

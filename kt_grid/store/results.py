@@ -257,11 +257,11 @@ def _read(
     found: dict[int, TrialResult] = {}
     damage: list[str] = []
     for files in read_trials(store, splits, own.name):
-        place = None if files.parameters is None else order.find(files.parameters)
-        if files.damaged and (files.parameters is None or place is not None):
+        listed = None if files.parameters is None else order.find(files.parameters)
+        if files.damaged and (files.parameters is None or listed is not None):
             damage.append(tell(files.damaged))
-        if place is not None:
-            number, combination = place
+        if listed is not None:
+            number, combination = listed
             parameters = {n: v for n, v in combination.items() if n not in record.unlisted}
             trial = _trial(files, parameters, own)
             if chosen != own:

@@ -1,7 +1,7 @@
 """Where trainings run beside this process: worker processes on the same machine.
 
 They are a `concurrent.futures.Executor` whose functions get a `context` as their first argument,
-which reaches every worker once: the model and the rows of a search. `cluster` has another one.
+which reaches every worker once: the model and the rows of a search. `dask_cluster` has another one.
 """
 
 import contextlib
@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 
+from kt_grid.engines.backend import VISIBLE_GPUS
 from kt_grid.errors import WorkerDiedError, WorkerError, WorkerSlowError
+from kt_grid.workers.forked import Forked, can_fork
 from kt_grid.workers.loop import Item, Opening, Raised, Shared
 
 # TensorFlow keeps every program that it compiled for as long as a process lives, some 8 MB each.
@@ -87,6 +89,8 @@ class LocalWorkers(Workers):
         shared: What every process is given once.
         environment: Environment variables of the processes, beside those of this one.
         timeout: Seconds that a call may take; a process that takes longer is killed.
+        devices: The GPU that each process sees, by its name in CUDA_VISIBLE_DEVICES; one after
+            another, from the first again if there are more processes. None for whatever there is.
 
     Example:
         ```python
@@ -102,11 +106,14 @@ class LocalWorkers(Workers):
         *,
         environment: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        devices: Sequence[str] = (),
     ) -> None:
         self._shared = shared
         self._environment = dict(environment or {})
         self._timeout = timeout
-        self._lanes = [_Lane() for _ in range(count)]
+        self._lanes = [
+            _Lane(devices[place % len(devices)] if devices else None) for place in range(count)
+        ]
         self._alive: set[_Process] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -223,10 +230,10 @@ class LocalWorkers(Workers):
             with self._lock:
                 if self._closed:
                     raise WorkerError("Expected open workers. Received: they are shut down")
-                process = lane.process = _spare_process(self._environment)
+                process = lane.process = _spare_process(self._environment, lane.device)
                 self._alive.add(process)
             try:
-                process.open(self._shared)
+                process.open(self._shared, lane.device)
             except (EOFError, OSError):
                 self._note_failed_start(process)
             except WorkerError:
@@ -254,9 +261,10 @@ class LocalWorkers(Workers):
 
 
 class _Lane:
-    """A process, or none yet, and the thread that talks to it."""
+    """A process, or none yet, the GPU that it sees, and the thread that talks to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str | None = None) -> None:
+        self.device = device
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="kt-grid-worker")
         self.process: _Process | None = None
         self.waiting: set[Future[Any]] = set()
@@ -290,11 +298,32 @@ def processes_kept() -> Iterator[None]:
             process.end()
 
 
-def _spare_process(environment: Mapping[str, str]) -> "_Process":
-    """A process that waits for a search, if its environment is the one that is wanted."""
+def fork_spares(count: int) -> None:
+    """Copy this process, which has imported TensorFlow and not used it, for searches to come.
+
+    A new interpreter would import it once more, which takes seconds of a core.
+
+    Args:
+        count: Number of copies; none is made where `processes_kept` doesn't run, or where the
+            operating system can't copy processes.
+    """
+    if _kept is None or not can_fork():
+        return
+    for _ in range(count):
+        _kept.append(_Process({}, [pipe for process in _kept for pipe in process.pipes()]))
+
+
+def has_spares() -> bool:
+    """Tell whether processes wait for a search."""
+    return bool(_kept)
+
+
+def _spare_process(environment: Mapping[str, str], device: str | None) -> "_Process":
+    """A process that waits for a search, if its environment and its GPU are those wanted."""
     while _kept:
         process = _kept.pop(0)
-        if process.is_alive() and process.environment == _whole(environment):
+        alike = process.environment == _whole(environment) and process.device in (None, device)
+        if process.is_alive() and alike:
             return process
         process.end()
     return _Process(environment)
@@ -306,30 +335,43 @@ def _whole(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Process:
-    """One worker process, and the pipes to and from it."""
+    """One worker process, and the pipes to and from it.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    Args:
+        environment: Its environment variables, beside those of this one.
+        others: Pipes to other workers, if it is to be a copy of this process.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], others: Iterable[IO[bytes]] | None = None
+    ) -> None:
         self.environment = _whole(environment)
-        # A new interpreter, since nothing of TensorFlow survives a fork; and not by
-        # multiprocessing, which would run the user's script again. In a session of its own it
-        # never sees a Ctrl-C, which is for this process to answer.
-        self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
-            [sys.executable, "-P", "-c", _SERVE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**self.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-            start_new_session=True,
-        )
+        self.device: str | None = None
+        self._process: subprocess.Popen[bytes] | Forked
+        if others is not None:
+            self._process = Forked(others)
+        else:
+            # A new interpreter, since nothing that TensorFlow has begun survives a fork; and not
+            # by multiprocessing, which would run the user's script again. In a session of its own
+            # it never sees a Ctrl-C, which is for this process to answer.
+            self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+                [sys.executable, "-P", "-c", _SERVE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**self.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+                start_new_session=True,
+            )
         self.calls = 0
 
-    def open(self, shared: Shared) -> None:
-        """Let the process unpack the context.
+    def open(self, shared: Shared, device: str | None) -> None:
+        """Let the process unpack the context, and see one GPU only if there is one for it.
 
         Raises:
             EOFError: If it has ended, as OSError.
             WorkerError: If the context can't be unpacked.
         """
-        self.send(Opening(sys.path, shared))
+        self.device = device
+        self.send(Opening(sys.path, shared, {} if device is None else {VISIBLE_GPUS: device}))
         answer = self._read()
         if isinstance(answer, Raised):
             raise WorkerError(
@@ -378,6 +420,9 @@ class _Process:
             return f"it was ended by signal {signal.Signals(-code).name}"
         return f"it ended with exit code {code}"
 
+    def pipes(self) -> list[IO[bytes]]:
+        return [pipe for pipe in (self._process.stdin, self._process.stdout) if pipe is not None]
+
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
@@ -389,10 +434,9 @@ class _Process:
         """Kill the process and close its pipes, which nobody may be reading."""
         self.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in self.pipes():
             with contextlib.suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+                pipe.close()
 
 
 class _Clock:

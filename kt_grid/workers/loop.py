@@ -5,8 +5,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import cloudpickle
@@ -32,10 +32,12 @@ class Opening:
     Attributes:
         path: Where modules are found.
         shared: What functions get as their first argument.
+        environment: Environment variables beside those that the process has.
     """
 
     path: list[str]
     shared: Shared
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def serve() -> None:
         answer = message = _attempt(cloudpickle.loads, messages.get())
         if isinstance(message, Opening):
             sys.path[:] = message.path
+            os.environ.update(message.environment)
             context = _attempt(message.shared.unpack, message.shared.packed)
             answer = context if isinstance(context, Raised) else None
         elif not isinstance(message, Raised):

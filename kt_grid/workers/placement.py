@@ -3,13 +3,13 @@
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kt_grid.engines.backend import worker_environment
+from kt_grid.engines.backend import gpus, worker_environment
 from kt_grid.errors import UsageError
-from kt_grid.workers.local import LocalWorkers, Workers
+from kt_grid.workers.local import LocalWorkers, Workers, has_spares
 from kt_grid.workers.loop import Shared
 from kt_grid.workers.resources import cores, memory
 
@@ -17,8 +17,15 @@ AUTO = "auto"
 _KERAS_TUNERS_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 # What TensorFlow takes with its programs, some 0.9 GB, in this process too.
 _BYTES_PER_PROCESS = 2**30
-# A worker imports TensorFlow and compiles every program anew, which takes some seconds.
+# A worker that is a new interpreter imports TensorFlow, which takes some seconds.
 _SECONDS_WORTH_MOVING = 60.0
+_SECONDS_OF_A_START = 4.0
+_SECONDS_OF_A_COPY = 0.3
+# What a search must gain by other processes, to make up for errors in foreseeing it.
+_LEAST_GAIN = 0.5
+# One process builds models, compiles and trains side by side, and uses this many cores.
+_CORES_OF_ONE = 1.3
+_SPARES = 16
 # The first trial starts what the others use, so it says little of them unless it took longer.
 _SECONDS_TO_START = 10.0
 _PROGRAMS_WORTH_MOVING = 100
@@ -70,13 +77,13 @@ class Placement:
     """Decides where trials run.
 
     Attributes:
-        workers: Number of processes; 1 for this one; "auto" for this one as long as it is
-            expected to be about as fast, and then as many as there are cores
-            and memory for.
+        workers: Number of processes; 1 for this one; "auto" for as many as there are cores and
+            memory for, or GPUs, where that is expected to be faster, and else this one.
         scheduler: Address of a Dask scheduler, such as `tcp://host:8786`.
         timeout: Seconds that a trial may take.
         racing: Whether a trial may be given up for one before it, so that each has to wait for
             the one before.
+        share_gpus: Whether there may be more workers than GPUs.
 
     Raises:
         UsageError: If these can't be meant.
@@ -86,6 +93,7 @@ class Placement:
     scheduler: str | None = None
     timeout: float | None = None
     racing: bool = False
+    share_gpus: bool = False
     _pace: Pace = field(default_factory=Pace)
     _moved: bool = False
 
@@ -116,10 +124,47 @@ class Placement:
             return f"a trial timeout of {self.timeout:g} s"
         return f"the scheduler {self.scheduler}" if self.scheduler else f"{self.workers} workers"
 
-    def begin(self) -> None:
-        """Note that the search begins now."""
+    def begin(self, left: int, foresee: Callable[[], float], tell: Callable[[str], object]) -> None:
+        """Note that the search begins now, and decide where its trials begin.
+
+        Args:
+            left: Number of trials to run.
+            foresee: Returns the seconds that they take here, roughly.
+            tell: Is told in a line what was decided, if there was something to decide.
+
+        Raises:
+            UsageError: If there are to be more workers than GPUs.
+        """
         self._pace = Pace()
         self._moved = not self.begins_here
+        if not self.scheduler:
+            self._check_gpus()
+        if self._moved or self.racing or self.workers != AUTO or not left:
+            return
+        count = self._count(left)
+        if count == 1:
+            return
+        start = _SECONDS_OF_A_COPY if has_spares() else _SECONDS_OF_A_START
+        seconds = foresee()
+        self._moved = seconds * (1 - _CORES_OF_ONE / count) > start + _LEAST_GAIN
+        if self._moved:
+            tell(f"{count} workers ({_told_machine()}); --workers 1 for one")
+
+    def _check_gpus(self) -> None:
+        """Refuse more workers than GPUs, unless that is what is wanted."""
+        count, devices = self.workers, len(gpus())
+        if isinstance(count, int) and 0 < devices < count and not self.share_gpus:
+            raise UsageError(
+                f"Expected at most {devices} workers, one for each GPU. Received: {count}, which "
+                "would wait for each other's memory.",
+                mend="Allow it by share_gpus=True, or hide GPUs by CUDA_VISIBLE_DEVICES",
+                option="Allow it by --share-gpus, or hide GPUs by CUDA_VISIBLE_DEVICES",
+            )
+
+    @property
+    def moved(self) -> bool:
+        """Whether trials run in other processes by now."""
+        return self._moved
 
     def should_move(self, left: int, compiled: int) -> bool:
         """Tell whether the trials that are left had better run in worker processes.
@@ -162,7 +207,9 @@ class Placement:
         environment, timeout = worker_environment(), self.timeout
         if self.scheduler is None:
             count = self._count(left)
-            workers = LocalWorkers(count, shared, environment=environment, timeout=timeout)
+            workers = LocalWorkers(
+                count, shared, environment=environment, timeout=timeout, devices=gpus()
+            )
             workers.start()
             return workers
         from kt_grid.workers.dask_cluster import DaskCluster
@@ -172,8 +219,39 @@ class Placement:
     def _count(self, left: int) -> int:
         if isinstance(self.workers, int):
             return max(1, min(self.workers, left))
-        fitting = left if (bytes_ := memory()) is None else bytes_ // _BYTES_PER_PROCESS - 1
-        return max(1, min(cores(), fitting, left))
+        return max(1, min(_count_fitting(), left, len(gpus()) or left))
+
+
+def spares(workers: int | str, timeout: float | None, scheduler: str | None) -> int:
+    """Return how many copies of this process a command may need, before its searches are known.
+
+    Args:
+        workers: As for `Placement`, as `timeout` and `scheduler`.
+        timeout: Likewise.
+        scheduler: Likewise.
+    """
+    if scheduler is not None:
+        return 0
+    if workers == AUTO and timeout is None:
+        fitting = min(_count_fitting(), _SPARES)
+        return fitting if fitting > 1 else 0
+    count = 1 if workers == AUTO else _check_workers(workers)
+    return int(count) if timeout is not None or count != 1 else 0
+
+
+def _count_fitting() -> int:
+    """How many processes there are cores and memory for."""
+    bytes_ = memory()
+    return cores() if bytes_ is None else max(1, min(cores(), bytes_ // _BYTES_PER_PROCESS - 1))
+
+
+def _told_machine() -> str:
+    """What the workers of a search have."""
+    if devices := gpus():
+        return f"one for each of {len(devices)} GPUs"
+    bytes_ = memory()
+    told = "" if bytes_ is None else f", {bytes_ / 2**30:.0f} GiB of memory"
+    return f"{cores()} cores{told}"
 
 
 def check_environment() -> None:

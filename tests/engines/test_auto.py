@@ -57,6 +57,7 @@ def trained(hypermodel, **fit):
             "keras",
             "convolutions",
             id="recurrent-convolution",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             Model(lambda: keras.layers.Lambda(lambda x: x)), {}, "keras", "Keras's own", id="lambda"

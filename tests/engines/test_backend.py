@@ -164,6 +164,41 @@ def test_workers_do_as_a_process_that_used_tensorflow_before(threads, monkeypatc
     assert (there["TF_NUM_INTRAOP_THREADS"], there["XLA_FLAGS"]) == (told or "0", "")
 
 
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        pytest.param(None, ["0", "1"], id="all"),
+        pytest.param("3,GPU-8a", ["3", "GPU-8a"], id="chosen"),
+        pytest.param("3,7,9", ["0", "1"], id="others than there are"),
+    ],
+)
+def test_gpus_have_the_names_that_cuda_knows(monkeypatch, visible, names):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind, kind])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert backend.gpus() == names
+
+
+@pytest.mark.parametrize("kind", ["GPU", "CPU"])
+def test_gpus_are_used_as_tensorflow_documents_it(monkeypatch, kind):
+    """Memory that grows, and operations that give the same every time, where there are GPUs."""
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "")
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH")
+    config, calls = tf.config, []
+    device = SimpleNamespace(device_type=kind)
+    monkeypatch.setattr(config, "list_logical_devices", lambda: [device])
+    monkeypatch.setattr(config.experimental, "enable_op_determinism", lambda: calls.append(1))
+    backend.load_backend()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert bool(calls) is (kind == "GPU")
+
+
+def test_a_users_own_setting_of_gpu_memory_reaches_workers(monkeypatch):
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    assert worker_environment()["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+
+
 def test_tensorflow_says_so_once_it_is_used():
     """What the tests above rely on."""
     tf.constant(1)

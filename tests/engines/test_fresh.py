@@ -175,6 +175,13 @@ HABITS = {
 }
 
 
+SAMPLES = {
+    "keras": (
+        *("metric", "excluded from weight decay", "schedule in an optimizer"),
+        *("frozen layer", "batch normalization", "adapted layer of a functional model"),
+    ),
+    "auto": ("optimizer", "trained layer", "adapted layer"),
+}
 # A step that is traced is counted once, however often it is taken.
 COUNTS = ("schedule with a state", "schedule in an optimizer", "loss with a state")
 
@@ -182,11 +189,9 @@ COUNTS = ("schedule with a state", "schedule in an optimizer", "loss with a stat
 @pytest.mark.parametrize(
     ("engine", "habit"),
     [
-        *(("keras", habit) for habit in HABITS),
-        *(
-            pytest.param("auto", *habit.values, marks=habit.marks)
-            for habit in sampled(HABITS, "optimizer", "schedule", "trained layer", "adapted layer")
-        ),
+        pytest.param(engine, *habit.values, marks=habit.marks)
+        for engine, sample in SAMPLES.items()
+        for habit in sampled(HABITS, *sample)
     ],
 )
 def test_folds_are_those_of_parts_made_for_each(engine, habit):
@@ -217,7 +222,7 @@ UNSEEDED = {
 }
 
 
-@pytest.mark.parametrize("habit", UNSEEDED)
+@pytest.mark.parametrize("habit", sampled(UNSEEDED, "layer", "model"))
 def test_no_fold_depends_on_the_process_or_on_other_folds(habit):
     make, use = UNSEEDED[habit]
     one, other = make(), make()
@@ -248,7 +253,7 @@ def test_the_first_model_of_a_process_is_like_all_others():
     assert first_weights(other, 2) == apart[2] != apart[1]
 
 
-@pytest.mark.parametrize("engine", ["keras", "auto"])
+@pytest.mark.parametrize("engine", sampled(["keras", "auto"], "auto"))
 def test_what_build_configures_does_not_reach_other_trials(engine):
     def doubling(_):
         keras.config.set_dtype_policy("float64")
@@ -261,7 +266,7 @@ def test_what_build_configures_does_not_reach_other_trials(engine):
     assert_same(trained(lambda _: network(keras.layers.Dense(4)), engine), before)
 
 
-@pytest.mark.parametrize("engine", ["keras", "auto"])
+@pytest.mark.parametrize("engine", sampled(["keras", "auto"], "auto"))
 def test_one_and_the_same_model_begins_every_fold_anew(engine):
     model = network(weights_of(keras.layers.Dense(4)), optimizer="adam")
     begins = model.get_weights()

@@ -14,7 +14,7 @@ from foreign_code.habits import HABITS
 from foreign_code.running import deviations, meant
 
 # One in so many of the table, from its beginning to its end.
-SAMPLE = HABITS[:: max(1, len(HABITS) // 8)]
+SAMPLE = HABITS[:: max(1, len(HABITS) // 5)]
 WAYS = itertools.cycle(itertools.product(("auto", "keras"), (False, True)))
 
 

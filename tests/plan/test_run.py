@@ -671,7 +671,12 @@ def test_a_race_that_cannot_be_meant_is_refused_by_the_plan(planned, raises, opt
     ("options", "arguments"),
     [
         pytest.param({"sample_weight": "weight"}, {"sample_weight": WEIGHTS}, id="rows"),
-        pytest.param({"class_weight": ("yes=3",)}, {"class_weight": {1: 3.0}}, id="classes"),
+        pytest.param(
+            {"class_weight": ("yes=3",)},
+            {"class_weight": {1: 3.0}},
+            id="classes",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_weights_and_early_stopping_reach_the_training(tmp_path, planned, options, arguments):

@@ -286,3 +286,54 @@ time.sleep(600)
     parent.wait()
     parent.stdout.close()
     wait_until(lambda: not is_alive(pid))
+
+
+FORKS = """
+import os, sys, threading
+from kt_grid.engines.backend import import_backend
+from kt_grid.workers import local
+from kt_grid.workers.loop import Shared
+
+threading.Thread(target=sys.stdin.read, name="kt-grid-waiting", daemon=True).start()
+with local.processes_kept():
+    assert import_backend()
+    local.fork_spares(2)
+    assert local.has_spares()
+    def use(context):
+        import tensorflow as tf
+        square = tf.function(lambda x: x * x, jit_compile=True)
+        yield
+        return os.getpid(), os.getppid(), float(square(tf.constant(float(context))))
+    with local.LocalWorkers(2, Shared(b"abc", len)) as workers:
+        for lane in (0, 1):
+            called = workers.stream(lambda _: None, use, lane=lane)
+            print(*called.result(), os.getpid(), flush=True)
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="copies are made on Linux only")
+def test_copies_of_this_process_serve_and_end_with_it():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    answers = [parent.stdout.readline().split() for _ in range(2)]
+    pids = [int(pid) for pid, *_ in answers]
+    assert [squared for *_, squared, _ in answers] == ["9.0", "9.0"]
+    assert all(owner == parent_pid for _, owner, _, parent_pid in answers)
+    assert [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids] == [
+        Path(f"/proc/{parent.pid}/cmdline").read_bytes()
+    ] * 2
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def test_a_process_sees_the_gpu_of_its_lane():
+    def visible(_):
+        yield
+        return os.environ["CUDA_VISIBLE_DEVICES"]
+
+    with LocalWorkers(3, SHARED, devices=["4", "GPU-7"]) as workers:
+        seen = [workers.stream(lambda _: None, visible, lane=lane) for lane in range(3)]
+        assert [future.result() for future in seen] == ["4", "GPU-7", "4"]

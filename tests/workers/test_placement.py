@@ -14,7 +14,15 @@ def clock(monkeypatch):
     monkeypatch.setattr(placement.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(placement, "cores", lambda: 4)
     monkeypatch.setattr(placement, "memory", lambda: 2**40)
+    monkeypatch.setattr(placement, "gpus", list)
     return now
+
+
+def begun(place, left=100, seconds=0.0):
+    """Begin a search whose trials would take so many seconds here; return what was told."""
+    told = []
+    place.begin(left, lambda: seconds, told.append)
+    return "".join(told)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +70,7 @@ def test_what_cannot_be_meant_is_refused(raises, options, words):
 )
 def test_trials_move_when_it_is_worth_while(clock, seconds, left, compiled, moves):
     place = Placement("auto")
-    place.begin()
+    begun(place)
     clock[0] += 10 + seconds
     assert place.should_move(left, compiled) is moves
     assert not moves or not place.should_move(left, compiled)
@@ -81,24 +89,91 @@ def test_trials_move_when_it_is_worth_while(clock, seconds, left, compiled, move
 )
 def test_trials_move_once_their_pace_is_known(clock, seconds, compiled, moves):
     place = Placement("auto")
-    place.begin()
+    begun(place)
     for number, (taken, programs) in enumerate(zip(seconds, compiled, strict=True)):
         clock[0] += taken
         assert place.should_move(100, programs) is (number == moves)
+
+
+@pytest.mark.parametrize(
+    ("workers", "left", "seconds", "spare", "elsewhere"),
+    [
+        pytest.param("auto", 100, 100.0, False, True, id="much to do"),
+        pytest.param("auto", 100, 5.0, False, False, id="less than new processes take to start"),
+        pytest.param("auto", 100, 5.0, True, True, id="processes that wait"),
+        pytest.param("auto", 100, 0.5, True, False, id="hardly anything to do"),
+        pytest.param("auto", 1, 100.0, True, False, id="one trial"),
+        pytest.param("auto", 0, 0.0, True, False, id="nothing to do"),
+        pytest.param(1, 100, 100.0, True, False, id="one worker"),
+        pytest.param(2, 100, 0.0, False, True, id="two workers"),
+    ],
+)
+def test_where_trials_begin(monkeypatch, clock, workers, left, seconds, spare, elsewhere):
+    monkeypatch.setattr(placement, "has_spares", lambda: spare)
+    place = Placement(workers)
+    told = begun(place, left, seconds)
+    assert place.moved is elsewhere
+    assert ("4 workers (4 cores, 1024 GiB of memory)" in told) is (elsewhere and workers == "auto")
+    assert not elsewhere or not place.should_move(100, 200)
+
+
+@pytest.mark.parametrize(
+    ("workers", "timeout", "scheduler", "count"),
+    [
+        pytest.param("auto", None, None, 4, id="auto"),
+        pytest.param("auto", 5.0, None, 1, id="auto with a timeout"),
+        pytest.param(1, None, None, 0, id="one"),
+        pytest.param(1, 5.0, None, 1, id="one with a timeout"),
+        pytest.param("3", None, None, 3, id="three"),
+        pytest.param("auto", None, "tcp://host:1", 0, id="a scheduler"),
+    ],
+)
+def test_copies_are_made_for_the_workers_that_there_may_be(
+    clock, workers, timeout, scheduler, count
+):
+    assert placement.spares(workers, timeout, scheduler) == count
+
+
+@pytest.fixture
+def two_gpus(monkeypatch, clock):
+    """Stands in for a machine with two GPUs, of which the environment says nothing."""
+    monkeypatch.setattr(placement, "gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(placement, "worker_environment", dict)
+
+
+@pytest.mark.parametrize("workers", ["auto", 1, 2])
+def test_each_worker_sees_a_gpu_of_its_own(monkeypatch, two_gpus, workers):
+    made = []
+    monkeypatch.setattr(
+        placement, "LocalWorkers", lambda n, *_, devices, **__: made.append((n, devices)) or Fake()
+    )
+    place = Placement(workers)
+    told = begun(place, seconds=1000.0)
+    with place.open(None, 100):
+        pass
+    assert made == [(1 if workers == 1 else 2, ["0", "1"])]
+    assert ("2 workers (one for each of 2 GPUs)" in told) is (workers == "auto")
+
+
+def test_more_workers_than_gpus_are_refused_unless_told_otherwise(two_gpus, raises):
+    with raises(UsageError, "2 workers", "3", "share_gpus"):
+        begun(Placement(3))
+    begun(Placement(3, share_gpus=True))
 
 
 @pytest.mark.parametrize("workers", [1, "auto"])
 def test_a_race_never_moves(clock, workers):
     place = Placement(workers, racing=True)
     assert place.begins_here
-    place.begin()
+    begun(place, seconds=1000.0)
+    assert not place.moved
     clock[0] += 1000
     assert not place.should_move(1000, 200)
 
 
 def test_one_worker_moves_for_memory_only(clock):
     place = Placement(1)
-    place.begin()
+    begun(place)
     clock[0] += 1000
     assert not place.should_move(1000, 10)
     assert place.should_move(1000, 200)

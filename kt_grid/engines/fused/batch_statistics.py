@@ -72,10 +72,10 @@ def _masked_call(layer: Any, real: Any) -> Callable[..., Any]:
 
 def _moments(values: Any, axis: int, real: Any) -> tuple[Any, Any]:
     """Means and variances of the real rows over all axes but one, as `tf.nn.moments` does it."""
-    axes = [place for place, _ in enumerate(values.shape)]
+    axes = [*range(len(values.shape))]
     del axes[axis]
     weights = tf.reshape(real, [-1, *[1] * (len(values.shape) - 1)])
-    count = tf.reduce_sum(real) * math.prod(values.shape[place] for place in axes[1:])
+    count = tf.reduce_sum(real) * math.prod(values.shape[other] for other in axes[1:])
 
     def mean_of(each: Any) -> Any:
         return tf.reduce_sum(each * weights, axes, keepdims=True) / count

@@ -26,16 +26,39 @@ MARKS: dict[Standing | None, tuple[str, str, str]] = {
     None: (BLUE, "o", "mean"),
 }
 SHADES = "cividis"
-_SHORT = 18
+SHORT = 18
 _MOST_TICKS = 20
 _MOST_NUMBERS = 8
 _LINE = 1.9
+# A character's width, and how many fit below a heat map of a figure's width.
+_INCHES, _FIT_BELOW = 0.085, 30
 
 
-def word(value: object, most: int = _SHORT) -> str:
-    """Write a value as a tick's label, cut if it is long."""
+def word(value: object, most: int = SHORT) -> str:
+    """Write a value as a tick's label, without its middle if it is long."""
     text = str(value).replace("\n", " ")
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    tail = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
+
+
+def size_of(axis: Axis) -> float:
+    """About how long an axis's name is, in inches."""
+    return _INCHES * len(word(axis.name))
+
+
+def size_below(axis: Axis, across: int) -> float:
+    """About how much room labels below a heat map take, in inches, of several side by side."""
+    shown = _below(axis)
+    return _INCHES * max(map(len, shown)) if _stand_upright(shown, across) else 0.0
+
+
+def _below(axis: Axis) -> list[str]:
+    return [word(value) for value in thinned(axis.values, _MOST_TICKS)]
+
+
+def _stand_upright(shown: Sequence[str], across: int) -> bool:
+    """Whether labels below a heat map need to."""
+    return sum(map(len, shown)) > _FIT_BELOW / across
 
 
 def draw_trials(
@@ -57,12 +80,12 @@ def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
     trials = sorted(analysis.compared, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
-    for trial, place in zip(trials, x, strict=True):
+    for trial, position in zip(trials, x, strict=True):
         colour, marker, _ = MARKS[analysis.standing(trial)]
         scores = trial.trial.scores
-        ax.plot([place] * len(scores), scores, "_", color=FAINT, markersize=9, zorder=2)
+        ax.plot([position] * len(scores), scores, "_", color=FAINT, markersize=9, zorder=2)
         ax.errorbar(
-            place, trial.trial.mean or 0.0, yerr=trial.error, fmt=marker, color=colour,
+            position, trial.trial.mean or 0.0, yerr=trial.error, fmt=marker, color=colour,
             markersize=6.5, markeredgecolor=PAPER, markeredgewidth=0.6, elinewidth=1.8, zorder=3,
         )  # fmt: skip
     set_scale(ax, axis.values)
@@ -121,34 +144,37 @@ def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _characters(ax: "Axes") -> float:
     """About how many characters fit side by side."""
-    place, figure = ax.get_subplotspec(), ax.get_figure(root=True)
-    across = place.get_gridspec().ncols if place else 1
-    return 9 * (figure.get_figwidth() if figure else 5.0) / across
+    return 9 * ax.figure.figure.get_figwidth() / _panels_across(ax)
+
+
+def _panels_across(ax: "Axes") -> int:
+    spot = ax.get_subplotspec()
+    return spot.get_gridspec().ncols if spot else 1
 
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
     """Whether labels side by side would touch."""
     widths = np.array([len(word(value)) for value in rising]) / characters
-    return bool((np.diff(_places(rising)) < (widths[1:] + widths[:-1]) / 2).any())
+    return bool((np.diff(_positions(rising)) < (widths[1:] + widths[:-1]) / 2).any())
 
 
 def _apart(rising: Sequence[Value], room: float) -> list[Value]:
     """Those values, from the first on, that are so far from the one before."""
     shown: list[Value] = []
     last = -1.0
-    for value, place in zip(rising, _places(rising), strict=True):
-        if place - last >= room:
+    for value, position in zip(rising, _positions(rising), strict=True):
+        if position - last >= room:
             shown.append(value)
-            last = place
+            last = position
     return shown
 
 
-def _places(rising: Sequence[Value]) -> Floats:
+def _positions(rising: Sequence[Value]) -> Floats:
     """Where values lie on their axis, from 0 to 1."""
     numbers = np.array([as_number(value) for value in rising])
     numbers = np.log(numbers) if scale_of(rising) == "log" else numbers
-    places: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
-    return places
+    positions: Floats = (numbers - numbers[0]) / max(float(np.ptp(numbers)), 1e-300)
+    return positions
 
 
 def draw_heat_map(
@@ -173,8 +199,9 @@ def draw_heat_map(
     shades = SHADES if sign > 0 else f"{SHADES}_r"
     image = ax.imshow(table, cmap=shades, aspect="auto", vmin=limits[0], vmax=limits[1])
     across = thinned(range(len(columns.values)), _MOST_TICKS)
-    ax.set_xticks(across, [word(columns.values[i]) for i in across])
-    if sum(len(word(columns.values[i])) for i in across) > 30:
+    below = _below(columns)
+    ax.set_xticks(across, below)
+    if _stand_upright(below, _panels_across(ax)):
         ax.tick_params(axis="x", labelrotation=90)
     down = thinned(range(len(rows.values)), 2 * _MOST_TICKS)
     ax.set_yticks(down, [word(rows.values[i]) for i in down])
@@ -238,11 +265,11 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
             range(len(axes)), heights, color=ORANGE if is_best else colormaps[SHADES](share),
             linewidth=3 if is_best else 0.8, alpha=1.0 if is_best else 0.7, zorder=2 + share,
         )  # fmt: skip
-    for place, axis in enumerate(axes):
-        ax.axvline(place, color=FAINT, linewidth=1)
+    for position, axis in enumerate(axes):
+        ax.axvline(position, color=FAINT, linewidth=1)
         for value in axis.values:
             ax.annotate(
-                word(value), (place, _height(axis, value)), xytext=(3, 0), size=8,
+                word(value), (position, _height(axis, value)), xytext=(3, 0), size=8,
                 textcoords="offset points", va="center", zorder=9,
             )  # fmt: skip
     ax.set_xticks(range(len(axes)), [word(axis.name) for axis in axes])

@@ -50,7 +50,7 @@ def trained(engine, rows, fit, hypermodel):
 @pytest.mark.parametrize(
     ("rows", "changes", "sgd"),
     [
-        pytest.param(ROWS, {}, {}, id="plain"),
+        pytest.param(ROWS, {}, {}, id="plain", marks=pytest.mark.full),
         pytest.param(
             ROWS, {"class_weight": {0: 1.0, 1: 3.0}, "in_time": True}, {}, id="classes, time"
         ),
@@ -61,7 +61,13 @@ def trained(engine, rows, fit, hypermodel):
             id="weights of rows, groups, averaged weights",
         ),
         pytest.param(ROWS, {"early_stopping": 9, "epochs": 6}, {}, id="never stops"),
-        pytest.param(ROWS, {"early_stopping": None, "epochs": 4}, {}, id="only held back"),
+        pytest.param(
+            ROWS,
+            {"early_stopping": None, "epochs": 4},
+            {},
+            id="only held back",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_both_engines_stop_at_the_same_epoch_with_the_same_weights(rows, changes, sgd):

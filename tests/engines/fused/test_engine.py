@@ -290,7 +290,11 @@ def test_model_is_trained_alike(name, rows, tasks):
 
 @pytest.mark.parametrize(
     "batch_size",
-    [pytest.param(8, id="short"), pytest.param(11, id="even"), pytest.param(64, id="one")],
+    [
+        pytest.param(8, id="short"),
+        pytest.param(11, id="even", marks=pytest.mark.full),
+        pytest.param(64, id="one"),
+    ],
 )
 def test_batches_of_any_size_on_unequal_folds(batch_size, rows, tasks):
     assert {len(task.train) for task in tasks} == {33, 34}
@@ -326,7 +330,7 @@ BATCH_NORMS = {
 }
 
 
-@pytest.mark.parametrize("name", BATCH_NORMS)
+@pytest.mark.parametrize("name", sampled(BATCH_NORMS, "over an area", "frozen"))
 def test_batch_statistics_are_those_of_the_real_rows(name, rows, tasks):
     """Moving averages too, which are among the weights; one program for folds of all sizes.
 
@@ -382,6 +386,7 @@ def dropped(rate: float, **more: Any) -> Any:
     return lambda: compiled(dense(keras.layers.Dropout(rate), **more), "adam")
 
 
+@pytest.mark.full
 def test_dropout_scores_agree_in_distribution(rows, tasks):
     """Seeds give both engines the same batches but other masks, and no part in first weights.
 
@@ -431,7 +436,7 @@ def test_fold_depends_on_itself_only(rows, tasks):
     assert alone[2][1] == together[2][1]
 
 
-@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("seed", [pytest.param(None, marks=pytest.mark.full), 3])
 def test_fold_depends_on_itself_only_where_a_function_draws(seed, rows, tasks):
     """A function of TensorFlow goes on from where it was until its kernel is dropped."""
 
@@ -456,7 +461,11 @@ def averaged():
 
 
 @pytest.mark.parametrize(
-    "make", [pytest.param(dropped(0.3), id="dropout"), pytest.param(averaged, id="ema")]
+    "make",
+    [
+        pytest.param(dropped(0.3), id="dropout"),
+        pytest.param(averaged, id="ema", marks=pytest.mark.full),
+    ],
 )
 def test_epochs_are_a_prefix_bit_for_bit(make, rows, tasks, calls_of_ten):
     shared = Fused()
@@ -515,7 +524,9 @@ def test_epochs_are_no_prefix_where_the_model_depends_on_them(make, rows, tasks)
 @pytest.mark.parametrize(
     "fits",
     [
-        pytest.param([{"class_weight": {0: 0.2, 1: 3.0}}, {}], id="class_weight"),
+        pytest.param(
+            [{"class_weight": {0: 0.2, 1: 3.0}}, {}], id="class_weight", marks=pytest.mark.full
+        ),
         pytest.param([{"batch_size": 4, "longest": 9}, {"longest": 9}], id="batch_size"),
     ],
 )
@@ -589,6 +600,7 @@ def test_programs_are_shared(makes, programs, rows, tasks):
             {"learn_rate": [0.001, 0.3], "momentum": [0.0, 0.2, 0.9]},
             2,
             id="learning_rate",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             "dropout",
@@ -597,7 +609,11 @@ def test_programs_are_shared(makes, programs, rows, tasks):
             id="dropout",
         ),
         pytest.param(
-            "batch_epochs", {"batch_size": [10, 20, 100], "epochs": [10]}, 3, id="batch_epochs"
+            "batch_epochs",
+            {"batch_size": [10, 20, 100], "epochs": [10]},
+            3,
+            id="batch_epochs",
+            marks=pytest.mark.full,
         ),
     ],
 )
@@ -626,7 +642,10 @@ def test_bound_is_an_input(bound, rows, tasks):
     assert np.linalg.norm(weights, axis=0).max() == pytest.approx(bound, rel=1e-4)
 
 
-@pytest.mark.parametrize("nesterov", [False, True], ids=["plain", "nesterov"])
+@pytest.mark.parametrize(
+    "nesterov",
+    [pytest.param(False, id="plain", marks=pytest.mark.full), pytest.param(True, id="nesterov")],
+)
 def test_momentum_is_an_input(nesterov, rows, tasks):
     """Notices when Keras reads the momentum in another way than as a tensor."""
     engine = Fused()
