@@ -17,7 +17,6 @@ import inspect
 import json
 import operator
 import pathlib
-import random
 import re
 import sys
 import threading
@@ -31,7 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from kt_grid.data.attributes import attributes_of, entries_of, shows_all
+from kt_grid.data.attributes import (
+    GENERATORS,
+    attributes_of,
+    entries_of,
+    package_of,
+    root_of,
+    shows_all,
+)
 from kt_grid.data.bytecode import read_code, text_digest
 from kt_grid.data.own_modules import imported_sources, is_own
 
@@ -42,8 +48,6 @@ _SHOWN = (
     *(fractions.Fraction, datetime.date, datetime.time, datetime.datetime, datetime.timedelta),
     *(types.GenericAlias, types.UnionType),
 )
-# What draws at random, and goes on from where it was.
-GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _BUILTIN = (
     *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType),
@@ -119,7 +123,7 @@ class Descriptions:
             value: Anything; if it is defined in an installed package that is no library, then
                 that package counts as the user's own.
         """
-        package = _package_of(value)
+        package = package_of(value)
         if package not in _LIBRARIES and package not in sys.stdlib_module_names:
             self._packages.add(package)
         self._ahead.append((name, value, False))
@@ -266,7 +270,7 @@ class _Walk:
     def _tuple(self, value: Any) -> Any:
         if type(value) is tuple:
             return ["tuple", *map(self._value, value)]
-        if type(value).__name__ == "KerasHistory" and _root(type(value)) == "keras":
+        if type(value).__name__ == "KerasHistory" and root_of(type(value)) == "keras":
             # The number of a use counts those by other models too; what it was called with is
             # private to Keras. Where Keras has it no more, the number has to do.
             layer, use, output = value
@@ -282,7 +286,7 @@ class _Walk:
     def _tensor(self, value: Any) -> Any:
         """What is TensorFlow's; anything else is an object with parts."""
         tf = sys.modules.get("tensorflow")
-        if tf is None or _root(type(value)) != "tensorflow":
+        if tf is None or root_of(type(value)) != "tensorflow":
             return self._number(value)
         if _is(value, (list, dict, tuple)):
             return self._number(value)
@@ -428,7 +432,7 @@ class _Walk:
         """A class by its name, which for one of the user's own has a part."""
         if not self._owns_class(kind):
             # Keras makes the one a base of the other's subclasses when they are first used.
-            name = "Model" if _root(kind) == "keras" and kind.__name__ == "Functional" else None
+            name = "Model" if root_of(kind) == "keras" and kind.__name__ == "Functional" else None
             return ["class", f"{kind.__module__}.{kind.__qualname__}" if name is None else name]
         home = sys.modules.get(kind.__module__)
         name = label(vars(home)) if home else str(kind.__module__)
@@ -531,8 +535,8 @@ class _Walk:
 
     def _attributes(self, value: Any) -> Iterator[Any]:
         kind, held = type(value), attributes_of(value)
-        of_keras = any(_root(base) == "keras" for base in kind.__mro__)
-        if _root(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
+        of_keras = any(root_of(base) == "keras" for base in kind.__mro__)
+        if root_of(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
@@ -592,20 +596,7 @@ def _is_bookkeeping(name: Any, value: Any) -> bool:
         return True
     # Keras puts a function of its own around the `build` of a class, which the class shows.
     wraps = name == "build" and _is(value, types.FunctionType)
-    return wraps and _package_of(value) == "keras"
-
-
-def _root(kind: Any) -> str:
-    return str(kind.__module__).partition(".")[0]
-
-
-def _package_of(value: Any) -> str:
-    """The package that a function, a class or an object's class is defined in."""
-    while _is(value, (functools.partial, types.MethodType)):
-        value = value.func if _is(value, functools.partial) else value.__func__
-    if _is(value, types.FunctionType):
-        return str(value.__globals__.get("__name__")).partition(".")[0]
-    return _root(value if _is(value, type) else type(value))
+    return wraps and package_of(value) == "keras"
 
 
 def _snake_case(name: str) -> str:

@@ -36,7 +36,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kt_grid.data.description import GENERATORS
+from kt_grid.data.attributes import GENERATORS
 from kt_grid.errors import EngineError
 
 _MOST_BUILDS = 6
