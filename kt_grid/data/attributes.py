@@ -2,6 +2,7 @@
 
 import functools
 import random
+import re
 import types
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
@@ -72,3 +73,10 @@ def package_of(value: Any) -> str:
     if issubclass(kind, types.FunctionType):
         return str(value.__globals__.get("__name__")).partition(".")[0]
     return root_of(value if issubclass(kind, type) else kind)
+
+
+def snake_case(name: str) -> str:
+    """A class's name as Keras begins the names of its objects with."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -37,6 +37,7 @@ from kt_grid.data.attributes import (
     package_of,
     root_of,
     shows_all,
+    snake_case,
 )
 from kt_grid.data.bytecode import read_code, text_digest
 from kt_grid.data.own_modules import imported_sources, is_own
@@ -549,7 +550,7 @@ class _Walk:
 
     def _name(self, value: Any, name: Any) -> None:
         """Note a name that Keras has counted up; its place stands for it."""
-        usual = re.escape(_snake_case(type(value).__name__))
+        usual = re.escape(snake_case(type(value).__name__))
         # What wraps another layer puts a word before its name.
         if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
             self._names.setdefault(name, f"{found[1]}#{self._indices[id(value)]}")
@@ -597,10 +598,3 @@ def _is_bookkeeping(name: Any, value: Any) -> bool:
     # Keras puts a function of its own around the `build` of a class, which the class shows.
     wraps = name == "build" and _is(value, types.FunctionType)
     return wraps and package_of(value) == "keras"
-
-
-def _snake_case(name: str) -> str:
-    """A class's name as Keras begins the names of its objects with."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
