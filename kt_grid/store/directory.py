@@ -194,6 +194,13 @@ class SearchStore:
             return False
         difference = present.identity.difference(wanted)
         if difference is not None:
+            made_by = present.versions.get("kt-grid", "")
+            if made_by.startswith("0.1."):
+                # It told models by their source's digest, and took other folds by default.
+                difference = (
+                    f"one made by kt-grid {made_by}, which can be reported and predicted with "
+                    f"({difference})"
+                )
             raise MismatchError(
                 f"Expected {self.root} to hold this search. Received: {difference}.",
                 mend="Choose another directory or project_name, or replace it: overwrite=True",
