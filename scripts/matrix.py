@@ -154,13 +154,15 @@ def make(environment: Environment, folder: Path) -> str:
 
 
 def interpreter(version: str) -> str:
-    """Find a Python of a version: this one, one on the path, or one of pyenv's.
+    """Find an interpreter, or a Python of a version: this one, one on the path, or pyenv's.
 
     Raises:
         SystemExit: If there is none.
     """
+    if path := shutil.which(version):
+        return path
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    names = [sys.executable] if own == version else [f"python{version}", version]
+    names = [sys.executable] if own == version else [f"python{version}"]
     folder = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     names += [str(path) for path in sorted(folder.glob(f"{version}.*/bin/python"))]
     for name in names:
