@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.analysis.vocabulary import PYTHON
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.report.base import FolderFormat, Subject
 from kt_grid.report.columns import rows, trial_columns
@@ -88,7 +89,7 @@ class Results(PredictsHeldOut, SearchResults):
 
     @cached_property
     def _subject(self) -> Subject:
-        return Subject(self)
+        return Subject(self, words=PYTHON)
 
     def __repr__(self) -> str:
         best = self.best
