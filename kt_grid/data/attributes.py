@@ -1,6 +1,8 @@
 """What a live object holds, found without asking it."""
 
 import functools
+import random
+import re
 import types
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
@@ -15,6 +17,8 @@ _OPEN = frozenset(
         type(functools.lru_cache(len)),
     )
 )
+# What draws at random, and goes on from where it was.
+GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
@@ -53,3 +57,26 @@ def entries_of(table: Any) -> list[Any]:
     keys, values = (part.numpy() for part in table.export())
     order = np.argsort(keys)
     return [keys[order], values[order]]
+
+
+def root_of(kind: Any) -> str:
+    """The package that a class is defined in."""
+    return str(kind.__module__).partition(".")[0]
+
+
+def package_of(value: Any) -> str:
+    """The package that a function, a class or an object's class is defined in."""
+    kind = type(value)
+    while issubclass(kind, functools.partial | types.MethodType):
+        value = value.func if issubclass(kind, functools.partial) else value.__func__
+        kind = type(value)
+    if issubclass(kind, types.FunctionType):
+        return str(value.__globals__.get("__name__")).partition(".")[0]
+    return root_of(value if issubclass(kind, type) else kind)
+
+
+def snake_case(name: str) -> str:
+    """A class's name as Keras begins the names of its objects with."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

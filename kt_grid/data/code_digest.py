@@ -5,6 +5,7 @@ do, with all that they lead to in the user's own modules. Where that can't be re
 digest isn't certain, and only the models that are built can tell.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,6 +70,20 @@ def code_digest(objects: Mapping[str, Any]) -> CodeDigest:
         parts=_shorten(parts),
         doubts=tuple(doubts[:_MOST_DOUBTS]),
     )
+
+
+def describe_value(value: Any) -> str:
+    """Describe a setting: what is plain as it reads, all else by a digest of what it does.
+
+    Example:
+        >>> describe_value(0.5)
+        '0.5'
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return code_digest({"value": value}).digest
+    return repr(value)
 
 
 def _shorten(parts: dict[str, str]) -> dict[str, str]:

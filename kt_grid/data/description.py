@@ -30,7 +30,15 @@ from typing import Any
 
 import numpy as np
 
-from kt_grid.data.attributes import attributes_of, entries_of, shows_all
+from kt_grid.data.attributes import (
+    GENERATORS,
+    attributes_of,
+    entries_of,
+    package_of,
+    root_of,
+    shows_all,
+    snake_case,
+)
 from kt_grid.data.bytecode import read_code, text_digest
 from kt_grid.data.own_modules import imported_sources, is_own
 
@@ -88,6 +96,7 @@ class Descriptions:
         parts: Descriptions by what they are of, such as `my_file.py: function helper()`.
         doubts: What couldn't be described whole.
         layers: Keras's layers that were met, each with what it was met in.
+        states: Variables and random generators that were met, wherever they are kept.
     """
 
     def __init__(self, *, largest: int) -> None:
@@ -99,6 +108,7 @@ class Descriptions:
         self.parts: dict[str, Any] = {}
         self.doubts: dict[str, None] = {}
         self.layers: list[tuple[str, Any]] = []
+        self.states: list[Any] = []
         self._left = largest
         self._packages: set[str] = set()
         self._keys: dict[int, str] = {}
@@ -114,7 +124,7 @@ class Descriptions:
             value: Anything; if it is defined in an installed package that is no library, then
                 that package counts as the user's own.
         """
-        package = _package_of(value)
+        package = package_of(value)
         if package not in _LIBRARIES and package not in sys.stdlib_module_names:
             self._packages.add(package)
         self._ahead.append((name, value, False))
@@ -127,6 +137,7 @@ class Descriptions:
                 self.doubt("more than can be looked at")
                 self.parts[key] = "too large"
             self.layers += ((f"{key} {index}", layer) for index, layer in enumerate(walk.layers))
+            self.states += walk.states
 
     def doubt(self, what: str) -> None:
         """Note what couldn't be described whole."""
@@ -203,6 +214,7 @@ class _Walk:
         self._names: dict[str, str] = {}
         self._ahead: deque[Any] = deque()
         self.layers: list[Any] = []
+        self.states: list[Any] = []
         self._ways: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
             (tuple, self._tuple),
             ((np.ndarray, np.generic), self._array),
@@ -259,7 +271,7 @@ class _Walk:
     def _tuple(self, value: Any) -> Any:
         if type(value) is tuple:
             return ["tuple", *map(self._value, value)]
-        if type(value).__name__ == "KerasHistory" and _root(type(value)) == "keras":
+        if type(value).__name__ == "KerasHistory" and root_of(type(value)) == "keras":
             # The number of a use counts those by other models too; what it was called with is
             # private to Keras. Where Keras has it no more, the number has to do.
             layer, use, output = value
@@ -275,16 +287,24 @@ class _Walk:
     def _tensor(self, value: Any) -> Any:
         """What is TensorFlow's; anything else is an object with parts."""
         tf = sys.modules.get("tensorflow")
-        if tf is None or _root(type(value)) != "tensorflow":
+        if tf is None or root_of(type(value)) != "tensorflow":
             return self._number(value)
         if _is(value, (list, dict, tuple)):
             return self._number(value)
         if type(value).__name__ in ("_DictWrapper", "_TupleWrapper"):
             return self._value(value.__wrapped__)
-        if _is(value, (tf.DType, tf.TensorShape)):
-            return [type(value).__name__, repr(value)]
+        if _is(value, tf.Variable):
+            self.states.append(value)
         if _is(value, tf.Variable) or (tf.is_tensor(value) and hasattr(value, "numpy")):
             return self._array(value.numpy())
+        if _is(value, tf.random.Generator):
+            return ["generator", value.algorithm, self._tensor(value.state)]
+        return self._of_tensorflow(value, tf)
+
+    def _of_tensorflow(self, value: Any, tf: Any) -> Any:
+        """What is TensorFlow's and holds no numbers."""
+        if _is(value, (tf.DType, tf.TensorShape)):
+            return [type(value).__name__, repr(value)]
         if hasattr(value, "python_function"):
             return ["tf.function", self._value(value.python_function)]
         if _is(value, tf.TensorSpec):
@@ -413,7 +433,7 @@ class _Walk:
         """A class by its name, which for one of the user's own has a part."""
         if not self._owns_class(kind):
             # Keras makes the one a base of the other's subclasses when they are first used.
-            name = "Model" if _root(kind) == "keras" and kind.__name__ == "Functional" else None
+            name = "Model" if root_of(kind) == "keras" and kind.__name__ == "Functional" else None
             return ["class", f"{kind.__module__}.{kind.__qualname__}" if name is None else name]
         home = sys.modules.get(kind.__module__)
         name = label(vars(home)) if home else str(kind.__module__)
@@ -458,6 +478,8 @@ class _Walk:
             return self._variable(value)
         if keras is not None and hasattr(keras, "Layer") and _is(value, keras.Layer):
             self.layers.append(value)
+        if _is(value, GENERATORS):
+            self.states.append(value)
         held = [*self._content(value), *self._attributes(value)]
         if not shows_all(type(value)):  # type: ignore[arg-type] # a class is hashable
             self._found.doubt(f"a {type(value).__qualname__}")
@@ -476,6 +498,8 @@ class _Walk:
         """A variable of Keras's: its value and how it is trained, whatever it is called."""
         held = vars(variable)
         known = held.get("_value") is not None
+        if known:
+            self.states.append(variable)
         if known and isinstance(uid := getattr(held["_value"], "_unique_id", None), str):
             # An optimizer refers by it to what it doesn't train in the usual way.
             self._names[uid] = f"variable#{self._indices[id(variable)]}"
@@ -512,8 +536,8 @@ class _Walk:
 
     def _attributes(self, value: Any) -> Iterator[Any]:
         kind, held = type(value), attributes_of(value)
-        of_keras = any(_root(base) == "keras" for base in kind.__mro__)
-        if _root(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
+        of_keras = any(root_of(base) == "keras" for base in kind.__mro__)
+        if root_of(kind) in ("keras", "tensorflow") and _is(value, (list, dict, set, tuple)):
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
@@ -526,7 +550,7 @@ class _Walk:
 
     def _name(self, value: Any, name: Any) -> None:
         """Note a name that Keras has counted up; its place stands for it."""
-        usual = re.escape(_snake_case(type(value).__name__))
+        usual = re.escape(snake_case(type(value).__name__))
         # What wraps another layer puts a word before its name.
         if isinstance(name, str) and (found := re.fullmatch(rf"((?:\w+_)?{usual})(_\d+)?", name)):
             self._names.setdefault(name, f"{found[1]}#{self._indices[id(value)]}")
@@ -573,24 +597,4 @@ def _is_bookkeeping(name: Any, value: Any) -> bool:
         return True
     # Keras puts a function of its own around the `build` of a class, which the class shows.
     wraps = name == "build" and _is(value, types.FunctionType)
-    return wraps and _package_of(value) == "keras"
-
-
-def _root(kind: Any) -> str:
-    return str(kind.__module__).partition(".")[0]
-
-
-def _package_of(value: Any) -> str:
-    """The package that a function, a class or an object's class is defined in."""
-    while _is(value, (functools.partial, types.MethodType)):
-        value = value.func if _is(value, functools.partial) else value.__func__
-    if _is(value, types.FunctionType):
-        return str(value.__globals__.get("__name__")).partition(".")[0]
-    return _root(value if _is(value, type) else type(value))
-
-
-def _snake_case(name: str) -> str:
-    """A class's name as Keras begins the names of its objects with."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    return wraps and package_of(value) == "keras"

@@ -3,10 +3,9 @@
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
-from kt_grid.data.digests import source_digest
+from kt_grid.data.code_digest import describe_value
 from kt_grid.engines.callbacks import as_callbacks, describe_callback
 from kt_grid.errors import UsageError
 from kt_grid.space import FIT_AXES
@@ -87,7 +86,7 @@ class FitArguments:
             described["callbacks"] = [describe_callback(one) for one in self.callbacks]
         return {
             **described,
-            **{name: _told(v) for name, v in self.own.items() if name not in described},
+            **{name: describe_value(v) for name, v in self.own.items() if name not in described},
         }
 
 
@@ -97,11 +96,6 @@ def _counted(name: str, value: Any) -> int:
     if not whole or operator.index(value) < 1:
         raise UsageError(f"Expected {name} to be a whole number of 1 or more. Received: {value!r}")
     return operator.index(value)
-
-
-def _told(value: Any) -> str:
-    """An argument in words; a function by its source, as its name holds an address."""
-    return source_digest(value) if isinstance(value, FunctionType) else repr(value)
 
 
 def overrides_fit(hypermodel: Any) -> bool:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from kt_grid.data.digests import source_digest
+from kt_grid.data.code_digest import describe_value
 from kt_grid.errors import UsageError
 
 
@@ -59,33 +59,32 @@ def watches_held_out(callback: Any) -> bool:
 
 
 def describe_callback(callback: Any) -> str:
-    """Describe a callback by class and settings; two that are made alike are described alike."""
+    """Describe a callback by class, settings and code; two that are made alike are described alike.
+
+    The code counts with all that it leads to in the user's own modules.
+    """
     if isinstance(callback, functools.partial):
-        given = [*map(_shown, callback.args)]
-        given += [f"{name}={_shown(value)}" for name, value in sorted(callback.keywords.items())]
+        given = [*map(describe_value, callback.args)]
+        given += [f"{name}={describe_value(v)}" for name, v in sorted(callback.keywords.items())]
         return f"partial({', '.join([describe_callback(callback.func), *given])})"
     if isinstance(callback, type):
-        return f"{callback.__name__}{_source(callback)}"
+        return callback.__name__ + ("" if _is_kerass(callback) else f"[{describe_value(callback)}]")
     if inspect.isroutine(callback):
-        return source_digest(callback)
-    kind = type(callback)
+        return describe_value(callback)
+    kind, held = type(callback), sorted(vars(callback).items())
+    # What a callback of Keras's keeps to itself it works out, and other versions do otherwise.
     settings = [
-        f"{name}={_shown(value)}"
-        for name, value in sorted(vars(callback).items())
-        if inspect.isfunction(value)
-        or (isinstance(value, bool | int | float | str) and not name.startswith("_"))
+        f"{name}={describe_value(value)}"
+        for name, value in held
+        if isinstance(value, bool | int | float | str) or (_is_kerass(kind) and value is not None)
+        if not name.startswith("_")
     ]
-    source = [f"source={source_digest(kind)}"] if _source(kind) else []
+    source = [] if _is_kerass(kind) else [f"source={describe_value(callback)}"]
     return f"{kind.__name__}({', '.join([*settings, *source])})"
 
 
-def _shown(value: Any) -> str:
-    return source_digest(value) if inspect.isfunction(value) else repr(value)
-
-
-def _source(kind: type[Any]) -> str:
-    """A class's source, unless it is Keras's own."""
-    return "" if kind.__module__.startswith("keras.") else f"[{source_digest(kind)}]"
+def _is_kerass(kind: type[Any]) -> bool:
+    return kind.__module__.startswith("keras.")
 
 
 def _renewable(callback: Any) -> Any:

@@ -1,6 +1,5 @@
 """What a model's `compile` says of a search: its objective, and the form of its target."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from kt_grid.data.arrays import Arrays
+from kt_grid.data.attributes import snake_case
 from kt_grid.data.targets import BINARY, ONE_HOT, Loss, Targets, loss_of
 from kt_grid.engines.design import all_layers
 from kt_grid.errors import DataError
@@ -221,7 +221,7 @@ def _read_metric(entry: Any, *, weighted: bool) -> CompiledMetric:
         return CompiledMetric(entry, find_metric(entry), weighted)
     kinds = [entry] if hasattr(entry, "__name__") else type(entry).__mro__
     own = (find_metric(kind.__name__) for kind in kinds if kind.__module__.startswith("keras."))
-    name = getattr(entry, "name", None) or _snake_case(kinds[0].__name__)
+    name = getattr(entry, "name", None) or snake_case(kinds[0].__name__)
     threshold = getattr(entry, "threshold", None)
     return CompiledMetric(
         str(name),
@@ -230,9 +230,3 @@ def _read_metric(entry: Any, *, weighted: bool) -> CompiledMetric:
         isinstance(entry, keras.metrics.Accuracy),
         0.5 if threshold is None else float(threshold),
     )
-
-
-def _snake_case(name: str) -> str:
-    """As Keras writes names of functions and classes."""
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -53,7 +53,7 @@ def set_weights(variables: Mapping[str, Any], known: FirstWeights) -> None:
         value = known.get(place)
         if value is not None and tuple(value.shape) == tuple(variable.shape):
             variable.assign(value)
-            SHARED_PARTS.forget(variable)
+            SHARED_PARTS.renew(variable)
 
 
 def _find_drawn(hypermodel: Any) -> Iterator[tuple[str, Any]]:
@@ -70,11 +70,11 @@ def _find_drawn(hypermodel: Any) -> Iterator[tuple[str, Any]]:
 def _find_variables(hypermodel: Any) -> Iterator[tuple[str, Any, Any]]:
     """The variables of all layers that the code leads to, with what drew them.
 
-    Whether these layers are to be trained is noted, as `build` may change it.
+    What of these and of other state may change while models are built and trained is noted.
     """
     found = Descriptions(largest=_LARGEST)
     found.add("model", hypermodel)
-    SHARED_PARTS.expect(layer for _, layer in found.layers)
+    SHARED_PARTS.expect((layer for _, layer in found.layers), found.states)
     for part, layer in found.layers:
         for name, held in list(vars(layer).items()):
             if isinstance(held, keras.random.SeedGenerator):

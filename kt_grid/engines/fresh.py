@@ -9,6 +9,8 @@ model was built, is shared, and gets that state back before the next model is bu
 - Variables get their values back: weights, optimizer states, random states.
 - Metrics are reset.
 - An optimizer serves one model only, so each model gets one of the same configuration.
+- So do variables and random generators that the user's code leads to beside any model, such as
+  those that a loss function, a metric function or `build` itself uses.
 - Objects of somebody's own classes get their numbers, texts, arrays and lists of these back.
 - An initializer without a seed has drawn one when it was made. One that is shared draws another
   for every model, as one that `build` makes; and so do weights that it drew while a model was
@@ -34,6 +36,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_grid.data.attributes import GENERATORS
 from kt_grid.errors import EngineError
 
 _MOST_BUILDS = 6
@@ -48,7 +51,6 @@ _CHANGEABLE = (
     *(keras.Variable, tf.Variable, keras.random.SeedGenerator, keras.Layer),
     *(keras.metrics.Metric, keras.optimizers.Optimizer),
 )
-_GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _LIBRARIES = frozenset((*sys.stdlib_module_names, "keras", "tensorflow", "numpy"))
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _SEEDS = 10**9
@@ -72,7 +74,7 @@ class _Known:
         drawn_by: The shared initializer that its values were drawn by while a model was built.
     """
 
-    part: "weakref.ref[Any]"
+    part: Callable[[], Any]
     restore: Restore
     shared: bool = False
     older: bool = False
@@ -161,21 +163,30 @@ class SharedParts:
         finally:
             self.release()
 
-    def expect(self, layers: Iterable[Any]) -> None:
-        """Note of layers that were made before any model whether they are to be trained.
+    def expect(self, layers: Iterable[Any], states: Iterable[Any] = ()) -> None:
+        """Note what was made before any model, as no model may show it.
 
-        A `build` that freezes one for some value would otherwise do so for all that come later.
+        Of layers it counts whether they are to be trained: a `build` that freezes one for some
+        value would otherwise do so for all that come later.
 
         Args:
             layers: Layers, those within others after these.
+            states: Variables and random generators.
         """
+        for part in states:
+            if id(part) not in self._known:
+                self._known[id(part)] = self._outer(part)
         known = {id(layer()) for layer, _ in self._outside}
         fresh = [layer for layer in layers if id(layer) not in known]
         self._outside += [(weakref.ref(layer), bool(layer.trainable)) for layer in fresh]
 
-    def forget(self, part: Any) -> None:
-        """Take a part's state from now on for the one that it was first met with."""
-        self._known.pop(id(part), None)
+    def renew(self, part: Any) -> None:
+        """Take the state that a part has now for the one that it was first met with."""
+        self._known[id(part)] = self._outer(part)
+
+    def _outer(self, part: Any) -> _Known:
+        """What is to be known of a part that was there before any model."""
+        return _Known(self._refer(part), _restorer(part), shared=True, older=True)
 
     def _meet(self, parts: list[Any], before: int | None) -> bool:
         """Take note of a model's parts; tell whether one is shared that wasn't known to be."""
@@ -192,9 +203,9 @@ class SharedParts:
                 known.shared = found = True
         return found
 
-    def _refer(self, part: Any) -> "weakref.ref[Any]":
+    def _refer(self, part: Any) -> Callable[[], Any]:
         known, number = self._known, id(part)
-        return weakref.ref(part, lambda _: known.pop(number, None))
+        return _refer(part, lambda _: known.pop(number, None))
 
     def _is_shared(self, part: Any) -> bool:
         return id(part) in self._known and self._known[id(part)].shared
@@ -246,7 +257,7 @@ class SharedParts:
             model.optimizer = _another(optimizer)
             for part in model.optimizer.variables:
                 # A model that is shared itself shows the next one what this one has become.
-                self._known[id(part)] = _Known(self._refer(part), _restorer(part), True, older=True)
+                self.renew(part)
             # What was traced of a model that is shared itself would go on with the old one.
             model.train_function = None
         for metric in (part for part in parts if isinstance(part, keras.metrics.Metric)):
@@ -366,13 +377,15 @@ def _were_drawn(initializers: list[Any], seed: int) -> bool:
 
 def _restorer(part: Any) -> Restore:
     """What gives a part the state back that it has now; it doesn't keep the part alive."""
-    owner = weakref.ref(part)
+    owner = _refer(part)
     if isinstance(part, keras.Variable | tf.Variable):
         held = part.value if isinstance(part, keras.Variable) else part
         value = held.read_value()
         return lambda: _with(owner, lambda variable: variable.assign(value))
     if isinstance(part, keras.random.SeedGenerator):
         return _reseeder(part, owner)
+    if isinstance(part, GENERATORS):
+        return _rewinder(part, owner)
     kind: Any = type(part)
     if not _is_foreign(kind):
         return lambda: None
@@ -380,7 +393,19 @@ def _restorer(part: Any) -> Restore:
     return lambda: _with(owner, lambda each: _put_back(each, kept))
 
 
-def _reseeder(generator: Any, owner: "weakref.ref[Any]") -> Restore:
+def _rewinder(generator: Any, owner: Callable[[], Any]) -> Restore:
+    """What lets Python's or NumPy's generator go on from where it is now."""
+    if isinstance(generator, random.Random):
+        drawn = generator.getstate()
+        return lambda: _with(owner, lambda each: each.setstate(drawn))
+    if isinstance(generator, np.random.RandomState):
+        state = generator.get_state()
+        return lambda: _with(owner, lambda each: each.set_state(state))
+    bits = generator.bit_generator.state
+    return lambda: _with(owner, lambda each: setattr(each.bit_generator, "state", bits))
+
+
+def _reseeder(generator: Any, owner: Callable[[], Any]) -> Restore:
     """What lets a generator begin with its seed again; without one it goes on from here."""
     seed = generator.get_config().get("seed")
     if not isinstance(seed, int):
@@ -388,7 +413,14 @@ def _reseeder(generator: Any, owner: "weakref.ref[Any]") -> Restore:
     return lambda: _with(owner, lambda each: each.state.assign([seed, 0]))
 
 
-def _with(owner: "weakref.ref[Any]", act: Callable[[Any], Any]) -> None:
+def _refer(part: Any, gone: Callable[[Any], Any] | None = None) -> Callable[[], Any]:
+    """What finds a part as long as it lives; NumPy's generators can't be referred to so."""
+    if isinstance(part, np.random.Generator | np.random.RandomState):
+        return lambda: part
+    return weakref.ref(part, gone)
+
+
+def _with(owner: Callable[[], Any], act: Callable[[Any], Any]) -> None:
     part = owner()
     if part is not None:
         act(part)
@@ -400,7 +432,7 @@ def _is_plain(value: Any) -> bool:
         return all(_is_plain(each) for each in value.values())
     if isinstance(value, list | tuple | set | frozenset):
         return all(_is_plain(each) for each in value)
-    return isinstance(value, (*_PLAIN, *_GENERATORS, np.ndarray, tf.Tensor))
+    return isinstance(value, (*_PLAIN, *GENERATORS, np.ndarray, tf.Tensor))
 
 
 def _copy(value: Any) -> Any:
@@ -411,7 +443,7 @@ def _copy(value: Any) -> Any:
         return [_copy(each) for each in value]
     if isinstance(value, set):
         return set(value)
-    return copy.deepcopy(value) if isinstance(value, (*_GENERATORS, np.ndarray)) else value
+    return copy.deepcopy(value) if isinstance(value, (*GENERATORS, np.ndarray)) else value
 
 
 def _put_back(part: Any, kept: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Plan:
     @property
     def unlisted(self) -> tuple[str, ...]:
         """Axes of one value that options state, and reports don't list."""
-        return tuple(_stated(self.options))
+        return tuple(_stated(self.experiment, self.options))
 
     @property
     def splits(self) -> int:
@@ -145,7 +145,7 @@ def plan(experiment: Experiment, options: Options) -> Plan:
         KtGridError: If the options, the grid or the data can't be meant.
     """
     _check_words(experiment, options)
-    grid = with_stated(replace_axes(experiment.grid, options.grid), options)
+    grid = changed_grid(experiment, options)
     scores = check_scores(experiment.objective, experiment.scores)
     dataset = _read(options)
     store = SearchStore(options.directory, options.name or experiment.name)
@@ -180,17 +180,25 @@ def plan(experiment: Experiment, options: Options) -> Plan:
     return planned
 
 
-def _stated(options: Options) -> dict[str, int]:
-    """Epochs and batch size of every training, where options state them."""
-    stated = {name: getattr(options, name) for name in FIT_AXES}
-    return {name: value for name, value in stated.items() if value is not None}
+def changed_grid(experiment: Experiment, options: Options) -> Grids:
+    """Return an experiment's grid with the options' changes.
 
-
-def with_stated(grid: Grids, options: Options) -> Grids:
-    """Return a grid with an axis of one value for each option that is for all trainings."""
-    axes = {name: (value,) for name, value in _stated(options).items()}
+    Epochs and batch size of every training are axes of one value.
+    """
+    axes = {name: (value,) for name, value in _stated(experiment, options).items()}
+    grid = replace_axes(experiment.grid, options.grid)
     parts = [{**part, **axes} for part in check_grid(grid)]
     return parts if len(parts) > 1 else parts[0]
+
+
+def _stated(experiment: Experiment, options: Options) -> dict[str, int]:
+    """Epochs and batch size of every training, where options state others than hold anyway.
+
+    To state these asks for the same trainings as to leave them out, so it must give the same.
+    """
+    usual = _fit(experiment, options)
+    stated = {name: getattr(options, name) for name in FIT_AXES}
+    return {n: value for n, value in stated.items() if value is not None and value != usual[n]}
 
 
 def _check_one_training(planned: Plan) -> None:
@@ -200,8 +208,8 @@ def _check_one_training(planned: Plan) -> None:
     builds = planned.setup.builds
     asked_for = () if builds is None else builds.tree.axes(own)
     names = {axis.name for axis in (*make_axes(own), *asked_for)}
-    for name in planned.unlisted:
-        if name in names:
+    for name in FIT_AXES:
+        if name in names and getattr(options, name) is not None:
             raise UsageError(
                 f"Expected {flag_of(name)} or an axis {name} of the grid. Received: both. "
                 f"Set the axis by --grid {name}=…, or leave it out"

@@ -8,11 +8,11 @@ from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.zoom import propose_zoom
 from kt_grid.errors import GridError, UsageError
 from kt_grid.plan.options import command
-from kt_grid.plan.plan import Plan, with_stated
+from kt_grid.plan.plan import Plan, changed_grid
 from kt_grid.search.observer import Observer, Silent
 from kt_grid.search.rows import describe_dataset
 from kt_grid.search.selection import find_trial
-from kt_grid.space import check_grid, from_json, replace_axes
+from kt_grid.space import check_grid, from_json
 from kt_grid.store.directory import MODEL
 from kt_grid.store.results import SearchResults, TrialResult, read_results
 
@@ -60,8 +60,7 @@ def zoom(planned: Plan) -> Plan:
             f"Received: --grid for {', '.join(refined)}, which are all"
         )
     options = replace(planned.options, grid={**grid, **own[0]}, words=())
-    finer = with_stated(replace_axes(planned.experiment.grid, options.grid), options)
-    return replace(planned, options=options, grid=finer)
+    return replace(planned, options=options, grid=changed_grid(planned.experiment, options))
 
 
 def run(planned: Plan, observer: Observer | None = None) -> SearchResults:

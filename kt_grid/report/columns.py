@@ -68,6 +68,7 @@ class Column(Generic[Shown]):
         short: The same where room is scarce; the title if nothing else is said.
         csv: Its name in CSV; that in JSON if nothing else is said.
         kind: A CSS class: "" for numbers, "fold" for those of a fold, else "word" or "reason".
+        matters: Whether a small screen shows it at first.
         about: What it is, in a few words.
         optional: Whether JSON leaves it out where there is none.
         when: Whether it says something of a search. Programs get it all the same, or columns would
@@ -81,6 +82,7 @@ class Column(Generic[Shown]):
     short: str = ""
     csv: str = ""
     kind: str = ""
+    matters: bool = False
     about: str = ""
     optional: bool = False
     when: Callable[[Subject], bool] = _always
@@ -136,7 +138,14 @@ def _has_reasons(subject: Subject) -> bool:
 
 def _axes(subject: Subject) -> Iterable[TrialColumn]:
     for name in axis_names(subject.results.axes):
-        yield Column(name, partial(_chosen, name), show=str, csv=f"param_{name}", kind="word")
+        yield Column(
+            name,
+            partial(_chosen, name),
+            show=str,
+            csv=f"param_{name}",
+            kind="word",
+            matters=True,
+        )
 
 
 def _chosen(axis: str, row: Row) -> Value:
@@ -193,7 +202,12 @@ _PARTIAL: TrialColumn = Column(
     "partial_scores", lambda row: list(row.trial.partial_scores), optional=True
 )
 _MEAN: TrialColumn = Column(
-    "mean", lambda row: row.trial.mean, figure, csv="mean_test_score", about="mean over the folds"
+    "mean",
+    lambda row: row.trial.mean,
+    figure,
+    csv="mean_test_score",
+    matters=True,
+    about="mean over the folds",
 )
 _STD: TrialColumn = Column(
     "std",
@@ -202,7 +216,9 @@ _STD: TrialColumn = Column(
     csv="std_test_score",
     about="standard deviation over the folds, ddof=0",
 )
-_RANK: TrialColumn = Column("rank", lambda row: row.trial.rank, csv="rank_test_score", kind="word")
+_RANK: TrialColumn = Column(
+    "rank", lambda row: row.trial.rank, csv="rank_test_score", kind="word", matters=True
+)
 # Where there is room for one of them only: the rank, or why there is none.
 _RANK_OR_STATUS: TrialColumn = Column(
     "rank", lambda row: row.trial.standing if row.trial.rank is None else row.trial.rank
@@ -276,7 +292,7 @@ _SECONDS: TrialColumn = Column(
 )
 _MEAN_FIT_TIME: TrialColumn = Column("mean_fit_time", _mean_fit_time)
 _REASON: TrialColumn = Column("reason", lambda row: row.trial.reason, optional=True)
-_WHY: TrialColumn = Column("reason", _why, kind="reason", when=_has_reasons)
+_WHY: TrialColumn = Column("reason", _why, kind="reason", matters=True, when=_has_reasons)
 _PUBLISHED: TrialColumn = Column("published", _published_pair, optional=True)
 
 PROGRAMS = ("csv", "json", "frame", "scalars")

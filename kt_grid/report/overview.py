@@ -72,28 +72,34 @@ def _significantly(value: bool | None) -> str:
     return "" if value is None else "yes" if value else "not significantly"
 
 
-def _word(key: str, value: Callable[[Subject], Any], show: Callable[[Any], str]) -> SearchColumn:
-    return Column(key, value, show, title=key.replace("_", " "), kind="word")
+def _word(
+    key: str,
+    value: Callable[[Subject], Any],
+    show: Callable[[Any], str] = plain,
+    *,
+    matters: bool = False,
+) -> SearchColumn:
+    return Column(key, value, show, title=key.replace("_", " "), kind="word", matters=matters)
 
 
-def _score(key: str, value: Callable[[Subject], Any]) -> SearchColumn:
-    return Column(key, value, figure, title=key.replace("_", " "))
+def _score(key: str, value: Callable[[Subject], Any], *, matters: bool = False) -> SearchColumn:
+    return Column(key, value, figure, title=key.replace("_", " "), matters=matters)
 
 
 SUMMARY: tuple[SearchColumn, ...] = (
-    _word("experiment", lambda subject: subject.results.experiment, plain),
-    _word("finished", lambda subject: subject.results.finished, plain),
-    _word("combinations", lambda subject: subject.results.total, plain),
-    _word("best", _of_best(lambda best: name(best.trial.parameters)), plain),
-    _score("mean", _of_best(lambda best: best.trial.mean)),
+    _word("experiment", lambda subject: subject.results.experiment, matters=True),
+    _word("finished", lambda subject: subject.results.finished),
+    _word("combinations", lambda subject: subject.results.total),
+    _word("best", _of_best(lambda best: name(best.trial.parameters)), matters=True),
+    _score("mean", _of_best(lambda best: best.trial.mean), matters=True),
     _score("std", _of_best(lambda best: best.trial.std)),
     _score("standard_error", _of_best(lambda best: best.error)),
-    _word("tied", _if_compared(lambda subject: len(subject.analysis.contenders) - 1), plain),
-    _word("others", _if_compared(lambda subject: len(subject.analysis.compared) - 1), plain),
-    _word("simplest", _simplest, plain),
+    _word("tied", _if_compared(lambda subject: len(subject.analysis.contenders) - 1)),
+    _word("others", _if_compared(lambda subject: len(subject.analysis.compared) - 1)),
+    _word("simplest", _simplest),
     _score("baseline", _of_baseline(lambda baseline: baseline.mean)),
     _word("beats_baseline", _of_baseline(lambda baseline: baseline.is_beaten), _significantly),
-    _word("published_best", _their(lambda theirs: name(theirs[0])), plain),
+    _word("published_best", _their(lambda theirs: name(theirs[0]))),
     _score("published_mean", _their(lambda theirs: theirs[1])),
     _score("published_std", _their(lambda theirs: theirs[2])),
 )

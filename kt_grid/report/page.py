@@ -33,6 +33,12 @@ _VARIABLES = {
     charts.PURPLE: "purple",
 }
 
+_FOLDS_SHOWN = 5
+_EMS_PER_CHARACTER, _LONGEST_WORD = 0.64, 25
+_EMS_OF_A_REASON, _MOST_EMS = 13, 110
+# What a small screen may put into a line of its own.
+_PIECE = r"[^\s_]{1,12}_*|_+"
+
 _METHOD = (
     "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
     "“Significantly worse” means that, on these rows, the combination is further behind the best "
@@ -56,12 +62,38 @@ class Cell:
     Attributes:
         text: What it shows.
         value: What it is sorted by; nothing sorts last.
-        kind: A CSS class.
+        kind: CSS classes.
+        wraps: Whether the text may be broken.
     """
 
     text: str
     value: str
     kind: str
+    wraps: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted.
+
+    Attributes:
+        heads: Its headings.
+        rows: Its rows, each with its CSS class.
+        folds_hidden: Whether the columns of the folds are hidden at first.
+        ems: About how wide the others are, in widths of a letter m.
+        least: The same of those that a small screen shows at first, where words are broken.
+    """
+
+    heads: Sequence[Cell]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    folds_hidden: bool
+    ems: int
+    least: int
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether a window of common width has no room for it unless words are broken."""
+        return self.ems > _MOST_EMS
 
 
 @dataclass(frozen=True)
@@ -95,6 +127,7 @@ def template(file: str) -> "Template":
     # Every second part is an option.
     environment.filters["split_options"] = lambda line: re.split(r"(--[a-z]+)", line)
     environment.filters["svg"] = _inline
+    environment.filters["breakable"] = _breakable
     return environment.get_template(file)
 
 
@@ -110,6 +143,14 @@ def _inline(picture: Picture) -> "Markup":
     return Markup(svg.strip().replace("<svg", described, 1))  # noqa: S704 - matplotlib escapes
 
 
+def _breakable(text: str) -> "Markup":
+    """A text that may be broken where a small screen needs it."""
+    from markupsafe import Markup, escape
+
+    words = (map(escape, re.findall(_PIECE, word)) for word in text.split())
+    return Markup(" ").join(Markup("<wbr>").join(pieces) for pieces in words)
+
+
 def _search(subject: Subject) -> str:
     results, columns = subject.results, trial_columns("page", subject)
     return fill(
@@ -119,8 +160,7 @@ def _search(subject: Subject) -> str:
         verdict=subject.verdict,
         tiles=_tiles(subject.analysis),
         pictures=draw(subject.analysis, subject.published),
-        columns=columns,
-        rows=[(standing_class(row), _cells(columns, row)) for row in ranked(subject)],
+        shown=_table(columns, [(standing_class(row), row) for row in ranked(subject)]),
         details=run_details(results),
     )
 
@@ -133,8 +173,7 @@ def _searches(subjects: Sequence[Subject]) -> str:
         f"{len(subjects)} searches, {winners or 'none'} with a clear winner",
         note=compare_note(subjects),
         pictures=draw_best([(s.analysis, s.published) for s in subjects]),
-        columns=columns,
-        rows=[("", _cells(columns, subject)) for subject in subjects],
+        shown=_table(columns, [("", subject) for subject in subjects]),
         searches=[
             {
                 "name": subject.results.experiment,
@@ -165,14 +204,41 @@ def _numbered(number: int, pictures: Iterable[Picture]) -> list[Picture]:
     return [Picture(f"{number}-{p.name}", p.caption, p.figure) for p in pictures]
 
 
-def _cells(columns: Sequence[Column[Shown]], row: Shown) -> list[Cell]:
-    return [_cell(column, row) for column in columns]
+def _table(columns: Sequence[Column[Shown]], rows: Iterable[tuple[str, Shown]]) -> Table:
+    """A table of rows, each with its CSS class."""
+    cells = [(kind, [_cell(column, row) for column in columns]) for kind, row in rows]
+    heads = [Cell(column.heading, "", _classes(column)) for column in columns]
+    folds_hidden = sum(column.kind == "fold" for column in columns) > _FOLDS_SHOWN
+    texts = {column: [row[at].text for _, row in cells] for at, column in enumerate(columns)}
+    wide = [c for c in columns if not (folds_hidden and c.kind == "fold")]
+    ems = sum(_ems(column, texts[column], r"\S+") for column in wide)
+    least = sum(_ems(column, texts[column], _PIECE) for column in columns if column.matters)
+    return Table(heads, cells, folds_hidden, round(ems), round(least))
+
+
+def _ems(column: Column[Any], texts: Iterable[str], piece: str) -> float:
+    """About how wide a column is in its own letters, where words are broken and numbers aren't."""
+    words = [
+        word for text in texts for word in (re.findall(piece, text) if _wraps(column) else [text])
+    ]
+    heading = re.findall(piece, column.heading)
+    longest = max(map(len, [*words, *heading[:-1], f"{heading[-1]}  "]))
+    ems = 1 + _EMS_PER_CHARACTER * min(longest, _LONGEST_WORD)
+    return max(ems, _EMS_OF_A_REASON) if column.kind == "reason" else ems
 
 
 def _cell(column: Column[Shown], row: Shown) -> Cell:
     value, text = column.value(row), column.text(row)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(text, str(value) if is_number else text, column.kind)
+    return Cell(text, str(value) if is_number else text, _classes(column), _wraps(column))
+
+
+def _wraps(column: Column[Any]) -> bool:
+    return column.kind in ("word", "reason")
+
+
+def _classes(column: Column[Any]) -> str:
+    return f"{column.kind} {'' if column.matters else 'detail'}".strip()
 
 
 def standing_class(row: Row) -> str:

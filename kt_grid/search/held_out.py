@@ -85,7 +85,8 @@ class PredictsHeldOut:
             A row per prediction: `row` (its position in the data), `repeat`, `fold`, `y_true`,
             and as `Predictor.predict` has them `p_<class>` by class and `class`, or `prediction`.
             A row that several repeats hold out comes several times. Predictions that the search
-            didn't keep are worked out from the folds' weights, after `search` in this process.
+            didn't keep are worked out from the folds' weights, after `search` in this process:
+            those of the best trial, or with `keep="all"` of any.
 
         Raises:
             PredictionError: If there are neither predictions nor weights, or the model has

@@ -4,12 +4,12 @@ import functools
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
-from kt_grid.data.digests import digest, source_digest, splits_digest
+from kt_grid.data.code_digest import describe_value
+from kt_grid.data.digests import digest, splits_digest
 from kt_grid.engines.backend import precision
 from kt_grid.space import Grids, as_json, check_grid
 from kt_grid.space.objective import Extras, Objective
@@ -62,7 +62,7 @@ def make_identity(
             "{}.{}: {}".format(*divmod(number, folds), splits_digest([split]))
             for number, split in enumerate(splits)
         ),
-        scores={str(score.objective): _function_digest(score.function) for score in extras.scores},
+        scores={str(score.objective): describe_value(score.function) for score in extras.scores},
         train_scores=extras.train_scores,
         predictions=extras.predictions,
         precision=_precision(),
@@ -77,14 +77,6 @@ def _precision() -> str:
     """Keras's dtype policy, if it isn't the usual one."""
     name = precision()
     return "" if name == "float32" else name
-
-
-def _function_digest(function: Any) -> str:
-    """Hash a function's source; its name has to do where it isn't written in Python."""
-    if isinstance(function, FunctionType | MethodType | functools.partial):
-        return source_digest(function)
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
 
 
 def asked(grid: Grids) -> Any:

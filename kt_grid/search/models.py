@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_grid.engines.base import build_model
 from kt_grid.engines.fingerprint import fingerprint
 from kt_grid.engines.fresh import SHARED_PARTS
+from kt_grid.engines.model_files import check_parts, saved_by
 from kt_grid.engines.session import generators_kept, settings_kept
 from kt_grid.engines.weights import load_weights
 from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
@@ -217,7 +218,11 @@ def load_refit(store: SearchStore, trial_id: str | None = None) -> Any:
         )
     # A file names its layers only; these must be known when it is loaded.
     importlib.import_module("kt_grid.engines.layers")
-    mend = "Put @keras.saving.register_keras_serializable() before its class, and import that first"
+    check_parts(file)
+    saved, installed = saved_by(file), keras.__version__
+    mend = "Give it a from_config that takes what its get_config gives"
+    if saved and saved != installed:
+        mend = f"Keras {saved} saved it, and this is Keras {installed}: install keras=={saved}"
     with _as_unreadable("read", mend):
         return keras.saving.load_model(file, safe_mode=True)
 
@@ -231,7 +236,7 @@ def _as_unreadable(what: str, mend: str) -> Iterator[None]:
         raise
     except (NotImplementedError, TypeError, ValueError) as error:
         raise PredictionError(
-            f"Expected a model all of which Keras can {what}. Received: a part of its own kind "
+            f"Expected a model all of which Keras can {what}. Received: a part that it can't "
             f"({type(error).__name__}). {mend}"
         ) from error
 

@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.spinner import Spinner
 
 from kt_grid.analysis.wording import name as in_words
 from kt_grid.errors import UsageError, printable
@@ -327,14 +329,21 @@ def _print(console: Console, message: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def waiting(console: Console, message: str) -> AbstractContextManager[object]:
+@contextmanager
+def waiting(console: Console, message: str) -> Iterator[None]:
     """Show that something is under way which takes seconds, on a terminal only.
 
     Args:
         console: Where to show it.
         message: What it is.
 
-    Returns:
-        A context manager for the while that it takes.
+    Yields:
+        Nothing, for the while that it takes.
     """
-    return console.status(message) if console.is_terminal else nullcontext()
+    if not console.is_terminal:
+        yield
+        return
+    with Live(Spinner("dots", message), console=console, transient=True) as shown:
+        # At once: while a library is loaded no other thread may run.
+        shown.refresh()
+        yield

@@ -57,9 +57,9 @@ def check_models(
         store.clear(note)
         store.prepare()
         return False, built
-    store.check_identity(setup.identity)
     before = known.builds.get("code", {})
     cause = explain(before.get("parts", {}), setup.code.parts)
+    store.check_identity(setup.identity, cause)
     edited = explain(code_of_files(before.get("parts", {})), code_of_files(setup.code.parts))
     changed = [files for files in trials if _is_other(files, setup, hypermodel, asking)]
     completed = [files.trial_id for files in changed if files.status == TrialStatus.COMPLETED]

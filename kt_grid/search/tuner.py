@@ -115,7 +115,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scheduler: Address of a Dask scheduler whose workers train, such as `tcp://host:8786`.
         trial_timeout: Seconds that a trial may take; trials run in worker processes then.
         share_gpus: Whether there may be more workers than GPUs; each sees but one.
-        keep: "all" keeps the weights of every trial's folds, "best" those of the best trial.
+        keep: "best" keeps the weights of the best trial's folds, "all" those of every trial.
         about: Further entries for search.json.
         observer: Is told how the search goes on, in place of what `verbose` shows.
         scores: Further `Score`s, computed on the held-out rows of every fold.
@@ -156,7 +156,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         scheduler: str | None = None,
         trial_timeout: float | None = None,
         share_gpus: bool = False,
-        keep: str = "all",
+        keep: str = "best",
         about: Mapping[str, Any] | None = None,
         observer: Observer | None = None,
         scores: Sequence[Score] = (),

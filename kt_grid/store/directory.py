@@ -170,11 +170,12 @@ class SearchStore:
                 f"{IDENTITY} beside it. Move it away, or choose another --directory"
             )
 
-    def check_identity(self, wanted: Identity) -> bool:
+    def check_identity(self, wanted: Identity, cause: str = "") -> bool:
         """Refuse to go on in a directory that holds another search.
 
         Args:
             wanted: The identity that search.json has to have.
+            cause: What has changed in the user's code since, in words.
 
         Returns:
             Whether search.json says so; if not, the trials' records do, or there are none.
@@ -194,8 +195,16 @@ class SearchStore:
             return False
         difference = present.identity.difference(wanted)
         if difference is not None:
+            told = difference + (f"; {cause}" if cause else "")
+            made_by = present.versions.get("kt-grid", "")
+            if made_by.startswith("0.1."):
+                # It told models by their source's digest, and took other folds by default.
+                told = (
+                    f"one made by kt-grid {made_by}, which can be reported and predicted with "
+                    f"({told})"
+                )
             raise MismatchError(
-                f"Expected {self.root} to hold this search. Received: {difference}.",
+                f"Expected {self.root} to hold this search. Received: {told}.",
                 mend="Choose another directory or project_name, or replace it: overwrite=True",
                 option="Choose another --directory or --name, or replace it with --overwrite",
             )

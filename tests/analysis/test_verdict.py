@@ -95,6 +95,22 @@ def test_two_folds_say_what_they_cost(verdict_on):
     assert any(f.startswith("This holds for these 120 rows") for f in findings)
 
 
+@pytest.mark.parametrize(
+    ("grid", "folds", "said"),
+    [
+        pytest.param({"epochs": [10, 20, 30]}, 3, True, id="longer trainings"),
+        pytest.param({"n": [10, 20, 30]}, 3, False, id="other trainings"),
+        pytest.param({"epochs": [10, 20, 30]}, 10, False, id="more folds"),
+        pytest.param({"epochs": [10], "n": [1, 2, 3]}, 3, False, id="one number of epochs"),
+    ],
+)
+def test_combinations_that_share_a_training_are_told(verdict_on, grid, folds, said):
+    scores = [around(0.9, folds, 0.001, seed=s) for s in (0, 1)] + [around(0.2, folds, 0.001)]
+    findings = verdict_on(scores, grid, folds=folds, split_rows=[[900, 100]] * folds).findings
+    assert any(f.startswith("Significantly worse") for f in findings)
+    assert any("differ in epochs alone" in f for f in findings) == said
+
+
 def test_expected_on_new_rows(verdict_on):
     findings = verdict_on([around(0.9, seed=s) for s in range(3)], **TEN).findings
     found = re.match(

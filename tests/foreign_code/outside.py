@@ -409,4 +409,84 @@ OUTSIDE = (
         """,
         FRESH,
     ),
+    Habit(
+        "variable-in-a-loss-function",
+        """
+        SCALE = keras.Variable(1.0, trainable=False)
+
+        def loss(y_true, y_pred):
+            SCALE.assign(0.9 * SCALE)
+            return SCALE * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+        def build(hp):
+            return network(hp.Choice("units", [3, 4]), optimizer="sgd", loss=loss)
+        """,
+        """
+        def build(hp):
+            scale = keras.Variable(1.0, trainable=False)
+
+            def loss(y_true, y_pred):
+                scale.assign(0.9 * scale)
+                return scale * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+            return network(hp.Choice("units", [3, 4]), optimizer="sgd", loss=loss)
+        """,
+    ),
+    Habit(
+        "metric-in-a-metric-function",
+        """
+        MEAN = keras.metrics.Mean()
+
+        def running(y_true, y_pred):
+            MEAN.update_state(y_pred)
+            return MEAN.result() + 0 * y_pred[:, 0]
+
+        def build(hp):
+            return network(hp.Choice("units", [3, 4]), metrics=[running])
+        """,
+        """
+        def build(hp):
+            mean = keras.metrics.Mean()
+
+            def running(y_true, y_pred):
+                mean.update_state(y_pred)
+                return mean.result() + 0 * y_pred[:, 0]
+
+            return network(hp.Choice("units", [3, 4]), metrics=[running])
+        """,
+        metric="val_running",
+    ),
+    Habit(
+        "generators-of-the-module",
+        """
+        import random
+        import tensorflow as tf
+
+        KERAS, TF = keras.random.SeedGenerator(4), tf.random.Generator.from_seed(4)
+        NEW, OLD, PYTHON = np.random.default_rng(4), np.random.RandomState(4), random.Random(4)
+
+        def build(hp):
+            units = hp.Choice("units", [3, 4])
+            model = network(units, optimizer=keras.optimizers.SGD(PYTHON.random()))
+            shape = 3, units
+            drawn = keras.random.normal(shape, seed=KERAS) + TF.normal(shape)
+            model.layers[0].kernel.assign(drawn + NEW.normal(size=shape) + OLD.normal(size=shape))
+            return model
+        """,
+        """
+        import random
+        import tensorflow as tf
+
+        def build(hp):
+            units = hp.Choice("units", [3, 4])
+            model = network(units, optimizer=keras.optimizers.SGD(random.Random(4).random()))
+            shape = 3, units
+            drawn = keras.random.normal(shape, seed=keras.random.SeedGenerator(4))
+            drawn += tf.random.Generator.from_seed(4).normal(shape)
+            drawn += np.random.default_rng(4).normal(size=shape)
+            drawn += np.random.RandomState(4).normal(size=shape)
+            model.layers[0].kernel.assign(drawn)
+            return model
+        """,
+    ),
 )

@@ -254,6 +254,23 @@ def test_epochs_and_batch_size_are_axes_of_one_value_without_a_column(stubbed, t
     assert grid.about.training == {"batch_size": 10}
 
 
+def test_to_state_what_holds_anyway_changes_nothing(stubbed):
+    plain, stated = stubbed(), stubbed(epochs=100, batch_size=10)
+    assert stated.grid == plain.grid
+    before, counted = run(plain), Counted()
+    assert run(stated, counted).trials == before.trials
+    assert counted.folds == 0
+    assert run(stubbed(batch_size=11)).trials[0].parameters == {"units": 2}
+    assert run(stated, counted).trials == before.trials
+    assert counted.folds == 0
+
+
+@pytest.mark.parametrize("grid", [{"batch_size": (10, 20)}, {"batch_size": (10,)}])
+def test_a_default_that_is_stated_beside_an_axis_of_that_name_is_refused(planned, raises, grid):
+    with raises(UsageError, "--batch-size or an axis batch_size", "both"):
+        planned(grid=grid, batch_size=10)
+
+
 @pytest.mark.parametrize("grid", [{"epochs": (2, 3)}, [{"units": (2,)}, {"epochs": (2,)}]])
 def test_epochs_beside_an_axis_of_that_name_are_refused(planned, raises, grid):
     with raises(UsageError, "--epochs or an axis epochs", "both"):

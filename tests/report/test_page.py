@@ -1,24 +1,26 @@
 """The page: whole, escaped, without the network, and checked in a browser where there is one."""
 
-import html
 import html.parser
-import json
+import itertools
 import re
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from playwright.sync_api import sync_playwright
 
+from kt_grid.analysis.pooled import Pooled
+from kt_grid.report.base import Subject
 from kt_grid.report.formats import render
-from kt_grid.report.page import run_details
+from kt_grid.report.page import HTML, run_details
+from kt_grid.report.pooled import FORMATS, PooledBest
 from kt_grid.report.published import published_results
 from kt_grid.store.results import read_results
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 EVIL = '<script>alert("1")</script>&amp;$body\'"'
-VOID = {"meta", "link", "br", "input", "image", "path", "use", "rect"}
+VOID = {"meta", "wbr", "link", "br", "input", "image", "path", "use", "rect"}
 
 
 def scores(count, folds=10):
@@ -191,90 +193,154 @@ def test_an_old_search_says_less(make_search):
     }
 
 
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+GRID = {"neurons": [1, 5], "learn_rate": [0.001, 0.01], "optimizer": ["adam"]}
+UNEVEN = [*scores(2, 3), "ValueError: bad " * 9, tuple(scores(1, 3)[0][:2])]
 
 
 @pytest.fixture
-def browse(tmp_path):
-    """Opens a page in a frame and returns what a script there posts, and what was logged."""
+def pages(make_search):
+    """Makes a page of each kind."""
 
-    def browse(page, script, *, width=1200):
-        done = f"<script>window.onload = () => {{ {script} }}</script>"
-        # A phone is narrower than a headless window can be.
-        (tmp_path / "page.html").write_text(page.replace("</main>", f"</main>{done}"), "utf-8")
-        frame = f'<iframe src="page.html" width="{width}" height="900"></iframe>'
-        (tmp_path / "frame.html").write_text(
-            f"<body>{frame}<script>onmessage = (e) => {{ document.title = e.data }}</script>",
-            "utf-8",
+    def subject(*searched, **about):
+        return Subject(read_results(make_search(*searched, **about)))
+
+    def losses():
+        return subject(GRID, scores(4, 3), objective="min:val_loss", name="losses")
+
+    def many():
+        grid = {"dropout_rate": [i / 10 for i in range(10)], "weight_constraint": [1, 2, 3, 4, 5]}
+        return subject(grid, scores(50, 3), name="many_combinations")
+
+    def words():
+        grid = {f"a_rather_long_name_{i}": ["glorot_uniform", "he_normal"] for i in range(3)}
+        return subject(grid, scores(8, 3), name="words")
+
+    def pooled():
+        store = make_search({"n": [1]}, scores(1, 3))
+        found = PooledBest(
+            read_results(store),
+            read_results(store).trials[0],
+            Pooled(10, {"accuracy": 0.5, "auc": 0.75}, (0, 1), ((1, 2), (3, 4))),
         )
-        ended = subprocess.run(
-            [
-                *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
-                *("--no-first-run", "--disable-background-networking", "--disable-sync"),
-                *("--disable-component-update", "--enable-logging=stderr", "--dump-dom"),
-                *("--virtual-time-budget=3000", "--host-resolver-rules=MAP * ~NOTFOUND"),
-                f"--user-data-dir={tmp_path / 'profile'}",
-                (tmp_path / "frame.html").as_uri(),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
+        return FORMATS["html"]([found])
+
+    return {
+        "three folds": lambda: HTML.render([subject(GRID, UNEVEN, racing="bound")]),
+        "ten folds": lambda: HTML.render([subject(GRID, scores(4), folds=10)]),
+        "a loss": lambda: HTML.render([losses()]),
+        "many trials": lambda: HTML.render([many()]),
+        "long names": lambda: HTML.render([words()]),
+        "several": lambda: HTML.render([losses(), many(), words()]),
+        "nothing yet": lambda: HTML.render([subject(GRID, [])]),
+        "pooled": pooled,
+    }
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; a loop of its own runs in this thread until the module's last test."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def browse(browser, tmp_path):
+    """Opens a page in a window; returns it with all that it logged and asked for."""
+    windows = []
+
+    def browse(page, *, width=1280, scheme="light"):
+        file = tmp_path / "page.html"
+        file.write_text(page, "utf-8")
+        window = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
         )
-        title = re.search(r"<title>(.*?)</title>", ended.stdout, re.DOTALL)
-        return html.unescape(title[1]), re.findall(r".*CONSOLE.*", ended.stderr)
+        windows.append(window)
+        shown, noticed = window.new_page(), []
+        shown.on("console", lambda message: noticed.append(message.text))
+        shown.on("pageerror", lambda error: noticed.append(str(error)))
+        shown.on("request", lambda request: noticed.append(request.url))
+        shown.goto(file.as_uri())
+        assert noticed.pop(0) == file.as_uri()
+        return shown, noticed
 
-    return browse
-
-
-@needs_browser
-@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
-def test_in_a_browser(page_of, browse, width):
-    script = """
-    const buttons = [...document.querySelectorAll("th button")];
-    const button = buttons.find((button) => button.innerText === "mean");
-    const column = () => [...document.querySelectorAll("tbody tr")]
-      .map((row) => row.cells[buttons.indexOf(button)].innerText);
-    const shots = [column()];
-    button.click(); shots.push(column());
-    button.click(); shots.push(column());
-    const sorts = button.parentElement.getAttribute("aria-sort");
-    const fits = document.documentElement.scrollWidth <= window.innerWidth;
-    const seen = [...document.querySelectorAll("svg")]
-      .every((svg) => svg.getBoundingClientRect().height > 50);
-    const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
-    parent.postMessage(JSON.stringify({shots, sorts, fits, seen, fetched}), "*");
-    """
-    means = [0.7, 0.5, 0.9]
-    outcomes = [[mean] * 5 + [mean + 0.01] * 5 for mean in means]
-    posted, logged = browse(page_of(None, [*outcomes[:2], "bad"]), script, width=width)
-    told = json.loads(posted)
-    shown = [f"{np.mean(scores):.6f}" for scores in outcomes[:2]]
-    assert told["shots"] == [[*shown, ""], [*sorted(shown), ""], [*sorted(shown)[::-1], ""]]
-    assert (told["sorts"], told["fits"], told["seen"]) == ("descending", True, True)
-    assert told["fetched"] == []
-    assert logged == []
+    yield browse
+    for window in windows:
+        window.close()
 
 
-@needs_browser
+# What reaches beyond the window, its table or its figure.
+CUT = """() => {
+  const within = (inner, outer) => inner.left >= outer.left - 1 && inner.right <= outer.right + 1
+    && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+  const box = (element) => element.getBoundingClientRect();
+  const told = (element) => `${element.tagName} ${element.textContent.trim().slice(0, 40)}`;
+  const page = new DOMRect(0, 0, window.innerWidth, document.documentElement.scrollHeight);
+  const figure = (text) => box(text.ownerSVGElement);
+  const seen = (element) => element.checkVisibility() && box(element).width > 0;
+  const scrolls = (element) => element.scrollWidth > element.clientWidth;
+  return [
+    ...[...document.body.querySelectorAll("*")].filter(seen).filter((e) => !within(box(e), page)),
+    ...[...document.querySelectorAll("svg text")].filter((e) => !within(box(e), figure(e))),
+    ...[...document.querySelectorAll(".wide")].filter(scrolls),
+  ].map(told).concat(document.documentElement.scrollWidth > window.innerWidth ? ["page"] : []);
+}"""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("three folds", "ten folds", "a loss", "many trials", "long names", "several"),
+        *("nothing yet", "pooled"),
+    ],
+)
+def test_nothing_is_cut_off_logged_or_asked_for(pages, browse, kind):
+    page = pages[kind]()
+    papers = {}
+    for width, scheme in itertools.product((390, 1280), ("light", "dark")):
+        shown, noticed = browse(page, width=width, scheme=scheme)
+        assert shown.evaluate(CUT) == [], (width, scheme)
+        assert noticed == []
+        colours = "(e) => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+        papers[scheme] = shown.locator("body").evaluate(colours)
+    assert papers["light"] != papers["dark"]
+
+
+@pytest.mark.parametrize(
+    ("grid", "heading", "texts"),
+    [
+        pytest.param({"n": [10, 2, 1]}, "mean", ["0.505000", "0.705000", ""], id="nothing last"),
+        pytest.param({"n": [10, 2, 1]}, "n", ["1", "2", "10"], id="numbers"),
+        pytest.param({"w": ["c", "B", "a"]}, "w", ["a", "B", "c"], id="words"),
+    ],
+)
+def test_columns_sort_by_a_click(page_of, browse, grid, heading, texts):
+    outcomes = [[0.7] * 5 + [0.71] * 5, [0.5] * 5 + [0.51] * 5, "bad"]
+    shown, noticed = browse(page_of(grid, outcomes))
+    head = shown.locator("th", has_text=re.compile(f"^{heading}$"))
+    number = head.evaluate("head => head.cellIndex")
+    column = shown.locator(f"tbody td:nth-child({number + 1})")
+    for sorts, expected in (("ascending", texts), ("descending", texts[::-1])):
+        head.locator("button").click()
+        assert column.all_inner_texts() == sorted(expected, key=lambda text: text == "")
+        assert head.get_attribute("aria-sort") == sorts
+    assert noticed == []
+
+
+@pytest.mark.parametrize("width", [390, 1280], ids=["phone", "desk"])
 @pytest.mark.parametrize("folds", [3, 10])
-def test_tables_are_not_cut_at_1280_pixels(make_search, browse, folds):
-    script = """
-    const wide = document.querySelector(".wide");
-    const cut = () => wide.scrollWidth > wide.clientWidth
-      || wide.getBoundingClientRect().left < 0
-      || wide.getBoundingClientRect().right > window.innerWidth;
-    const shown = (name) => [...document.querySelectorAll("th")]
-      .some((head) => head.innerText === name && head.offsetWidth > 0);
-    const seen = [cut(), shown("fold 2")];
-    document.querySelector(".folds input")?.click();
-    parent.postMessage(JSON.stringify([...seen, shown("fold 2")]), "*");
-    """
-    grid = {"neurons": [1, 5], "learn_rate": [0.001, 0.01], "optimizer": ["adam"]}
-    outcomes = [*scores(2, folds), "ValueError: bad " * 9, tuple(scores(1, folds)[0][:2])]
-    store = make_search(grid, outcomes, folds=folds, racing="bound")
-    posted, _ = browse(render(read_results(store), "html"), script, width=1280)
-    assert json.loads(posted) == [False, folds == 3, True]
+def test_columns_that_are_hidden_are_shown_on_request(make_search, browse, folds, width):
+    store = make_search(GRID, scores(4, folds), folds=folds)
+    shown, _ = browse(render(read_results(store), "html"), width=width)
+    heads = [shown.locator("th", has_text=re.compile(f"^{name}$")) for name in ("mean", "fold 2")]
+    hidden = width == 390 or folds == 10
+    assert [head.is_visible() for head in heads] == [True, not hidden]
+    if hidden:
+        shown.get_by_label(re.compile(r"show all \d+ columns")).check()
+    assert [head.is_visible() for head in heads] == [True, True]
 
 
 def test_a_reason_stands_near_the_left_edge(page_of):

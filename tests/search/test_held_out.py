@@ -76,7 +76,7 @@ def test_each_row_is_predicted_by_the_model_that_does_not_know_it(tmp_path, kept
 
 @pytest.mark.usefixtures("eagerly")
 def test_any_trial_may_be_asked_for(tmp_path, raises):
-    tuner = searched(tmp_path, engine="keras", grid={"units": [2, 3]})
+    tuner = searched(tmp_path, engine="keras", grid={"units": [2, 3]}, keep="all")
     by_id = [tuner.held_out_predictions(trial) for trial in ("0000", "0001")]
     assert not by_id[0]["p_yes"].equals(by_id[1]["p_yes"])
     pd.testing.assert_frame_equal(tuner.held_out_predictions({"units": 3}), by_id[1])

@@ -10,6 +10,7 @@ import types
 import numpy as np
 import pytest
 
+from kt_grid.data.digests import source_digest
 from kt_grid.search import identity
 from kt_grid.space.objective import Objective
 from kt_grid.splitters.folds import KFold, make_splits
@@ -90,7 +91,7 @@ def describe():
             "seed": 7,
             "arrays": [rows, np.arange(6)],
             "fit": {"epochs": 3},
-            "model_source": identity.source_digest(_model),
+            "model_source": source_digest(_model),
             "engine": "keras",
         }
         return identity.make_identity(**arguments | changes).to_json()
@@ -121,9 +122,7 @@ def test_identity_is_readable_json(describe):
         pytest.param({"seed": 8}, {"seed"}, id="seed"),
         pytest.param({"arrays": [np.zeros((6, 2)), np.arange(6)]}, {"data"}, id="data"),
         pytest.param({"fit": {"epochs": 4}}, {"fit"}, id="fit"),
-        pytest.param(
-            {"model_source": identity.source_digest(_other_model)}, {"model source"}, id="model"
-        ),
+        pytest.param({"model_source": source_digest(_other_model)}, {"model source"}, id="model"),
         pytest.param({"engine": "other"}, {"engine"}, id="engine"),
     ],
 )
@@ -134,7 +133,7 @@ def test_identity_differs_where_the_search_does(describe, changes, entries):
 
 @pytest.mark.parametrize("name", ["build", "Model", "outer", "Sized"])
 def test_source_digest_is_the_same_for_the_same_source(load, name):
-    digests = {identity.source_digest(getattr(load(), name)) for _ in range(2)}
+    digests = {source_digest(getattr(load(), name)) for _ in range(2)}
     assert len(digests) == 1
 
 
@@ -159,20 +158,20 @@ def test_source_digest_is_the_same_for_the_same_source(load, name):
     ],
 )
 def test_source_digest_follows_a_change(load, name, old, new):
-    before = identity.source_digest(getattr(load(), name))
-    assert identity.source_digest(getattr(load(old, new), name)) != before
+    before = source_digest(getattr(load(), name))
+    assert source_digest(getattr(load(old, new), name)) != before
 
 
 def test_source_digest_leaves_out_what_is_not_used(load):
-    before = identity.source_digest(load().build)
+    before = source_digest(load().build)
     changed = load("def unused():\n    return 1", "def unused():\n    return 2")
-    assert identity.source_digest(changed.build) == before
+    assert source_digest(changed.build) == before
 
 
 def test_source_digest_of_an_object_is_its_classes(load):
     module = load()
-    assert identity.source_digest(module.Model()) == identity.source_digest(module.Model())
-    assert identity.source_digest(module.Model()) != identity.source_digest(module.Sized(1))
+    assert source_digest(module.Model()) == source_digest(module.Model())
+    assert source_digest(module.Model()) != source_digest(module.Sized(1))
 
 
 @pytest.mark.parametrize("kind", ["partial", "object"])
@@ -182,7 +181,7 @@ def test_source_digest_tells_arguments_apart(load, kind):
         models = [functools.partial(module.helper, n) for n in (1, 2)]
     else:
         models = [module.Sized(n) for n in (1, 2)]
-    assert len({identity.source_digest(model) for model in models}) == 2
+    assert len({source_digest(model) for model in models}) == 2
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_source_digest_tells_arguments_apart(load, kind):
     ],
 )
 def test_source_digest_without_source_is_that_of_the_bytecode(body, other):
-    first, again, changed = map(identity.source_digest, map(_sourceless, (body, body, other)))
+    first, again, changed = map(source_digest, map(_sourceless, (body, body, other)))
     assert first == again != changed
 
 

@@ -167,8 +167,29 @@ def test_what_keras_cannot_read_or_save_is_said_with_the_mend(tmp_path, raises, 
     tuner.search(X, Y, epochs=1)
     if refits:
         assert tuner.refit().predict(X, verbose=0).shape == (24, 1)
-    with raises(PredictionError, "Expected a model", word):
+    with raises(PredictionError, word):
         load_refit(tuner.store) if refits else tuner.refit()
+
+
+def test_a_file_of_another_keras_names_both_versions(tmp_path, raises, monkeypatch):
+    def own(hp):
+        hp.Choice("units", [2])
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    def unknown(*args, **kwargs):
+        raise TypeError("Unrecognized keyword arguments passed to Dense")
+
+    tuner = CrossValidationTuner(own, "val_loss", cv=2, directory=tmp_path, engine="keras")
+    tuner.search(X, Y, epochs=1)
+    tuner.refit()
+    monkeypatch.setattr(keras.saving, "load_model", unknown)
+    with raises(PredictionError, "from_config"):
+        load_refit(tuner.store)
+    monkeypatch.setattr("kt_grid.search.models.saved_by", lambda _: "3.99.0")
+    with raises(PredictionError, "Keras 3.99.0", f"this is Keras {keras.__version__}"):
+        load_refit(tuner.store)
 
 
 def test_no_refit_is_missed_with_the_mend(tmp_path, raises):

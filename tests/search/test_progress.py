@@ -125,10 +125,11 @@ def test_a_line_a_minute_where_there_is_no_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_waiting_is_shown_on_a_terminal(terminal):
+def test_waiting_is_shown_on_a_terminal_at_once(terminal):
     drawn = io.StringIO()
     with waiting(Console(file=drawn, force_terminal=terminal), "loading"):
-        pass
+        # No other thread had to run.
+        assert ("loading" in drawn.getvalue()) == terminal
     assert ("loading" in drawn.getvalue()) == terminal
 
 

@@ -253,6 +253,68 @@ def test_an_interrupted_trial_of_the_same_model_goes_on(run):
     assert told.trained == [2]
 
 
+USERS = """
+import functools
+import keras
+import kt_grid
+import my_helper
+
+def build(hp):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+class Slows(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = my_helper.rate(epoch)
+
+def score(y_true, y_pred):
+    return my_helper.rate(y_pred.mean())
+
+SCORES = {"score": [kt_grid.Score("mine", score, "max")]}
+CALLBACKS = {
+    "callback": [Slows()],
+    "function": [keras.callbacks.LearningRateScheduler(lambda epoch, rate: my_helper.rate(epoch))],
+    "partial": [keras.callbacks.LearningRateScheduler(functools.partial(my_helper.power, 2))],
+    "maker": [functools.partial(keras.callbacks.LearningRateScheduler, my_helper.rate)],
+}
+"""
+HELPER = """
+def rate(epoch):
+    return 0.1
+
+def power(base, epoch, rate):
+    return rate(epoch) if callable(rate) else 0.1
+"""
+
+
+@pytest.mark.parametrize("kind", ["score", "callback", "function", "partial", "maker"])
+def test_what_scores_and_callbacks_use_of_another_module_counts(
+    tmp_path, monkeypatch, raises, eagerly, kind
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_file.py").write_text(USERS)
+
+    def search(rate):
+        (tmp_path / "my_helper.py").write_text(HELPER.replace("0.1", rate))
+        for name in ("my_file", "my_helper"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        module = importlib.import_module("my_file")
+        tuner = CrossValidationTuner(
+            module.build, "val_loss", cv=2, directory=tmp_path, engine="keras",
+            observer=Silent(), scores=module.SCORES.get(kind, []),
+        )  # fmt: skip
+        tuner.search(X, X[:, 0], callbacks=module.CALLBACKS.get(kind, []))
+
+    search("0.1")
+    search("0.1")
+    with raises(MismatchError, "another ", "my_helper.py has changed: function "):
+        search("0.2")
+
+
 def test_a_search_none_of_whose_trials_was_completed_begins_anew(run):
     with pytest.raises(SearchFailedError, match="missing"):
         run("a fault")

@@ -22,6 +22,7 @@ from kt_grid.errors import (
     SearchFailedError,
     UsageError,
 )
+from kt_grid.plan.options import Options
 from kt_grid.report.formats import render
 from kt_grid.search.observer import Silent
 from kt_grid.search.tuner import CrossValidationTuner
@@ -319,7 +320,7 @@ def test_what_fails_is_named_and_the_others_go_on(tmp_path):
 
 
 def test_a_failed_trial_is_never_among_the_best(tmp_path, capsys):
-    tuner = searched(tmp_path, grid=FAILING)
+    tuner = searched(tmp_path, grid=FAILING, keep="all")
     units = [hp.values["units"] for hp in tuner.get_best_hyperparameters(7)]
     assert sorted(units) == [2, 3]
     assert len(tuner.get_best_models(7)) == 2
@@ -406,10 +407,12 @@ def test_a_tuner_shows_itself_in_a_notebook(tmp_path):
     assert tuner._repr_html_() == tuner.search_results()._repr_html_()
 
 
-@pytest.mark.parametrize("keep", ["all", "best"])
-def test_whose_weights_are_kept(tmp_path, keep):
-    tuner = searched(tmp_path, grid={"units": [2, 10, 3, 4]}, keep=keep)
+@pytest.mark.parametrize("asked", [{"keep": "all"}, {"keep": "best"}, {}], ids=str)
+def test_whose_weights_are_kept(tmp_path, asked):
+    tuner = searched(tmp_path, grid={"units": [2, 10, 3, 4]}, **asked)
     best = tuner.oracle.get_best_trials(1)[0].trial_id
+    # The command line's default is Python's too.
+    keep = asked.get("keep", Options().keep)
     kept = {"all": ["0000", "0002", "0003"], "best": [best]}[keep]
     names = [f"search/trial_{i}/fold_{split}.weights.h5" for i in kept for split in (0, 1)]
     assert weights_in(tmp_path) == names

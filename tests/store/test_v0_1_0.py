@@ -1,15 +1,18 @@
 """What version 0.1.0 wrote can be read, reported, predicted with, and goes on."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import kt_grid
 from kt_grid.cli.commands import app
+from kt_grid.errors import MismatchError, PredictionError
 from kt_grid.report.formats import render
 from kt_grid.search.runner import TrialRunner
 from kt_grid.store.directory import SearchStore
@@ -66,7 +69,11 @@ def test_every_format_shows_it(name, style):
         assert list(json.loads(answer.stdout)["search"].items()) == list(entry.items())
 
 
-def test_the_refitted_model_predicts_as_it_did():
+def test_the_refitted_model_predicts_as_it_did(raises):
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
+        with raises(PredictionError, "Keras 3.15.1 saved it", keras.__version__):
+            kt_grid.load_best_model(STORED / "filled")
+        return
     model = kt_grid.load_best_model(STORED / "filled")
     rows = np.array([[1.0, np.nan], [-1.0, 0.5]], "float32")
     np.testing.assert_allclose(model.predict(rows, verbose=0), [[0.705018], [0.5333643]], rtol=1e-5)
@@ -83,3 +90,10 @@ def test_the_same_line_answers_from_what_is_there(stored, monkeypatch):
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(REPORTS["neurons"])
     assert files(stored) == before
+
+
+def test_a_search_whose_models_it_does_not_know_is_refused_as_0_1_0s(stored, raises):
+    store = SearchStore(stored, "filled")
+    wanted = dataclasses.replace(store.read_record().identity, model_source="by trial")
+    with raises(MismatchError, "made by kt-grid 0.1.0", "another model source", "overwrite=True"):
+        store.check_identity(wanted)

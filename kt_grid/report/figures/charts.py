@@ -26,16 +26,39 @@ MARKS: dict[Standing | None, tuple[str, str, str]] = {
     None: (BLUE, "o", "mean"),
 }
 SHADES = "cividis"
-_SHORT = 18
+SHORT = 18
 _MOST_TICKS = 20
 _MOST_NUMBERS = 8
 _LINE = 1.9
+# A character's width, and how many fit below a heat map of a figure's width.
+_INCHES, _FIT_BELOW = 0.085, 30
 
 
-def word(value: object, most: int = _SHORT) -> str:
-    """Write a value as a tick's label, cut if it is long."""
+def word(value: object, most: int = SHORT) -> str:
+    """Write a value as a tick's label, without its middle if it is long."""
     text = str(value).replace("\n", " ")
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    tail = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
+
+
+def size_of(axis: Axis) -> float:
+    """About how long an axis's name is, in inches."""
+    return _INCHES * len(word(axis.name))
+
+
+def size_below(axis: Axis, across: int) -> float:
+    """About how much room labels below a heat map take, in inches, of several side by side."""
+    shown = _below(axis)
+    return _INCHES * max(map(len, shown)) if _stand_upright(shown, across) else 0.0
+
+
+def _below(axis: Axis) -> list[str]:
+    return [word(value) for value in thinned(axis.values, _MOST_TICKS)]
+
+
+def _stand_upright(shown: Sequence[str], across: int) -> bool:
+    """Whether labels below a heat map need to."""
+    return sum(map(len, shown)) > _FIT_BELOW / across
 
 
 def draw_trials(
@@ -121,9 +144,12 @@ def thinned(values: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _characters(ax: "Axes") -> float:
     """About how many characters fit side by side."""
-    spot, figure = ax.get_subplotspec(), ax.get_figure(root=True)
-    across = spot.get_gridspec().ncols if spot else 1
-    return 9 * (figure.get_figwidth() if figure else 5.0) / across
+    return 9 * ax.figure.figure.get_figwidth() / _panels_across(ax)
+
+
+def _panels_across(ax: "Axes") -> int:
+    spot = ax.get_subplotspec()
+    return spot.get_gridspec().ncols if spot else 1
 
 
 def _is_crowded(rising: Sequence[Value], characters: float) -> bool:
@@ -173,8 +199,9 @@ def draw_heat_map(
     shades = SHADES if sign > 0 else f"{SHADES}_r"
     image = ax.imshow(table, cmap=shades, aspect="auto", vmin=limits[0], vmax=limits[1])
     across = thinned(range(len(columns.values)), _MOST_TICKS)
-    ax.set_xticks(across, [word(columns.values[i]) for i in across])
-    if sum(len(word(columns.values[i])) for i in across) > 30:
+    below = _below(columns)
+    ax.set_xticks(across, below)
+    if _stand_upright(below, _panels_across(ax)):
         ax.tick_params(axis="x", labelrotation=90)
     down = thinned(range(len(rows.values)), 2 * _MOST_TICKS)
     ax.set_yticks(down, [word(rows.values[i]) for i in down])

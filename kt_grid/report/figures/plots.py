@@ -107,7 +107,7 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
         figure, ax = make_axes(1.3 + _ROW * len(trials))
         charts.draw_trials(ax, analysis, trials, range(len(trials)))
         _mark_baseline(analysis, ax.axvline)
-        _name_rows(ax, trials, varied)
+        caption += _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
     _legend(figure, analysis)
     return Picture("combinations", caption, figure)
@@ -116,7 +116,7 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     """Draw two axes as a table of means: the longer along y, a frame around the best cell."""
     columns, rows = sorted(varied, key=lambda axis: len(axis.values))
-    figure, ax = make_axes(1.1 + 0.3 * min(len(rows.values), _MOST))
+    figure, ax = make_axes(_map_height(rows, columns, 1))
     table = _table(analysis.compared, rows, columns)
     best = analysis.best
     cell = None if best is None else _cell(best, rows, columns)
@@ -124,6 +124,12 @@ def heat_map(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     image = charts.draw_heat_map(ax, table, rows, columns, _limits(table), sign, best=cell)
     _colour_bar(figure, image, ax, analysis)
     return Picture("grid", "Mean of every combination; the frame is around the best.", figure)
+
+
+def _map_height(rows: Axis, columns: Axis, across: int) -> float:
+    """The height of a heat map in inches, with what stands around it."""
+    cells = 0.3 * min(len(rows.values), _MOST)
+    return 1.0 + max(cells, charts.size_of(rows)) + charts.size_below(columns, across)
 
 
 def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
@@ -140,7 +146,7 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     tables = [_table(trials, rows, columns) for trials in chosen]
     across = min(2, len(shown))
     down = -(-len(shown) // across)
-    figure, grid = make_panels(down * (0.9 + 0.26 * min(len(rows.values), _MOST)), down, across)
+    figure, grid = make_panels(down * _map_height(rows, columns, across), down, across)
     limits, sign = _limits(np.concatenate(tables)), analysis.results.objective.sign
     image: Any = None
     for ax, table, value in zip(grid.flat, tables, shown, strict=False):
@@ -148,6 +154,9 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
             ax, table, rows, columns, limits, sign, annotate=len(columns.values) <= 4
         )
         ax.set_title(charts.word(f"{facet.name}={value}"))
+        ax.set(xlabel=None, ylabel=None)
+    figure.supxlabel(charts.word(columns.name), size="medium")
+    figure.supylabel(charts.word(rows.name), size="medium")
     for ax in grid.flat[len(shown) :]:
         ax.set_axis_off()
     _colour_bar(figure, image, grid, analysis)
@@ -192,6 +201,7 @@ def against_published(analysis: Analysis, published: Published) -> Picture:
     """
     trials = [t for t in analysis.compared if key(t.trial.parameters) in published]
     theirs = [published[key(t.trial.parameters)] for t in trials]
+    caption = "Ours and the tutorial's published means, with standard deviations over the folds."
     if len(trials) > _MOST:
         figure, ax = make_axes(4.2)
         _cloud(ax, trials, theirs)
@@ -204,10 +214,9 @@ def against_published(analysis: Analysis, published: Published) -> Picture:
             ax.errorbar(mean, y + 0.15, xerr=std, fmt="s", color=charts.PURPLE,
                         markersize=5, label=None if y else "published")  # fmt: skip
         varied = [axis for axis in analysis.results.axes if len(axis.values) > 1]
-        _name_rows(ax, trials, varied)
+        caption += _name_rows(ax, trials, varied)
         ax.set_xlabel(analysis.results.objective.name)
         figure.legend(loc="outside lower center", ncols=2)
-    caption = "Ours and the tutorial's published means, with standard deviations over the folds."
     return Picture("published", caption, figure)
 
 
@@ -236,21 +245,27 @@ def _colour_bar(figure: "Figure", image: Any, beside: Any, analysis: Analysis) -
         bar.ax.axhline(analysis.baseline.mean, color=charts.GREEN, linewidth=3)
 
 
-def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], varied: Sequence[Axis]) -> None:
-    """Label the rows, first on top, by what differs: values of the single axis, or of several."""
+def _name_rows(ax: "Axes", trials: Sequence[TrialAnalysis], varied: Sequence[Axis]) -> str:
+    """Label the rows, first on top, by what differs: values of the single axis, or of several.
+
+    Returns:
+        What the caption has to say of the labels.
+    """
     (only,) = varied if len(varied) == 1 else (None,)
-    labels = [
-        charts.word(t.trial.parameters[only.name])
-        if only
-        else charts.word(name(_differing(t.trial.parameters, varied)), _LABEL)
-        for t in trials
-    ]
+    differing = [_differing(t.trial.parameters, varied) for t in trials]
+    labels = [name(parameters) for parameters in differing]
+    by_value = only is not None or max(map(len, labels)) > _LABEL
+    if by_value:
+        labels = [", ".join(map(str, parameters.values())) for parameters in differing]
+    labels = [charts.word(label, _LABEL if only is None else charts.SHORT) for label in labels]
     small = 8 if only is None else None
     ax.set_yticks(range(len(trials)), labels, fontsize=small)
     ax.set_ylim(len(trials) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     if only is not None:
         ax.set_ylabel(charts.word(only.name))
+    listed = ", ".join(axis.name for axis in varied)
+    return f" Rows show the values of {listed}." if by_value and only is None else ""
 
 
 def _differing(parameters: Parameters, varied: Sequence[Axis]) -> Parameters:
