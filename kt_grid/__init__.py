@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kt_grid.store.directory import SearchStore
     from kt_grid.store.results import SearchResults, TrialResult
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Analysis",

@@ -2,6 +2,7 @@
 
     python scripts/matrix.py                    # all environments, the core set of tests in each
     python scripts/matrix.py oldest --whole     # one of them, with the whole suite
+    python scripts/matrix.py oldest --python python3.12 --tests-only
     python scripts/matrix.py --list
 
 An environment is a virtual environment with one Python, with some packages pinned and the others
@@ -20,7 +21,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +30,10 @@ EXPERIMENTS = ("batch_epochs", "optimizer", "learning_rate", "neurons")
 # Where versions show soonest: Keras's generators, layers and files of models, pandas' tables.
 # The experiments train with the compiled engine.
 CORE = (
-    *(f"tests/engines/test_{name}.py" for name in ("versions", "session", "adapting", "backend")),
+    *(
+        f"tests/engines/test_{name}.py"
+        for name in ("versions", "session", "adapting", "backend", "model_files")
+    ),
     *(f"tests/search/test_{name}.py" for name in ("models", "predict", "evaluate")),
     *(f"tests/{package}" for package in ("data", "space", "splitters", "store")),
     *(f"tests/report/test_{name}.py" for name in ("formats", "tables", "tensorboard")),
@@ -42,7 +47,7 @@ class Environment:
 
     Attributes:
         name: What it is called.
-        python: Version of Python.
+        python: Version of Python, or an interpreter.
         pins: Versions by package; those that aren't named are the newest that fit.
         lowest: Whether all packages are at their lower bounds.
     """
@@ -77,7 +82,9 @@ def main() -> None:
         "--directory", type=Path, default=ROOT / ".matrix",
         help="where the environments are made, and kept for the next time (.matrix)",
     )  # fmt: skip
+    parser.add_argument("--python", help="an interpreter to use instead of those of the table")
     parser.add_argument("--whole", action="store_true", help="run all tests instead of the core")
+    parser.add_argument("--tests-only", action="store_true", help="don't run the experiments")
     parser.add_argument("--list", action="store_true", help="print the pins, and do nothing")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(names):
@@ -87,8 +94,12 @@ def main() -> None:
         for environment in chosen:
             print(environment.name, f"python=={environment.python}", *environment.constraints())
         return
+    if arguments.python:
+        chosen = [replace(environment, python=arguments.python) for environment in chosen]
     tests = ["tests"] if arguments.whole else list(CORE)
-    rows = [run(environment, arguments.directory.resolve(), tests) for environment in chosen]
+    experiments = () if arguments.tests_only else EXPERIMENTS
+    folder = arguments.directory.resolve()
+    rows = [run(environment, folder, tests, experiments) for environment in chosen]
     print(table(rows))
     prints = {row["printed"] for row in rows}
     sys.exit(any(row["status"] != "0" for row in rows) or len(prints) > 1)
@@ -109,7 +120,9 @@ def lower_bounds() -> dict[str, str]:
     }
 
 
-def run(environment: Environment, directory: Path, tests: list[str]) -> dict[str, str]:
+def run(
+    environment: Environment, directory: Path, tests: list[str], experiments: Sequence[str]
+) -> dict[str, str]:
     """Make an environment, run the tests and the experiments in it, and return its row."""
     folder = directory / environment.name
     python = make(environment, folder)
@@ -124,7 +137,7 @@ def run(environment: Environment, directory: Path, tests: list[str]) -> dict[str
         **versions,
         "tests": counts(report),
         "status": str(done.returncode),
-        "printed": printed(python, folder / "runs"),
+        "printed": printed(python, folder / "runs", experiments),
     }
 
 
@@ -141,11 +154,13 @@ def make(environment: Environment, folder: Path) -> str:
 
 
 def interpreter(version: str) -> str:
-    """Find a Python of a version: this one, one on the path, or one of pyenv's.
+    """Find an interpreter, or a Python of a version: this one, one on the path, or pyenv's.
 
     Raises:
         SystemExit: If there is none.
     """
+    if path := shutil.which(version):
+        return path
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     names = [sys.executable] if own == version else [f"python{version}"]
     folder = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
@@ -176,10 +191,12 @@ def counts(report: Path) -> str:
     return f"{passed} passed, {failed} failed, {suite.get('skipped', 0)} skipped"
 
 
-def printed(python: str, runs: Path) -> str:
-    """Run the experiments anew, and return a digest of what they print; "failed" if one fails."""
+def printed(python: str, runs: Path, experiments: Sequence[str]) -> str:
+    """Run experiments anew, and return a digest of what they print; "failed" if one fails."""
+    if not experiments:
+        return "not run"
     shutil.rmtree(runs, ignore_errors=True)
-    command = [python, "-m", "kt_grid", "run", *EXPERIMENTS, "--quiet", "--directory", str(runs)]
+    command = [python, "-m", "kt_grid", "run", *experiments, "--quiet", "--directory", str(runs)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     return "failed" if done.returncode else hashlib.sha256(done.stdout).hexdigest()[:12]
 

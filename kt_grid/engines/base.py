@@ -1,6 +1,6 @@
 """What every engine is given, and what it gives back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,7 +76,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """The first training of the trial that is likely to be next.
+    """The first training of a trial that is likely to come soon.
 
     Attributes:
         hyperparameters: The trial's `keras_tuner.HyperParameters`.
@@ -99,7 +99,7 @@ class Trainings:
         arrays: All rows of the search.
         fit: How to train.
         tasks: What to train.
-        upcoming: What the engine may prepare for meanwhile.
+        upcoming: What the engine may prepare for meanwhile, the next one first.
         identify: Whether the model that the first task trains is to be identified, as it is built.
     """
 
@@ -108,7 +108,7 @@ class Trainings:
     arrays: Arrays
     fit: FitArguments
     tasks: list[Task]
-    upcoming: Upcoming | None = None
+    upcoming: Sequence[Upcoming] = ()
     identify: bool = False
 
 

@@ -73,6 +73,7 @@ def probe(
                 arrays,
                 _SEED,
                 compiled=not own_fit,
+                reuse_kernels=True,
                 only_look=True,
             )
             shown["compiled"] = describe_compile(model)

@@ -184,8 +184,9 @@ class Dispatcher:
     def _choose(self, lane: _Lane, ahead: Sequence[Parameters]) -> int:
         """The index of the trial that suits a worker best, among those to be handed out next."""
         others = [other for other in self._lanes if other is not lane]
-        elsewhere = set().union(*(other.designs for other in others))
-        promised = [other.following for other in others]
+        promised = [other.following for other in others if other.following is not None]
+        elsewhere = {self._traits_of(parameters).design for parameters in promised}
+        elsewhere = elsewhere.union(*(other.designs for other in others))
         waiting = Counter(self._traits_of(parameters).design for parameters in ahead)
 
         def suits(index: int) -> tuple[int, int, int]:

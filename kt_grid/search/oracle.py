@@ -241,6 +241,12 @@ class GridOracle(keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc] # 
                 _ = self.axes
             return self._schedule.peek()
 
+    def peek_ahead(self, count: int) -> list[Parameters]:
+        """Return the combinations that the next new trials will get; see `Schedule.peek_ahead`."""
+        with self._lock:
+            self.peek()
+            return self._schedule.peek_ahead(count)
+
     def expensive_first(self, cost: Callable[[Parameters], float], lookahead: int) -> None:
         """Hand out the most expensive of the next trials first, so that none is left for the end.
 

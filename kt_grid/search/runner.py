@@ -1,7 +1,7 @@
 """Runs one trial: trains the folds that have no record yet, and sums up."""
 
 import itertools
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,13 +84,13 @@ class TrialRunner:
     observer: Observer
 
     def run(
-        self, trial: Any, following: Parameters | None = None, judge: Judge | None = None
+        self, trial: Any, following: Sequence[Parameters] = (), judge: Judge | None = None
     ) -> dict[str, float]:
         """Train and score the folds of a trial that have no record yet, in this process.
 
         Args:
             trial: A keras-tuner trial.
-            following: The parameters of the trial that is likely to be next.
+            following: The parameters of the trials that are likely to be next.
             judge: Is asked before anything is trained, and after each fold.
 
         Returns:
@@ -104,7 +104,7 @@ class TrialRunner:
         """
         work = self.begin(trial)
         self._consult(judge, work)
-        upcoming = None if following is None else self.upcoming(following)
+        upcoming = [self.upcoming(values) for values in following]
         with closing(self._train(trial, work.fit, work.missing, upcoming)) as trainings:
             for trained in trainings:
                 self.keep(work, trained)
@@ -228,7 +228,7 @@ class TrialRunner:
         values: Parameters,
         fit: FitArguments,
         tasks: list[Task],
-        upcoming: Upcoming | None = None,
+        upcoming: Sequence[Upcoming] = (),
     ) -> Trainings:
         """Return what an engine is to do for a trial.
 
@@ -243,10 +243,6 @@ class TrialRunner:
             UsageError: If Keras can't weigh the target's classes.
         """
         arrays = self.arrays_of(values)
-        if upcoming is not None:
-            following = dict(upcoming.hyperparameters.values.items())
-            # Of other rows an engine would keep no program.
-            upcoming = upcoming if self.arrays_of(following) is arrays else None
         weights = keras_class_weight(fit.class_weight or {}, arrays)
         return Trainings(
             hypermodel=self.hypermodel,
@@ -254,9 +250,13 @@ class TrialRunner:
             arrays=arrays,
             fit=replace(fit, class_weight=weights),
             tasks=tasks,
-            upcoming=upcoming,
+            # Of other rows an engine would keep no program.
+            upcoming=[one for one in upcoming if self._rows_for(one) is arrays],
             identify=self.setup.builds is not None,
         )
+
+    def _rows_for(self, upcoming: Upcoming) -> Arrays:
+        return self.arrays_of(dict(upcoming.hyperparameters.values.items()))
 
     def _stored(self, trial: Any, task: Task, fit: FitArguments) -> FoldRecord | None:
         """The record of a fold that was trained before an interruption.
@@ -277,7 +277,7 @@ class TrialRunner:
         trial: Any,
         fit: FitArguments,
         tasks: list[Task],
-        upcoming: Upcoming | None = None,
+        upcoming: Sequence[Upcoming] = (),
     ) -> Generator[Trained, None, None]:
         """Let the engine train; whatever it raises makes the trial failed, with the reason."""
         if not tasks:

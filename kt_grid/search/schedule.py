@@ -82,6 +82,13 @@ class Schedule:
             self._ahead.extend(self._ordered([*itertools.islice(untried, self._lookahead)]))
         return self._ahead[0] if self._ahead else None
 
+    def peek_ahead(self, count: int) -> list[Parameters]:
+        """Return the combinations to be handed out next, at most so many of them."""
+        if self.peek() is not None and self._untried is not None:
+            untried = (p for p in self._untried if key(p) not in self._tried)
+            self._ahead.extend(itertools.islice(untried, max(0, count - len(self._ahead))))
+        return [*itertools.islice(self._ahead, count)]
+
     def bring_forward(self, choose: Callable[[Sequence[Parameters]], int]) -> int:
         """Let a combination be handed out next that suits whoever asks best.
 

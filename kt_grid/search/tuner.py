@@ -83,6 +83,8 @@ from kt_grid.store.shared import FIRST, read_first_weights, write_first_weights
 from kt_grid.workers.placement import check_environment
 
 _LOOKAHEAD = 1000
+# Trials whose programs are compiled beside those before them: often two have one program.
+_AHEAD = 2
 
 
 class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner is untyped
@@ -420,7 +422,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         try:
             while True:
                 try:
-                    return self._require_runner().run(trial, self.oracle.peek(), judge)
+                    return self._require_runner().run(trial, self.oracle.peek_ahead(_AHEAD), judge)
                 except UnforeseenAxisError as met:
                     # The trial is the first of several, whose seeds know of the axis.
                     self.oracle.extend(trial, met)

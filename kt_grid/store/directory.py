@@ -196,6 +196,13 @@ class SearchStore:
         difference = present.identity.difference(wanted)
         if difference is not None:
             told = difference + (f"; {cause}" if cause else "")
+            made_by = present.versions.get("kt-grid", "")
+            if made_by.startswith("0.1."):
+                # It told models by their source's digest, and took other folds by default.
+                told = (
+                    f"one made by kt-grid {made_by}, which can be reported and predicted with "
+                    f"({told})"
+                )
             raise MismatchError(
                 f"Expected {self.root} to hold this search. Received: {told}.",
                 mend="Choose another directory or project_name, or replace it: overwrite=True",

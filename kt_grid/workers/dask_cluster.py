@@ -12,7 +12,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,8 +60,10 @@ class DaskCluster(Workers):
         self._sent: Any = None
         self._numbers = itertools.count()
         self._takers: dict[int, Deliver] = {}
-        # While results are on their way here, no call may end, or it would end without them.
-        self._collecting = threading.RLock()
+        # While results are on their way here, no call may end, or it would end without them. They
+        # come through Dask's own thread, which tells of ended calls too: another one has to wait.
+        self._collecting = threading.Lock()
+        self._passing = ThreadPoolExecutor(1, thread_name_prefix="kt-grid-cluster")
 
     def _connect(self) -> Any:
         try:
@@ -124,7 +126,9 @@ class DaskCluster(Workers):
         number = next(self._numbers)
         self._takers[number] = deliver
         inner = self._executor.submit(_call, self._sent, number, fn, args)
-        inner.add_done_callback(lambda done: self._pass_on(done, number, answer))
+        inner.add_done_callback(
+            lambda done: self._passing.submit(self._pass_on, done, number, answer)
+        )
         return answer
 
     def _pass_on(self, done: Future[Any], number: int, answer: Future[Any]) -> None:
@@ -197,6 +201,7 @@ class DaskCluster(Workers):
             with contextlib.suppress(OSError, RuntimeError):
                 self._client.run(_close, self._parcel.key, on_error="ignore")
         self._client.close()
+        self._passing.shutdown()
 
 
 @dataclass(frozen=True)

@@ -157,11 +157,11 @@ class Trainer:
     def _train(self, job: Job) -> Iterator[Trained]:
         targets = self.context.targets
         arrays = targets.for_loss(job.loss)
-        upcoming = None
+        upcoming = []
         # Of other rows an engine would keep no program.
         if job.following is not None and targets.for_loss(job.following.loss) is arrays:
             first = next(self._tasks(job.following, arrays))
-            upcoming = Upcoming(job.following.hyperparameters, job.following.fit, first)
+            upcoming = [Upcoming(job.following.hyperparameters, job.following.fit, first)]
         trainings = Trainings(
             self.context.hypermodel,
             job.hyperparameters,

@@ -74,6 +74,9 @@ tf.function(
 """
 
 
+@pytest.mark.skipif(
+    tf.__version__.startswith(("2.18", "2.19")), reason="its XLA makes no function of them"
+)
 def test_small_loops_become_one_function(tmp_path):
     """Notices when XLA knows the setting by another name; its usual bound is much lower."""
     told = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path}"}

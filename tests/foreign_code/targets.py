@@ -201,6 +201,7 @@ TARGETS = (
         y = (np.arange(24) % 2).astype(np.float32)
 
         def distance(y_true, y_pred):
+            y_true = keras.ops.cast(y_true, y_pred.dtype)
             return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
 
         def build(hp):

@@ -359,11 +359,11 @@ class LaneWorkers(FakeWorkers):
         future.set_result(Result())
 
 
-def test_trials_go_where_their_design_or_their_fewer_epochs_were():
+def asked_of_two(**axes):
+    """Run a grid on two workers that answer in turn; return what each was asked for."""
     hp = keras_tuner.HyperParameters()
-    hp.Choice("epochs", [1, 2])
-    hp.Choice("rate", [0.1, 0.2])
-    hp.Choice("units", [4, 8])
+    for name, values in axes.items():
+        hp.Choice(name, values)
     oracle = GridOracle(keras_tuner.Objective("val_loss", "min"), hyperparameters=hp)
     oracle.expensive_first(lambda _: 0.0, 100)
     workers = LaneWorkers()
@@ -384,9 +384,22 @@ def test_trials_go_where_their_design_or_their_fewer_epochs_were():
 
     dispatcher._events = Answered(answer)
     dispatcher.run()
-    units = [[values["units"] for values, _ in asked] for asked in workers.asked]
+    return workers.asked
+
+
+def test_no_two_workers_have_models_of_one_design():
+    """Not even where a design has but two trials, and the one to come is of another one."""
+    asked = asked_of_two(units=[4, 8, 12, 16, 24, 32], rate=[0.1, 0.2])
+    designs = [{values["units"] for values, _ in each} for each in asked]
+    assert designs[0].isdisjoint(designs[1])
+    assert [len(each) for each in asked] == [6, 6]
+
+
+def test_trials_go_where_their_design_or_their_fewer_epochs_were():
+    workers = asked_of_two(epochs=[1, 2], rate=[0.1, 0.2], units=[4, 8])
+    units = [[values["units"] for values, _ in asked] for asked in workers]
     assert units == [[4] * 4, [8] * 4]
-    for asked in workers.asked:
+    for asked in workers:
         rates = [(values["rate"], values["epochs"]) for values, _ in asked]
         assert rates == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
         told = [following for _, following in asked[:-1]]

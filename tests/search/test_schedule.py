@@ -53,6 +53,16 @@ def test_the_most_expensive_is_sought_among_the_next_ones_only(schedule, used):
     assert [a for _, a, _ in take_all(schedule, used)] == [2, 1, 1, 3, 3, 2]
 
 
+def test_what_is_peeked_ahead_at_comes_in_that_order(schedule, used):
+    assert schedule.peek_ahead(2) == [{"a": 1, "b": 1}, {"a": 1, "b": 2}]
+    schedule.take({"a": 1, "b": 1})
+    # Somebody else has tried one of them meanwhile.
+    schedule.mark_tried({"a": 1, "b": 2})
+    assert schedule.peek_ahead(2) == [{"a": 2, "b": 1}, {"a": 2, "b": 2}]
+    assert [way for _, *way in take_all(schedule, used)] == [[2, 1], [2, 2], [3, 1], [3, 2]]
+    assert schedule.peek_ahead(2) == []
+
+
 @pytest.mark.parametrize("lookahead", [pytest.param(1, id="one"), pytest.param(100, id="all")])
 def test_a_limit_takes_the_first_of_the_grid(used, lookahead):
     schedule = schedule_of(used, AXES, most=2)

@@ -39,9 +39,12 @@ def test_every_metric_and_loss_of_keras_is_there(name):
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_losses_are_those_of_keras(metric):
-    by_letters = {name.lower(): name for name in LOSSES}
-    words = [word.replace("_", "") for word in (metric.name, *metric.spellings)]
-    assert metric.is_loss is any(word in by_letters for word in words)
+    by_letters = {name.lower() for name in LOSSES}
+    known = by_letters | {name.lower() for name in (*CLASSES, *FUNCTIONS)}
+    words = {word.replace("_", "") for word in (metric.name, *metric.spellings)}
+    # Older versions of Keras lack some.
+    if words & {word.replace("_", "") for word in known}:
+        assert metric.is_loss is bool(words & by_letters)
 
 
 ONE_OF_TWO = {"num_classes": 2, "target_class_ids": [0]}

@@ -1,5 +1,6 @@
 """What version 0.1.0 wrote can be read, reported, predicted with, and goes on."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 import kt_grid
 from kt_grid.cli.commands import app
-from kt_grid.errors import PredictionError
+from kt_grid.errors import MismatchError, PredictionError
 from kt_grid.report.formats import render
 from kt_grid.search.runner import TrialRunner
 from kt_grid.store.directory import SearchStore
@@ -89,3 +90,10 @@ def test_the_same_line_answers_from_what_is_there(stored, monkeypatch):
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(REPORTS["neurons"])
     assert files(stored) == before
+
+
+def test_a_search_whose_models_it_does_not_know_is_refused_as_0_1_0s(stored, raises):
+    store = SearchStore(stored, "filled")
+    wanted = dataclasses.replace(store.read_record().identity, model_source="by trial")
+    with raises(MismatchError, "made by kt-grid 0.1.0", "another model source", "overwrite=True"):
+        store.check_identity(wanted)

@@ -119,15 +119,35 @@ def test_what_a_call_gives_is_passed_on(met):
     lost.cancel()
     lost.set_running_or_notify_cancel()
     assert given[0].result() == 5
-    assert items == ["a", "b", "end", "c"]
     with pytest.raises(WorkerDiedError, match="death"):
         given[4].result()
+    assert items == ["a", "b", "end", "c"]
     with pytest.raises(ValueError, match="unlucky"):
         given[1].result()
     with pytest.raises(WorkerDiedError, match="stay alive"):
         given[2].result()
     with pytest.raises(CancelledError):
         given[3].result()
+
+
+def test_a_call_that_ends_while_results_are_collected_holds_up_nothing(met):
+    """Dask tells of ended calls, and brings results, by one and the same thread."""
+    items = []
+    given = met.stream(items.append, len)
+    ((_, inner),) = met._client.calls
+    ended = cluster._End(["last"], 5)
+
+    dasks_own = ThreadPoolExecutor(1)
+
+    def run(*call, on_error):
+        dasks_own.submit(inner.set_result, ended).result(timeout=5)
+        return dasks_own.submit(lambda: {"a": [(0, "first")]}).result(timeout=5)
+
+    met._client.run = run
+    met.check()
+    assert given.result(timeout=10) == 5
+    assert items == ["first", "last"]
+    dasks_own.shutdown()
 
 
 def test_a_lost_scheduler_is_told(met, raises):

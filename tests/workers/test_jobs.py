@@ -170,8 +170,7 @@ def test_what_comes_next_is_prepared_for_if_it_has_the_same_rows(hp, loss, prepa
     trainer = Trainer(context(Scored()), Watched())
     following = Job(hp, FitArguments(epochs=3), {2: 12}, loss)
     collect(trainer.run(Job(hp, FitArguments(), {0: 10}, MSE, following=following)))
-    upcoming = trainer.engine.trainings.upcoming
-    found = [upcoming] if upcoming else []
+    found = trainer.engine.trainings.upcoming
     assert [(one.fit.epochs, one.task.split, one.task.seed) for one in found] == prepared
 
 

@@ -200,15 +200,15 @@ class Fused:
         return _Ready(fresh, program, begins, settings, known_by)
 
     def _prepare(self, trainings: Trainings) -> None:
-        """Build the first model of the trial to come, and compile its program meanwhile."""
-        if (upcoming := trainings.upcoming) is None:
-            return
-        trial = _make_trial(trainings, upcoming)
-        with suppress(Exception):  # its own turn will tell
-            task = upcoming.task
-            ready = self._make_ready(trial, task)
-            self._ahead = {_key(task, trial.fit, trial.values): ready}
-            ready.program.compile_ahead()
+        """Build the first models of the trials to come, and compile their programs meanwhile."""
+        before, self._ahead = self._ahead, {}
+        for upcoming in trainings.upcoming:
+            trial = _make_trial(trainings, upcoming)
+            with suppress(Exception):  # its own turn will tell
+                key = _key(upcoming.task, trial.fit, trial.values)
+                ready = before.get(key) or self._make_ready(trial, upcoming.task)
+                self._ahead[key] = ready
+                ready.program.compile_ahead()
 
     def _begin(self, thread: Background, trial: _Trial, task: Task, ready: _Ready) -> _Job:
         """Let the background thread train a task."""

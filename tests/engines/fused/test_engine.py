@@ -510,7 +510,7 @@ def test_epochs_are_no_prefix_where_the_model_depends_on_them(make, rows, tasks)
         space = keras_tuner.HyperParameters()
         space.Fixed("epochs", epochs)
         fit = FitArguments(epochs=epochs, batch_size=8, longest=4)
-        ahead = None if upcoming is None else Upcoming(*upcoming, tasks[0])
+        ahead = [] if upcoming is None else [Upcoming(*upcoming, tasks[0])]
         return Trainings(ByEpochs(make), space, rows, fit, tasks[:1], ahead)
 
     shared = Fused()
@@ -519,6 +519,32 @@ def test_epochs_are_no_prefix_where_the_model_depends_on_them(make, rows, tasks)
     (after,) = shared.run(trainings(4))
     (alone,) = Fused().run(trainings(4))
     assert after.scores == alone.scores
+
+
+def test_programs_of_trials_to_come_are_made_meanwhile(rows, tasks):
+    """Those of the next two, each once, and they train what is trained without them."""
+    fit = FitArguments(epochs=1, batch_size=8)
+    spaces = [keras_tuner.HyperParameters() for _ in range(3)]
+    for units, space in enumerate(spaces, 2):
+        space.Fixed("units", units)
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp):
+            return compiled(keras.Sequential([keras.layers.Dense(hp["units"]), *dense().layers]))
+
+    engine, made, scores = Fused(), [], []
+    for number, space in enumerate(spaces):
+        upcoming = [Upcoming(one, fit, tasks[0]) for one in spaces[number + 1 :]]
+        given = Trainings(Model(), space, rows, fit, tasks[:1], upcoming)
+        scores += [one.scores for one in engine.run(given)]
+        made.append(engine.compiled)
+    alone = [
+        one.scores
+        for space in spaces
+        for one in Fused().run(Trainings(Model(), space, rows, fit, tasks[:1]))
+    ]
+    assert made == [3, 3, 3]
+    assert scores == alone
 
 
 @pytest.mark.parametrize(
