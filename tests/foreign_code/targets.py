@@ -198,8 +198,6 @@ TARGETS = (
     Habit(
         "metric-that-is-a-function",
         """
-        y = (np.arange(24) % 2).astype(np.float32)
-
         def distance(y_true, y_pred):
             y_true = keras.ops.cast(y_true, y_pred.dtype)
             return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
