@@ -9,6 +9,7 @@ from kt_grid.analysis.comparison import MORE_FOLDS, Analysis, TrialAnalysis
 from kt_grid.analysis.confidence_set import LEVEL
 from kt_grid.analysis.contenders import FIRST, REST
 from kt_grid.analysis.effects import AxisEffect
+from kt_grid.analysis.vocabulary import PYTHON, Vocabulary
 from kt_grid.analysis.wording import are, count, direction, name, percent, short
 from kt_grid.analysis.zoom import propose_zoom
 from kt_grid.space.objective import is_accuracy
@@ -52,15 +53,23 @@ class Verdict:
         return "\n".join(self.lines())
 
 
-def judge(analysis: Analysis) -> Verdict:
-    """Put an analysis into words; nothing is called worse that isn't significantly so."""
+def judge(analysis: Analysis, words: Vocabulary = PYTHON) -> Verdict:
+    """Put an analysis into words; nothing is called worse that isn't significantly so.
+
+    Args:
+        analysis: What the statistics say of a search.
+        words: How advice names arguments: as Python does, or as the command line.
+
+    Returns:
+        What it shows and what to do next.
+    """
     best = analysis.best
     if best is None:
-        return Verdict("unknown", _nothing(analysis.results), (), tuple(_advice(analysis)))
+        return Verdict("unknown", _nothing(analysis.results), (), tuple(_advice(analysis, words)))
     kind = _kind(analysis)
     headline = _progress(analysis.results) + _headline(analysis, best, kind)
-    findings = tuple(_findings(analysis, best))
-    return Verdict(kind, headline, findings, tuple(_advice(analysis)))
+    findings = tuple(_findings(analysis, best, words))
+    return Verdict(kind, headline, findings, tuple(_advice(analysis, words)))
 
 
 def _nothing(results: SearchResults) -> str:
@@ -119,7 +128,7 @@ def _headline(analysis: Analysis, best: TrialAnalysis, kind: Kind) -> str:
     )
 
 
-def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
+def _findings(analysis: Analysis, best: TrialAnalysis, words: Vocabulary) -> Iterator[str]:
     objective = analysis.results.objective
     yield f"Objective: mean {objective.name} over the folds, {direction(objective)}."
     yield from _expected(analysis, best)
@@ -131,7 +140,7 @@ def _findings(analysis: Analysis, best: TrialAnalysis) -> Iterator[str]:
     yield from _variance(analysis)
     yield from _passes(analysis)
     yield from _cautions(analysis)
-    yield from _racing(analysis)
+    yield from _racing(analysis, words)
     failed = analysis.results.failed
     if failed:
         yield f"{count(len(failed), 'combination')} failed and {are(len(failed))} left out."
@@ -343,60 +352,63 @@ def _passes(analysis: Analysis) -> Iterator[str]:
         yield "What is said of axes and of noise is by the first pass."
 
 
-def _racing(analysis: Analysis) -> Iterator[str]:
+def _racing(analysis: Analysis, words: Vocabulary) -> Iterator[str]:
     results = analysis.results
     if not analysis.pruned:
         return
     kind, objective = results.about.racing, results.about.identity.objective
-    how = f", by --racing {kind}" if kind else ""
+    how = f", by {words.racing(kind)}" if kind else ""
     how += f" on {objective}" if objective != str(results.objective) else ""
     how += ", which may drop the best one" if kind == "test" else ""
     verb = are(len(analysis.pruned))
     yield f"{_pruned(analysis)} pruned early{how}, and {verb}n't compared."
 
 
-def _advice(analysis: Analysis) -> Iterator[str]:
+def _advice(analysis: Analysis, words: Vocabulary) -> Iterator[str]:
     results = analysis.results
     if not results.complete:
-        yield "run the same command to resume."
+        yield f"{words.resume}."
     if analysis.best is None:
         return
     if analysis.pruned and len(analysis.contenders) == 1:
-        option = "--only" if results.about.contenders else "--racing"
-        yield f"to compare all combinations, run the same command without {option}."
+        option = "only" if results.about.contenders else "racing"
+        yield f"to compare all combinations, {words.without(option)}."
     elif len(analysis.contenders) > 1 or analysis.measurement.folds < _FEWEST:
-        yield from _better_measurement(analysis)
-    yield from _closer_look(analysis)
+        yield from _better_measurement(analysis, words)
+    yield from _closer_look(analysis, words)
     yield from _extensions(analysis)
 
 
-def _better_measurement(analysis: Analysis) -> Iterator[str]:
+def _better_measurement(analysis: Analysis, words: Vocabulary) -> Iterator[str]:
     """What would tell more combinations apart, and by how much."""
-    measurement = analysis.measurement
+    results, measurement = analysis.results, analysis.measurement
     if measurement.kind == "ordered":
         return
     outlook = analysis.outlook
     if measurement.folds < MORE_FOLDS and measurement.passes == 1:
         gain = _gain(analysis, None if outlook is None else outlook.more_folds)
-        yield f"measure better, with --folds {MORE_FOLDS} in another --directory{gain}."
+        folds = words.more_folds(results.about.identity.cv, MORE_FOLDS)
+        yield f"measure better, with {folds} {words.elsewhere}{gain}."
         return
     if outlook is None or measurement.kind == "random":
-        yield "measure better, with more --folds in another --directory."
+        folds = words.more_folds(results.about.identity.cv, None)
+        yield f"measure better, with {folds} {words.elsewhere}."
         return
-    only = " --only contenders" if analysis.worse else ""
-    if analysis.results.repeats < 2:
+    only = words.contenders if analysis.worse else ""
+    if results.repeats < 2:
+        passes = words.passes(_kind_of_folds(results), results.folds, _REPEATS)
         yield (
-            f"measure better, with --cv {_shuffled(analysis.results)} --repeats {_REPEATS}{only} "
-            "in another --directory; it also shows whether seeds or rows are the limit."
+            f"measure better, with {passes}{only} {words.elsewhere}; it also shows whether seeds "
+            "or rows are the limit."
         )
         return
     rows = "these rows" if measurement.rows is None else f"these {measurement.rows} rows"
     if outlook.more_repeats is None or outlook.limit is None:
         return
     if outlook.more_repeats < _WORTHWHILE * (analysis.told_apart or 0.0):
-        repeats = 2 * analysis.results.repeats
+        passes = words.more_passes(2 * results.repeats)
         gain = _gain(analysis, outlook.more_repeats)
-        yield f"measure better, with --repeats {repeats}{only}{gain}."
+        yield f"measure better, with {passes}{only}{gain}."
     else:
         yield (
             f"more repeats won't help: {rows} limit it to differences of about "
@@ -411,20 +423,19 @@ def _gain(analysis: Analysis, needed: float | None) -> str:
     return f": a difference of about {needed:.2g} would then be significant"
 
 
-def _shuffled(results: SearchResults) -> str:
-    """The word for shuffled folds of the kind that the search has."""
+def _kind_of_folds(results: SearchResults) -> str:
+    """The kind of folds that the search has, such as Stratified-KFold."""
     cv = results.about.identity.cv
-    kind = "".join(f"{word.lower()}-" for word in ("Stratified", "Group") if word in cv)
-    return f"shuffled-{kind}kfold"
+    return "".join(f"{word}-" for word in ("Stratified", "Group") if word in cv) + "KFold"
 
 
-def _closer_look(analysis: Analysis) -> Iterator[str]:
+def _closer_look(analysis: Analysis, words: Vocabulary) -> Iterator[str]:
     """A finer grid, once the present one has narrowed the choice down."""
     narrowed = len(analysis.contenders) <= len(analysis.compared) / 2
     zoom = propose_zoom(analysis) if narrowed and analysis.results.complete else None
     if zoom is not None:
         values = "; ".join(f"{n}={','.join(map(str, zoom.grid[n]))}" for n in zoom.refined)
-        yield f"look closer, with --zoom: {values}."
+        yield f"look closer, with {words.zoom}: {values}."
 
 
 def _extensions(analysis: Analysis) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple, fields, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from kt_grid.report.text import render_verdict
 from kt_grid.search.evaluate import evaluate_file
 from kt_grid.search.observer import Silent
 from kt_grid.search.predict import predict_file
-from kt_grid.search.selection import parse_trial
+from kt_grid.search.selection import parse_trial, refit_command
 from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
@@ -286,7 +287,7 @@ def refit(
     """
     wanted = parse_trial(trial or ())
     store, experiment = _open(directory, name, search)
-    planned = _planned_again(store, experiment, data)
+    planned = _planned_again(store, experiment, data, trial or ())
     with _waiting("training on all rows"):
         chosen, file = refit_trial(planned, wanted)
     complain(
@@ -304,7 +305,9 @@ def _open(directory: Path, name: str, search: str | None) -> tuple[SearchStore, 
     return store, load_experiment(name) if named else None
 
 
-def _planned_again(store: SearchStore, experiment: Experiment | None, data: Path | None) -> Plan:
+def _planned_again(
+    store: SearchStore, experiment: Experiment | None, data: Path | None, trial: Sequence[str]
+) -> Plan:
     """The plan of a search that was run, by the command that its search.json holds."""
     origin = read_results(store).about.origin
     if origin is None or not origin.command:
@@ -316,10 +319,9 @@ def _planned_again(store: SearchStore, experiment: Experiment | None, data: Path
     if experiment is None:
         if word not in REGISTRY:
             # A search's directory may be anybody's, and can't say which code is run.
-            named = "" if store.root.name == Path(word).stem else f" --name {store.root.name}"
             raise UsageError(
                 "Expected the file that builds the models, since it is run. Received: only the "
-                f"search's name. Name the file as kt-grid run had it: kt-grid refit {word}{named}"
+                f"search's name. Run {refit_command(store, trial)}"
             )
         experiment = REGISTRY[word]
     options = replace(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kt_grid.analysis.comparison import Analysis, analyse
 from kt_grid.analysis.verdict import Verdict, judge
+from kt_grid.analysis.vocabulary import COMMAND_LINE, Vocabulary
 from kt_grid.report.published import Published
 from kt_grid.space import Parameters, key
 from kt_grid.store.results import SearchResults, TrialResult
@@ -20,10 +21,12 @@ class Subject:
     Attributes:
         results: The search, finished or not.
         published: The tutorial's figures by parameters, to stand beside ours.
+        words: How the verdict names what it advises.
     """
 
     results: SearchResults
     published: Published = field(default_factory=dict)
+    words: Vocabulary = COMMAND_LINE
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -33,7 +36,7 @@ class Subject:
     @cached_property
     def verdict(self) -> Verdict:
         """What it shows."""
-        return judge(self.analysis)
+        return judge(self.analysis, self.words)
 
     @property
     def published_best(self) -> tuple[Parameters, float, float] | None:

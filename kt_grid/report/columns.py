@@ -179,11 +179,6 @@ def _published_pair(row: Row) -> dict[str, float] | None:
     return None if theirs is None else {"mean": theirs[0], "std": theirs[1]}
 
 
-def _mean_fit_time(row: Row) -> float | None:
-    seconds = row.trial.fit_seconds
-    return None if seconds is None else seconds / row.subject.results.splits
-
-
 def _why(row: Row) -> str | None:
     # Records have another word for it than people.
     return row.trial.reason and re.sub("^given up", "pruned", row.trial.reason)
@@ -290,7 +285,8 @@ _SECONDS: TrialColumn = Column(
     title="seconds",
     about="wall time of all trainings",
 )
-_MEAN_FIT_TIME: TrialColumn = Column("mean_fit_time", _mean_fit_time)
+_MEAN_FIT_TIME: TrialColumn = Column("mean_fit_time", lambda row: row.trial.fit_time[0])
+_STD_FIT_TIME: TrialColumn = Column("std_fit_time", lambda row: row.trial.fit_time[1])
 _REASON: TrialColumn = Column("reason", lambda row: row.trial.reason, optional=True)
 _WHY: TrialColumn = Column("reason", _why, kind="reason", matters=True, when=_has_reasons)
 _PUBLISHED: TrialColumn = Column("published", _published_pair, optional=True)
@@ -311,8 +307,18 @@ LAYOUTS: Mapping[str, Layout] = {
         _published,
     ),
     "csv": (
-        *(_TRIAL_ID, _STATUS, _axes, _folds, _MEAN, _STD, _RANK, _MEAN_FIT_TIME, _WEIGHTS),
-        *(_STEPS, _MEAN_EPOCHS, _ERROR, _BEHIND, _P, _STANDING, _FOLD_VARIANCE, _SEED_VARIANCE),
+        *(_TRIAL_ID, _STATUS, _axes, _folds, _MEAN, _STD, _RANK, _MEAN_FIT_TIME, _STD_FIT_TIME),
+        *(
+            _WEIGHTS,
+            _STEPS,
+            _MEAN_EPOCHS,
+            _ERROR,
+            _BEHIND,
+            _P,
+            _STANDING,
+            _FOLD_VARIANCE,
+            _SEED_VARIANCE,
+        ),
         _published,
     ),
     "json": (

@@ -21,6 +21,7 @@ from kt_grid.errors import DamageError, KtGridError, PredictionError, UsageError
 from kt_grid.search.identity import package_versions
 from kt_grid.search.oracle import GridOracle
 from kt_grid.search.runner import TrialRunner
+from kt_grid.search.selection import refit_command
 from kt_grid.space import FIT_AXES, as_json
 from kt_grid.space.objective import Objective
 from kt_grid.store.directory import MODEL, REFIT, SearchStore
@@ -198,18 +199,20 @@ def load_refit(store: SearchStore, trial_id: str | None = None) -> Any:
     """
     file = store.refit_dir(trial_id) / MODEL
     if store.read_refit(trial_id) is None:
-        again = f"kt-grid refit {store.root.name} --trial {trial_id}"
+        again = None if trial_id is None else refit_command(store, [trial_id])
+        in_python = f"Call the tuner's refit(trial={trial_id!r})" if trial_id else ""
         if file.exists():
-            mend = "Run the command that began the search" if trial_id is None else f"Run {again}"
+            mend = "Run the command that began the search"
             raise DamageError(
-                f"Expected {file} and {REFIT} beside it to be whole. Received: another checksum. "
-                f"{mend} to train it again"
+                f"Expected {file} and {REFIT} beside it to be whole. Received: another checksum.",
+                mend=f"{in_python or mend} to train it again",
+                option=f"{f'Run {again}' if again else in_python or mend} to train it again",
             )
         if trial_id is not None:
             raise PredictionError(
                 f"Expected a refitted model of trial {trial_id} in {store.root}. Received: none.",
-                mend=f"Call the tuner's refit(trial={trial_id!r})",
-                option=f"Run {again}",
+                mend=in_python,
+                option=f"Run {again}" if again else "",
             )
         raise PredictionError(
             f"Expected a refitted model in {store.root}. Received: none.",

@@ -259,10 +259,17 @@ def check_only(only: str | None, racing: str | None) -> None:
         UsageError: If it is one.
     """
     if only not in (None, CONTENDERS):
-        raise UsageError(f"Expected only to be {CONTENDERS}. Received: {only!r}")
+        raise UsageError(
+            f"Expected further passes for {CONTENDERS!r} only, or for all trials. Received: "
+            f"{only!r}. Write",
+            mend=f"only={CONTENDERS!r}, or leave it out",
+            option=f"--only {CONTENDERS}, or leave it out",
+        )
     if only is not None and racing is not None:
         raise UsageError(
-            f"Expected the further passes for the {CONTENDERS} only, or racing. Received: both"
+            "Expected one of two ways to train fewer folds. Received: both. Leave out",
+            mend="only= or racing=",
+            option="--only or --racing",
         )
 
 

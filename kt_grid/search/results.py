@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from kt_grid.analysis.vocabulary import PYTHON
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.report.base import FolderFormat, Subject
 from kt_grid.report.columns import rows, trial_columns
@@ -88,7 +89,7 @@ class Results(PredictsHeldOut, SearchResults):
 
     @cached_property
     def _subject(self) -> Subject:
-        return Subject(self)
+        return Subject(self, words=PYTHON)
 
     def __repr__(self) -> str:
         best = self.best
@@ -180,10 +181,11 @@ class Results(PredictsHeldOut, SearchResults):
     def cv_results_(self) -> dict[str, Any]:
         """The finished trials as scikit-learn's `GridSearchCV` has them.
 
-        Arrays by name, in grid order: `mean_fit_time` (seconds), `param_*` (masked where a trial
-        hasn't the axis), `params` (a list of dicts), `split0_test_score` …, `mean_test_score`,
-        `std_test_score` (ddof=0), `rank_test_score`; with the training rows' scores if they were
-        wanted. A trial that failed or was pruned has nan, and the last rank.
+        Arrays by name, in grid order: `mean_fit_time`, `std_fit_time` (seconds), `param_*` (masked
+        where a trial hasn't the axis), `params` (a list of dicts), `split0_test_score` …,
+        `mean_test_score`, `std_test_score` (ddof=0), `rank_test_score`; with the training rows'
+        scores if they were wanted. There are no `mean_score_time` and `std_score_time`, since
+        nothing measures them. A trial that failed or was pruned has nan, and the last rank.
         """
         ended = [trial.status in (COMPLETED, FAILED, STOPPED) for trial in self.trials]
         trials = [trial for trial, has_ended in zip(self.trials, ended, strict=True) if has_ended]
@@ -228,8 +230,9 @@ class ResultsOfDirectory(PredictsHeldOut):
 
         Returns:
             `param_*`, `split0_test_score` …, `mean_test_score`, `std_test_score` (ddof=0),
-            `rank_test_score`, `mean_fit_time` (seconds) and what `Results.to_frame` adds: the
-            standard error of the mean, p, standing, and why a trial failed; in grid order.
+            `rank_test_score`, `mean_fit_time`, `std_fit_time` (seconds) and what `Results.to_frame`
+            adds: the standard error of the mean, p, standing, and why a trial failed; in grid
+            order.
         """
         return self.search_results(objective).to_frame()
 

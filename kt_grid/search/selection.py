@@ -1,16 +1,21 @@
 """Which trial of a search is meant: the best, the simplest, one by its id or by its parameters."""
 
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kt_grid.analysis.comparison import analyse
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.space import axis_names
+from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import COMPLETED, SearchResults, TrialResult
 
 SIMPLEST = "simplest"
 _LISTED = 10
+# Where the command line keeps searches unless it is told otherwise.
+_USUAL_DIRECTORY = "runs"
 
 
 def parse_trial(words: Sequence[str]) -> str | dict[str, str] | None:
@@ -145,3 +150,32 @@ def _completed(trial: TrialResult) -> TrialResult:
             f"which is {trial.standing}{reason}"
         )
     return trial
+
+
+def refit_command(store: SearchStore, trial: Sequence[str]) -> str | None:
+    """Write the command line that trains a trial of a search on all rows.
+
+    Args:
+        store: The search's directory.
+        trial: What `--trial` says of it.
+
+    Returns:
+        The line, with the file that builds the models, if that is the user's own; None for a
+        search that was made in Python.
+    """
+    record = store.peek_record()
+    origin = record.origin if record else None
+    try:
+        *_, word = shlex.split(origin.command if origin and origin.command else "")[:3]
+    except ValueError:
+        return None
+    place, _, attribute = word.partition(":")
+    own = origin is not None and origin.file is not None
+    named = (
+        [] if (attribute or Path(place).stem) == store.root.name else ["--name", store.root.name]
+    )
+    words = [word, *named] if own else [store.root.name]
+    words += [part for value in trial for part in ("--trial", value)]
+    if store.root.parent.resolve() != Path(_USUAL_DIRECTORY).resolve():
+        words += ["--directory", str(store.root.parent)]
+    return shlex.join(["kt-grid", "refit", *words])

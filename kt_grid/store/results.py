@@ -36,7 +36,7 @@ class TrialResult:
         std: Their standard deviation, ddof=0; None unless completed.
         rank: 1 is best, equal means share a rank; None unless completed.
         train_scores: The objective on the training rows by split, where that was wanted.
-        fit_seconds: Wall time of all trainings; None where a record is missing.
+        fold_seconds: Wall time of each training by split; empty where a record is missing.
         reason: Why it failed or was given up, on one line.
         weights: Numbers that the model consists of; None where a record doesn't say it.
         steps: Optimizer steps of all trainings; None where a record doesn't say it.
@@ -56,7 +56,7 @@ class TrialResult:
     mean: float | None = None
     std: float | None = None
     rank: int | None = None
-    fit_seconds: float | None = None
+    fold_seconds: tuple[float, ...] = ()
     reason: str | None = None
     weights: int | None = None
     steps: int | None = None
@@ -64,6 +64,16 @@ class TrialResult:
     partial_scores: tuple[float | None, ...] = ()
     versions: tuple[Mapping[str, str], ...] = ()
     rank_key: RankKey | None = None
+
+    @property
+    def fit_seconds(self) -> float | None:
+        """Wall time of all trainings; None where a record is missing."""
+        return sum(self.fold_seconds) if self.fold_seconds else None
+
+    @property
+    def fit_time(self) -> tuple[float, float] | tuple[None, None]:
+        """Mean and standard deviation (ddof=0) of the wall time of a training."""
+        return summarise(dict(enumerate(self.fold_seconds))) if self.fold_seconds else (None, None)
 
     @property
     def standing(self) -> str:
@@ -191,7 +201,7 @@ class SearchResults:
     def _row(self, trial: TrialResult) -> dict[str, Any]:
         nothing = float("nan")
         scores = (nothing if s is None else s for s in trial.fold_scores(self.splits))
-        seconds = nothing if trial.fit_seconds is None else trial.fit_seconds / self.splits
+        seconds, spread = (nothing if time is None else time for time in trial.fit_time)
         return {
             "trial_id": trial.trial_id,
             "status": trial.status,
@@ -202,6 +212,7 @@ class SearchResults:
             "std_test_score": nothing if trial.std is None else trial.std,
             "rank_test_score": trial.rank,
             "mean_fit_time": seconds,
+            "std_fit_time": spread,
             **self._train_columns(trial),
         }
 
@@ -289,7 +300,7 @@ def _trial(files: TrialFiles, parameters: Parameters, objective: Objective) -> T
         parameters=parameters,
         status=files.status,
         train_scores=files.train_scores(objective.name),
-        fit_seconds=files.seconds,
+        fold_seconds=files.seconds,
         weights=files.size,
         steps=files.steps,
         epochs=files.epochs,

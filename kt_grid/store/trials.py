@@ -98,10 +98,9 @@ class TrialFiles:
         return tuple(self.records[split].versions for split in sorted(self.records))
 
     @property
-    def seconds(self) -> float | None:
-        """Wall time of all trainings; None if a record is missing."""
-        known = self._of_all(lambda record: record.seconds)
-        return sum(known) if known else None
+    def seconds(self) -> tuple[float, ...]:
+        """Wall time of each training by split; nothing if a record is missing."""
+        return self._of_all(lambda record: record.seconds)
 
     @property
     def steps(self) -> int | None:

@@ -7,6 +7,7 @@ import pytest
 
 from kt_grid.analysis.comparison import LEVEL, analyse
 from kt_grid.analysis.verdict import judge
+from kt_grid.analysis.vocabulary import COMMAND_LINE
 from kt_grid.analysis.wording import name
 from kt_grid.report.formats import render
 from kt_grid.space import combinations, make_axes
@@ -196,7 +197,7 @@ def check_axes(lines, best, sign):
 def test_no_two_sentences_contradict_each_other(generated, seed):
     results = generated(seed)
     analysis = analyse(results)
-    verdict, sign = judge(analysis), results.objective.sign
+    verdict, sign = judge(analysis, COMMAND_LINE), results.objective.sign
     lines, text = verdict.lines(), " ".join(verdict.lines())
     headline = re.sub(r"^So far \(.+?\): ", "", lines[0])
     found = re.match(
@@ -236,7 +237,9 @@ def test_no_two_sentences_contradict_each_other(generated, seed):
 
 def test_generated_searches_are_of_all_kinds(generated):
     """Each thing that may be said is said somewhere."""
-    text = " ".join(" ".join(judge(analyse(generated(seed))).lines()) for seed in range(110))
+    text = " ".join(
+        " ".join(judge(analyse(generated(seed)), COMMAND_LINE).lines()) for seed in range(110)
+    )
     for said in (
         *("Take ", "No winner can be named", "So far (", "is the only", "may be as good"),
         *("Significantly worse: ", "significantly better than all", "failed and", "pruned early"),

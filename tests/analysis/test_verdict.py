@@ -8,6 +8,7 @@ import pytest
 
 from kt_grid.analysis.comparison import analyse
 from kt_grid.analysis.verdict import judge
+from kt_grid.analysis.vocabulary import COMMAND_LINE, PYTHON
 from kt_grid.store.results import read_results
 
 TEN = {"folds": 10, "split_rows": [[900, 100]] * 10}
@@ -20,9 +21,9 @@ def around(mean, folds=10, spread=0.01, seed=0):
 
 @pytest.fixture
 def verdict_on(make_search):
-    def verdict_on(outcomes, grid=None, **about):
+    def verdict_on(outcomes, grid=None, words=COMMAND_LINE, **about):
         grid = grid or {"n": list(range(1, 1 + max(len(outcomes), 1)))}
-        return judge(analyse(read_results(make_search(grid, outcomes, **about))))
+        return judge(analyse(read_results(make_search(grid, outcomes, **about))), words)
 
     return verdict_on
 
@@ -361,3 +362,42 @@ def test_the_end_of_an_axis_is_not_where_the_rest_was_given_up(verdict_on):
     assert advice in verdict_on(rising, **TEN).advice
     assert advice in verdict_on([(0.1,), *rising], {"n": [0, 1, 2, 3, 4]}, **TEN).advice
     assert advice not in verdict_on([*rising, (0.1,)], {"n": [1, 2, 3, 4, 5]}, **TEN).advice
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        pytest.param(
+            {"cv": "StratifiedKFold(3)"},
+            "with cv=kt_grid.StratifiedKFold(10) in another directory",
+            id="more folds",
+        ),
+        pytest.param(
+            {"cv": "GroupKFold(3, shuffle=True, random_state=1)"},
+            "with 10 folds (cv) in another directory",
+            id="more folds of a kind with arguments",
+        ),
+        pytest.param(
+            {"cv": "StratifiedKFold(10)", **TEN},
+            "with cv=kt_grid.Repeated(kt_grid.StratifiedKFold(10, shuffle=True), 5) in another "
+            "directory",
+            id="passes",
+        ),
+        pytest.param(
+            {"cv": "ShuffleSplit(10)", **TEN}, "with more folds (cv) in another", id="splits"
+        ),
+    ],
+)
+def test_advice_in_pythons_words(verdict_on, about, words):
+    folds = about.get("folds", 3)
+    verdict = verdict_on([around(0.8, folds), around(0.8, folds, seed=1)], words=PYTHON, **about)
+    assert words in verdict.advice[0]
+    assert "--" not in str(verdict)
+
+
+def test_an_unfinished_race_in_pythons_words(verdict_on):
+    outcomes = [around(0.8, 3), (0.1, 0.1), None]
+    verdict = verdict_on(outcomes, words=PYTHON, racing="bound")
+    assert 'pruned early, by racing="bound"' in str(verdict)
+    assert verdict.advice[0] == "call search again to resume."
+    assert "--" not in str(verdict)

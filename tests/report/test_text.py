@@ -194,12 +194,12 @@ def test_epochs_show_where_trainings_stopped_by_themselves(read, style):
 def test_csv(read):
     assert report.render(read(outcomes=[SCORES[0], "no"]), "csv") == (
         "trial_id,status,param_batch_size,param_kind,split0_test_score,split1_test_score,"
-        "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time,weights,"
-        "steps,mean_epochs,standard_error,behind_best,p_value,standing,fold_variance,"
+        "split2_test_score,mean_test_score,std_test_score,rank_test_score,mean_fit_time,"
+        "std_fit_time,weights,steps,mean_epochs,standard_error,behind_best,p_value,standing,fold_variance,"
         "seed_variance\n"
-        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,,,10.0,"
+        "0000,COMPLETED,10,a,0.25,0.5,0.75,0.5,0.2041241452319315,1,0.5,0.408248290463863,,,10.0,"
         "0.14433756729740643,0.0,,best,,\n"
-        "0001,FAILED,20,a,,,,,,,,,,,,,,,,\n"
+        "0001,FAILED,20,a,,,,,,,,,,,,,,,,,\n"
     )
 
 

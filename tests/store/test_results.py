@@ -121,6 +121,7 @@ def test_frame_has_scikit_learns_columns(make_search):
         *("trial_id", "status", "params", "param_units", "param_rate"),
         *("split0_test_score", "split1_test_score", "split2_test_score"),
         *("mean_test_score", "std_test_score", "rank_test_score", "mean_fit_time"),
+        "std_fit_time",
     ]
     row = frame.iloc[0]
     assert row["params"] == {"units": 5, "rate": 0.1}
@@ -129,7 +130,7 @@ def test_frame_has_scikit_learns_columns(make_search):
         0.75,
         1,
     )
-    assert row["mean_fit_time"] == 0.5
+    assert (row["mean_fit_time"], row["std_fit_time"]) == (0.5, pytest.approx(6**-0.5))
     numbers = frame.iloc[1][
         ["split0_test_score", "mean_test_score", "std_test_score", "mean_fit_time"]
     ]
