@@ -63,6 +63,9 @@ def test_a_page_without_code_passes(tmp_path, monkeypatch):
         pytest.param("2.5\n", "3.5\n", True, id="another number"),
         pytest.param("2.5\n", "five\n", False, id="no number"),
         pytest.param("one 12\ntwo\n", "...\n", True, id="anything"),
+        pytest.param(
+            "one 12\ntwo\n", "kt-grid: 8 workers (8 cores)\none 12\ntwo\n", True, id="workers"
+        ),
         pytest.param("one 12\ntwo\n", "one 12\n...\n", True, id="anything after a line"),
         pytest.param("one 12\ntwo\n", "one 12\n", False, id="a line less"),
         pytest.param('"print(1)"', '"print(1/0)"', False, id="a command that fails"),

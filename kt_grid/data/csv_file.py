@@ -361,6 +361,9 @@ def _read_frame(
     import pandas as pd
 
     missing = [*_MISSING_SPELLINGS, *reading.na_values]
+    # From pandas 3.1 on there is but the exact way, and a warning where one is chosen.
+    chooses = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    precision = {"float_precision": "round_trip" if exact else "high"} if chooses else {}
     with open_text(path, reading) as text:
         # pandas fills all memory at some blank lines that end with a carriage return alone.
         text.reconfigure(newline=None)
@@ -380,8 +383,8 @@ def _read_frame(
                     for p in range(len(layout.names))
                 },
                 decimal=layout.decimal,
-                float_precision="round_trip" if exact else "high",
                 low_memory=False,
+                **precision,
             )
         except pd.errors.EmptyDataError:
             raise _no_rows(path, layout) from None

@@ -39,6 +39,9 @@ _EMS_OF_A_REASON, _MOST_EMS = 13, 110
 # What a small screen may put into a line of its own.
 _PIECE = r"[^\s_]{1,12}_*|_+"
 
+# A browser sorts and lays out so many rows at once.
+_MOST_ROWS = 1000
+
 _METHOD = (
     "A score is the model's on rows that it wasn't trained on, after the epoch it ended with. "
     "“Significantly worse” means that, on these rows, the combination is further behind the best "
@@ -153,6 +156,8 @@ def _breakable(text: str) -> "Markup":
 
 def _search(subject: Subject) -> str:
     results, columns = subject.results, trial_columns("page", subject)
+    combinations = [*ranked(subject)]
+    left_out = max(0, len(combinations) - _MOST_ROWS)
     return fill(
         "search",
         f"{results.experiment} – kt-grid",  # noqa: RUF001 - a dash in a title
@@ -160,7 +165,8 @@ def _search(subject: Subject) -> str:
         verdict=subject.verdict,
         tiles=_tiles(subject.analysis),
         pictures=draw(subject.analysis, subject.published),
-        shown=_table(columns, [(standing_class(row), row) for row in ranked(subject)]),
+        shown=_table(columns, [(standing_class(row), row) for row in combinations[:_MOST_ROWS]]),
+        left_out=left_out,
         details=run_details(results),
     )
 

@@ -48,9 +48,10 @@ def write_hparams(subjects: Sequence[Subject], directory: Path) -> str:
 
 def _write_search(subject: Subject, directory: Path) -> None:
     _clear(directory)
-    _write(directory, [_experiment(subject)])
+    kinds = {axis.name: _kind(axis) for axis in subject.results.axes}
+    _write(directory, [_experiment(subject, kinds)])
     for row in rows(subject):
-        _write(directory / f"{_PREFIX}{row.trial.trial_id}", _session(row))
+        _write(directory / f"{_PREFIX}{row.trial.trial_id}", _session(row, kinds))
 
 
 def _has_tensorboard() -> bool:
@@ -82,7 +83,7 @@ def _tag(column: TrialColumn, results: SearchResults) -> str:
     return tags.get(column.name, column.name)
 
 
-def _experiment(subject: Subject) -> Any:
+def _experiment(subject: Subject, kinds: Mapping[str, str]) -> Any:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
     results, metrics = subject.results, []
@@ -92,18 +93,18 @@ def _experiment(subject: Subject) -> Any:
         metrics.append(api_pb2.MetricInfo(name=name, display_name=tag, description=column.about))
     experiment = api_pb2.Experiment(
         name=results.experiment,
-        hparam_infos=[_axis(axis) for axis in results.axes],
+        hparam_infos=[_axis(axis, kinds[axis.name]) for axis in results.axes],
         metric_infos=metrics,
     )
     data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
     return _plugin_summary(metadata.EXPERIMENT_TAG, data)
 
 
-def _axis(axis: Axis) -> Any:
+def _axis(axis: Axis, kind: str) -> Any:
     from tensorboard.plugins.hparams import api_pb2
 
-    info = api_pb2.HParamInfo(name=axis.name, type=getattr(api_pb2, f"DATA_TYPE_{_kind(axis)}"))
-    info.domain_discrete.extend([_plain(axis, value) for value in axis.values])
+    info = api_pb2.HParamInfo(name=axis.name, type=getattr(api_pb2, f"DATA_TYPE_{kind}"))
+    info.domain_discrete.extend([_plain(kind, value) for value in axis.values])
     return info
 
 
@@ -113,18 +114,18 @@ def _kind(axis: Axis) -> str:
     return "STRING" if scale_of(axis.values) == "words" else "FLOAT64"
 
 
-def _plain(axis: Axis, value: Value) -> Value:
-    return str(value) if _kind(axis) == "STRING" else value
+def _plain(kind: str, value: Value) -> Value:
+    return str(value) if kind == "STRING" else value
 
 
-def _session(row: Row) -> Iterable[Any]:
+def _session(row: Row, kinds: Mapping[str, str]) -> Iterable[Any]:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
     results, trial = row.subject.results, row.trial
     start = plugin_data_pb2.SessionStartInfo(group_name=trial.trial_id)
-    for axis in results.axes:
-        if axis.name in trial.parameters:
-            _set(start.hparams[axis.name], _plain(axis, trial.parameters[axis.name]))
+    for name, kind in kinds.items():
+        if name in trial.parameters:
+            _set(start.hparams[name], _plain(kind, trial.parameters[name]))
     begun = plugin_data_pb2.HParamsPluginData(session_start_info=start)
     yield _plugin_summary(metadata.SESSION_START_INFO_TAG, begun)
     for column in trial_columns("scalars", row.subject):

@@ -159,7 +159,7 @@ def check_own(root: Path, known: Collection[str] | None) -> None:
 def _belongs(entry: Any, known: Collection[str] | None) -> bool | None:
     """Whether what a JSON file says is a search's own; None if it isn't whole."""
     if is_sealed(entry):
-        return known is None or entry.get("search", "") in known or "identity" in entry
+        return known is None or str(entry.get("search", "")) in known or "identity" in entry
     is_damaged = entry is None or (isinstance(entry, dict) and "checksum" in entry)
     return None if is_damaged else False
 

@@ -199,6 +199,7 @@ TARGETS = (
         "metric-that-is-a-function",
         """
         def distance(y_true, y_pred):
+            y_true = keras.ops.cast(y_true, y_pred.dtype)
             return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
 
         def build(hp):

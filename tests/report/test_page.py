@@ -99,6 +99,14 @@ def test_a_page_shows_what_the_csv_shows(page_of, tmp_path):
     assert ">0.123456<" in page
 
 
+def test_of_a_thousand_rows_the_first_in_rank_are_shown(page_of, monkeypatch):
+    monkeypatch.setattr("kt_grid.report.page._MOST_ROWS", 2)
+    page = page_of()
+    assert "The first 2 in rank of 3; the format csv has all of them." in page
+    first, _ = re.findall(r"<tr class=\"(\w+)\"", page)
+    assert first == "best"
+
+
 def test_everything_is_escaped(page_of):
     grid = {EVIL: [EVIL, "b", "c"]}
     outcomes = [*scores(2), f"ValueError: {EVIL}"]

@@ -77,6 +77,7 @@ OTHERS = {
     "JSON": lambda path: write_text(path, '{"loss": 0.5}'),
     "a list": lambda path: write_text(path, "[1, 2]"),
     "another search": lambda path: write_sealed(path, {"search": "of somebody else"}),
+    "a search of another type": lambda path: write_sealed(path, {"search": [{"name": "n"}]}),
 }
 
 

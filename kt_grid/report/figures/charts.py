@@ -75,12 +75,26 @@ def draw_trials(
         )  # fmt: skip
 
 
-def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis) -> None:
-    """Draw the trials of a numeric axis along it: fold dots, means, standard errors."""
+def draw_curve(ax: "Axes", analysis: Analysis, axis: Axis, *, alone: bool = False) -> None:
+    """Draw the trials of a numeric axis along it: means, fold dots, standard errors.
+
+    Args:
+        ax: Where to draw.
+        analysis: The search.
+        axis: The axis.
+        alone: Whether the means are drawn without what is known of their noise.
+    """
     trials = sorted(analysis.compared, key=lambda t: as_number(t.trial.parameters[axis.name]))
     x = [as_number(t.trial.parameters[axis.name]) for t in trials]
     ax.plot(x, [t.trial.mean or 0.0 for t in trials], color=FAINT, linewidth=1, zorder=1)
-    for trial, position in zip(trials, x, strict=True):
+    for standing, (colour, marker, _) in MARKS.items() if alone else ():
+        chosen = [i for i, trial in enumerate(trials) if analysis.standing(trial) == standing]
+        ax.plot(
+            [x[i] for i in chosen], [trials[i].trial.mean or 0.0 for i in chosen], marker,
+            color=colour, markersize=6.5 if standing == "best" else 2.5, linestyle="none",
+            zorder=3 if standing == "best" else 2,
+        )  # fmt: skip
+    for trial, position in zip(trials, x, strict=True) if not alone else ():
         colour, marker, _ = MARKS[analysis.standing(trial)]
         scores = trial.trial.scores
         ax.plot([position] * len(scores), scores, "_", color=FAINT, markersize=9, zorder=2)
@@ -111,7 +125,9 @@ def draw_effect(ax: "Axes", effect: AxisEffect) -> None:
             markeredgecolor=PAPER, markeredgewidth=0.6, zorder=4,
         )  # fmt: skip
     if words:
-        ax.set_xticks(x, [word(value) for value in effect.values], rotation=40, ha="right")
+        labelled = thinned(x, 2 * _MOST_TICKS)
+        names = [word(effect.values[i]) for i in labelled]
+        ax.set_xticks(labelled, names, rotation=40, ha="right")
     else:
         set_scale(ax, effect.values)
     ax.set_xlabel(word(effect.axis.name))
@@ -210,7 +226,7 @@ def draw_heat_map(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(table):
-        if annotate and len(columns.values) <= _MOST_NUMBERS:
+        if annotate and len(columns.values) <= _MOST_NUMBERS and len(down) == len(rows.values):
             size = 8.5 if _characters(ax) > 30 else 7.0
             _annotate(ax, i, j, value, limits if sign > 0 else limits[::-1], size)
     if best is not None:
@@ -238,18 +254,19 @@ def _frame(ax: "Axes", i: int, j: int) -> None:
     ax.add_patch(box)
 
 
-def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
-    """Draw every trial as a line through its values, coloured by its mean, the best on top.
+def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis], most: int) -> None:
+    """Draw trials as lines through their values, coloured by their means, the best on top.
 
     Args:
         ax: Where to draw.
         analysis: The search.
         axes: The axes, from left to right.
+        most: So many of the best trials are drawn.
     """
     from matplotlib import colormaps
 
     sign = analysis.results.objective.sign
-    trials = sorted(analysis.compared, key=lambda t: sign * (t.trial.mean or 0.0))
+    trials = sorted(analysis.compared, key=lambda t: sign * (t.trial.mean or 0.0))[-most:]
     for number, trial in enumerate(trials):
         share = number / max(len(trials) - 1, 1)
         is_best = trial is analysis.best
@@ -267,7 +284,7 @@ def draw_parallel(ax: "Axes", analysis: Analysis, axes: Sequence[Axis]) -> None:
         )  # fmt: skip
     for position, axis in enumerate(axes):
         ax.axvline(position, color=FAINT, linewidth=1)
-        for value in axis.values:
+        for value in thinned(axis.values, 2 * _MOST_TICKS):
             ax.annotate(
                 word(value), (position, _height(axis, value)), xytext=(3, 0), size=8,
                 textcoords="offset points", va="center", zorder=9,

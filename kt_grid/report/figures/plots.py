@@ -24,6 +24,9 @@ Floats = npt.NDArray[np.float64]
 
 _ROW = 0.27
 _MOST = 25
+# Beyond these, marks would hide each other, and a page would take minutes.
+_MOST_WITH_NOISE = 300
+_MOST_LINES = 500
 _FACETS = 6
 _LABEL = 48
 
@@ -95,7 +98,10 @@ def combinations(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
     caption = "Mean of each combination, its standard error, and a dash per fold."
     if only is not None and scale_of(only.values) != "words":
         figure, ax = make_axes(3.4)
-        charts.draw_curve(ax, analysis, only)
+        alone = len(analysis.compared) > _MOST_WITH_NOISE
+        charts.draw_curve(ax, analysis, only, alone=alone)
+        if alone:
+            caption = "Mean of each combination."
         _mark_baseline(analysis, ax.axhline)
         ax.set_ylabel(analysis.results.objective.name)
     else:
@@ -166,11 +172,14 @@ def small_multiples(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
 
 
 def parallel_coordinates(analysis: Analysis, varied: Sequence[Axis]) -> Picture:
-    """Draw every combination as a line through its values: lighter is better, the best is thick."""
+    """Draw combinations as lines through their values: lighter is better, the best is thick."""
     figure, ax = make_axes(3.6)
-    charts.draw_parallel(ax, analysis, varied)
-    caption = "Every combination as a line through its values: the lighter the better, the best "
-    return Picture("lines", f"{caption}is thick.", figure)
+    charts.draw_parallel(ax, analysis, varied, _MOST_LINES)
+    number = len(analysis.compared)
+    shown = "Every combination as a line through its values"
+    if number > _MOST_LINES:
+        shown = f"The {_MOST_LINES} best of {number} combinations as lines through their values"
+    return Picture("lines", f"{shown}: the lighter the better, the best is thick.", figure)
 
 
 def axis_effects(analysis: Analysis, effects: Sequence[AxisEffect]) -> Picture:

@@ -1,5 +1,7 @@
 """Figures: which ones a search gets, that they show its numbers, and the same bytes each time."""
 
+import itertools
+import math
 import re
 
 import numpy as np
@@ -164,23 +166,77 @@ def test_conditional_axes_are_drawn(make_search):
     assert [picture.svg()[:4] for picture in pictures] == ["<svg"] * len(pictures)
 
 
-def test_a_grid_of_thousands_is_drawn(search_record):
-    axes = tuple(make_axes({"n": list(range(60)), "r": list(range(50))}))
-    values = np.random.RandomState(0).uniform(size=(3000, 3))
-    order = np.argsort(np.argsort(-values.mean(axis=1)))
-    trials = tuple(
-        TrialResult(str(i), chosen, COMPLETED, tuple(row), row.mean(), row.std(), int(rank) + 1)
-        for i, (chosen, row, rank) in enumerate(zip(combinations(axes), values, order, strict=True))
-    )
-    objective = Objective("val_accuracy", "max")
-    record = search_record()
-    results = SearchResults("big", objective, 3, 1, 7, axes, trials, len(trials), record)
-    grid, effects, best = plots.draw(analyse(results))
+@pytest.fixture
+def big(search_record):
+    """An analysis of a search of any size, that needs no directory."""
+
+    def big(grid):
+        axes = tuple(make_axes(grid))
+        size = math.prod(len(axis.values) for axis in axes)
+        values = np.random.RandomState(0).uniform(size=(size, 3))
+        order = np.argsort(np.argsort(-values.mean(axis=1)))
+        trials = tuple(
+            TrialResult(
+                trial_id=str(i),
+                parameters=chosen,
+                status=COMPLETED,
+                scores=tuple(row),
+                mean=row.mean(),
+                std=row.std(),
+                rank=int(rank) + 1,
+            )
+            for i, (chosen, row, rank) in enumerate(
+                zip(combinations(axes), values, order, strict=True)
+            )
+        )
+        objective = Objective("val_accuracy", "max")
+        record = search_record()
+        return analyse(SearchResults("big", objective, 3, 1, 7, axes, trials, size, record))
+
+    return big
+
+
+def test_a_grid_of_thousands_is_drawn(big):
+    grid, effects, best = plots.draw(big({"n": list(range(60)), "r": list(range(50))}))
     assert len(grid.figure.axes[0].get_yticks()) <= 40
     assert len(grid.figure.axes[0].texts) == 0
     assert [len(ax.get_xticks()) for ax in effects.figure.axes] == [20, 17]
     assert len(best.figure.axes[0].get_yticks()) == 25
     assert all(picture.figure.get_figheight() < 12 for picture in (grid, effects, best))
+
+
+WORDS = [f"word {number}" for number in range(400)]
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        pytest.param({"n": list(range(3000))}, id="numbers"),
+        pytest.param({"w": WORDS}, id="words"),
+        pytest.param({"w": WORDS, "n": [1, 2, 3]}, id="heat-map"),
+        pytest.param({"w": WORDS[:50], "n": [1, 2, 3], "k": list(range(10))}, id="lines"),
+    ],
+)
+def test_however_many_there_are_a_figure_has_few_parts(big, grid):
+    """Each of them is an element of the page."""
+    for picture in plots.draw(big(grid)):
+        for ax in picture.figure.axes:
+            assert len(ax.get_children()) < 650
+            assert len(ax.get_xticks()) <= 40
+            assert len(ax.get_yticks()) <= 41
+
+
+def test_the_curve_of_thousands_has_their_means(big):
+    analysis = big({"n": list(range(3000))})
+    (picture,) = plots.draw(analysis)
+    assert picture.caption == "Mean of each combination."
+    line, *marks = picture.figure.axes[0].lines
+    assert line.get_ydata().tolist() == [trial.trial.mean for trial in analysis.compared]
+    marked = {charts.MARKS[s][1]: [] for s in charts.MARKS}
+    for drawn in marks:
+        marked[drawn.get_marker()] += drawn.get_ydata().tolist()
+    assert marked["D"] == [analysis.best.trial.mean]
+    assert sorted(itertools.chain(*marked.values())) == sorted(line.get_ydata().tolist())
 
 
 @pytest.mark.parametrize("objective", ["max:val_accuracy", "min:val_loss"])
