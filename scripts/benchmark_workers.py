@@ -3,13 +3,15 @@
     python scripts/benchmark_workers.py speed learning_rate neurons
     python scripts/benchmark_workers.py overhead
     python scripts/benchmark_workers.py memory --trials 300
+    python scripts/benchmark_workers.py costs
 
 `speed` runs each experiment, workload or `all` as a process of its own, with both engines and 1, 2,
 4 and "auto" workers, prints seconds and the speed-up over one worker, and compares the bytes of the
 reports. `overhead` searches a grid whose trials train nothing, and says what a trial costs beside
 its training: wall time, and processor time of the process that owns the search, which is what
 thousands of workers would wait for. `memory` searches a grid of models that all differ, each of
-which has to be compiled by itself, and samples the memory of all processes together. Each writes
+which has to be compiled by itself, and samples the memory of all processes together. `costs` says
+what a fold, a design and a step take of a processor, by which `--workers auto` decides. Each writes
 JSON too. Needs the `bench` extra.
 """
 
@@ -30,6 +32,7 @@ from peers import command
 WORKERS = (1, 2, 4)
 COUNTS = ("1", "2", "4", "auto")
 FEW, MANY = 50, 250
+FOLDS, STEPS, BATCH, FEATURES = 3, 20, 32, 20
 
 
 def main() -> None:
@@ -44,11 +47,17 @@ def main() -> None:
     kinds.add_parser("overhead", help="cost of a trial beside its training")
     memory = kinds.add_parser("memory", help="memory of a search of many different models")
     memory.add_argument("--trials", type=int, default=300)
+    kinds.add_parser("costs", help="what a fold, a design and a step cost")
     for each in kinds.choices.values():
         each.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    measure = {"speed": measure_speed, "overhead": measure_overhead, "memory": measure_memory}
+    measure = {
+        "speed": measure_speed,
+        "overhead": measure_overhead,
+        "memory": measure_memory,
+        "costs": measure_costs,
+    }
     rows = measure[arguments.kind](arguments)
     if arguments.output:
         date = datetime.now(UTC).date().isoformat()
@@ -170,6 +179,56 @@ def idle_search(workers: int, trials: int) -> tuple[float, float]:
         ended = resource.getrusage(resource.RUSAGE_SELF)
     spent = ended.ru_utime + ended.ru_stime - busy.ru_utime - busy.ru_stime
     return time.perf_counter() - start, spent
+
+
+def measure_costs(arguments: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ARG001 - as the others
+    """Compare searches that differ in one thing: their trials, designs, epochs or widths."""
+    from kt_grid.engines.backend import load_backend
+
+    load_backend()
+    rates = [0.001 * number for number in range(1, 17)]
+    rows = []
+    for engine in ("fused", "keras"):
+        small_search(engine, [3], rates[:1], 1)
+        few = small_search(engine, [4], rates[:4], 1)
+        fold = (small_search(engine, [4], rates, 1) - few) / (12 * FOLDS)
+        design = (small_search(engine, [4, 5, 6, 7], rates[:1], 1) - few) / 3
+        epochs = 200 if engine == "fused" else 20
+        steps = 4 * FOLDS * STEPS * (epochs - 1)
+        step = (small_search(engine, [4], rates[:4], epochs) - few) / steps
+        wide = small_search(engine, [512], rates[:4], epochs) - small_search(
+            engine, [512], rates[:4], 1
+        )
+        products = 3 * BATCH * (512 * (FEATURES + 512 + 1) + 2 * 512 + 1)
+        row = {"fold": fold, "design": design, "step": step}
+        row["product"] = (wide / steps - step) / products
+        print(engine, "  ".join(f"{name} {seconds:.3g} s" for name, seconds in row.items()))
+        rows.append({"engine": engine, **row})
+    return rows
+
+
+def small_search(engine: str, units: list[int], rates: list[float], epochs: int) -> float:
+    """Search a grid of dense networks here; return processor seconds."""
+    import keras
+    import numpy as np
+
+    from kt_grid.search.tuner import CrossValidationTuner
+
+    def build(hp: Any) -> Any:
+        hidden = [keras.layers.Dense(hp.get("units"), "relu") for _ in range(2)]
+        model = keras.Sequential([keras.Input((FEATURES,)), *hidden, keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(hp.get("rate")), "mse")
+        return model
+
+    x = np.random.default_rng(7).normal(size=(STEPS * BATCH * 3 // 2, FEATURES)).astype("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = CrossValidationTuner(
+            build, "val_loss", cv=FOLDS, grid={"units": units, "rate": rates}, engine=engine,
+            keep="best", directory=folder,
+        )  # fmt: skip
+        start = time.process_time()
+        tuner.search(x, x[:, 0], epochs=epochs, batch_size=BATCH, verbose=0)
+        return time.process_time() - start
 
 
 if __name__ == "__main__":

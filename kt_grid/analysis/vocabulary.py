@@ -30,6 +30,10 @@ class Vocabulary:
     racing: Callable[[str], str]
     zoom: str
 
+    def __reduce__(self) -> str:
+        """Pickled results refer to the constant below, whose functions can't be pickled."""
+        return "PYTHON" if self is PYTHON else "COMMAND_LINE"
+
 
 def _splitter(cv: str, folds: int | None) -> str:
     """The same splitter with more folds, where nothing else is known to matter."""

@@ -9,16 +9,18 @@ import keras
 
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.arguments import FitArguments
-from kt_grid.engines.base import Trained, Trainings
+from kt_grid.engines.base import Trained, Trainings, count_steps
 from kt_grid.engines.design import all_layers
 from kt_grid.engines.fused.engine import Fused
 from kt_grid.engines.fused.suitability import UnsuitableError, refusal
 from kt_grid.engines.keras_fit import KerasFit
 
-# Measured: XLA's code for these is slower on CPUs than TensorFlow's own where a step multiplies
-# more than some 4 million times, and faster where it is half of that; dense, recurrent, embedding
-# and 1-D convolution layers gain at any size that was tried.
-_PRODUCTS_A_STEP = 2 * 10**6
+# Seconds, by `scripts/benchmark.py growth`: XLA's code for these layers takes 2.4 ns on CPUs for a
+# multiplication, TensorFlow's own 0.5 ns, but 0.5 ms more for a step, and time to trace each fold.
+# Dense, recurrent, embedding and 1-D convolution layers gain at any size that was tried.
+_LOST_A_PRODUCT = 1.9e-9
+_GAINED_A_STEP = 5e-4
+_GAINED_A_FOLD = 0.25
 _SLOW = frozenset(
     (
         *("Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose"),
@@ -30,8 +32,8 @@ _SLOW = frozenset(
 class Auto:
     """Trains in compiled code where that is known to serve and to be faster.
 
-    What it picks depends on nothing but the model, the data and the fit arguments, so it picks
-    the same again after an interruption.
+    What it picks depends on nothing but the model, the number of rows and the fit arguments, so it
+    picks the same again after an interruption.
     """
 
     name = "auto"
@@ -65,7 +67,9 @@ class Auto:
 def why_not_fused(model: Any, described: Any, arrays: Arrays, fit: FitArguments) -> str | None:
     """Say why a model is better trained by `model.fit`; None if it isn't."""
     reason = refusal(model, described, arrays, fit)
-    if reason is None and fit.batch_size * _count_products(model) > _PRODUCTS_A_STEP:
+    steps = fit.epochs * count_steps(arrays.rows, fit)
+    lost = _LOST_A_PRODUCT * fit.batch_size * _count_products(model) - _GAINED_A_STEP
+    if reason is None and steps * lost > _GAINED_A_FOLD:
         return "convolutions over an area, which model.fit trains faster"
     return reason
 

@@ -23,14 +23,28 @@ from kt_grid.space import Axis, Parameters
 _EPOCHS, _BATCH_SIZE = "epochs", "batch_size"
 _MOST_VALUES = 8
 _LOOKED_AT = 1_000
-# Measured on one core of some 3 GHz: tracing and compiling a small model; building, scoring and
-# writing a fold; a step of compiled code and of `model.fit`, and one of the multiplications that a
-# step consists of.
-_SECONDS_A_DESIGN = 0.4
-_SECONDS_A_FOLD = 0.05
-_SECONDS_A_STEP, _SECONDS_A_PLAIN_STEP = 1e-5, 3e-4
-_SECONDS_A_PRODUCT = 1e-9
 _PRODUCTS_A_WEIGHT = 3
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Processor seconds, by `scripts/benchmark_workers.py costs` on a core of some 3 GHz.
+
+    Attributes:
+        design: To trace and to compile models of one design; 0.4 s for two layers, 1 s for three.
+        fold: To build, score and write a model; with `model.fit` also to trace it.
+        step: An optimizer step of a small model.
+        product: One of the multiplications that a larger model's step consists of.
+    """
+
+    design: float
+    fold: float
+    step: float
+    product: float
+
+
+_COMPILED = _Costs(design=0.7, fold=0.06, step=1.2e-5, product=3e-11)
+_PLAIN = _Costs(design=0.0, fold=0.55, step=5e-4, product=5e-11)
 
 
 def find_designs(runner: TrialRunner, oracle: GridOracle) -> "Designs":
@@ -47,7 +61,7 @@ def find_designs(runner: TrialRunner, oracle: GridOracle) -> "Designs":
 
 
 def foresee_seconds(runner: TrialRunner, oracle: GridOracle, left: int) -> float:
-    """Foresee how long the trials take that are left, one after the other.
+    """Foresee how many processor seconds the trials take that are left.
 
     Args:
         runner: Knows what trials consist of.
@@ -66,7 +80,7 @@ class Designs:
         runner: Knows what trials consist of.
         first: The first combination.
         axes: The grid.
-        compiled: Whether programs are shared; with `model.fit` every trial traces a step anew.
+        compiled: Whether programs are shared; with `model.fit` every fold traces its own.
         weights: Numbers that the models that were built consist of.
     """
 
@@ -93,7 +107,7 @@ class Designs:
         )
 
     def seconds(self, combinations: Iterable[Parameters], left: int) -> float:
-        """Foresee how long trials take, one after the other.
+        """Foresee how many processor seconds trials take.
 
         Args:
             combinations: The grid's.
@@ -102,19 +116,21 @@ class Designs:
         looked_at = list(itertools.islice(combinations, _LOOKED_AT))
         if not self.weights:
             self._build(self.first)
-        traced = len({self.of(p) for p in looked_at}) if self.compiled else len(looked_at)
-        folds = len(self.runner.setup.splits)
+        designs, folds = len({self.of(p) for p in looked_at}), len(self.runner.setup.splits)
         trials = [
-            folds * (_SECONDS_A_FOLD + self.runner.steps(p) * self._seconds_a_step(p))
+            folds * (self._costs.fold + self.runner.steps(p) * self._seconds_a_step(p))
             for p in looked_at
         ]
-        return left * (fmean(trials) + _SECONDS_A_DESIGN * traced / len(looked_at))
+        return left * (fmean(trials) + self._costs.design * designs / len(looked_at))
+
+    @property
+    def _costs(self) -> _Costs:
+        return _COMPILED if self.compiled else _PLAIN
 
     def _seconds_a_step(self, parameters: Parameters) -> float:
         rows = int(parameters.get(_BATCH_SIZE, self.runner.setup.fit.batch_size))  # type: ignore[arg-type] # a number, as it was checked
         products = _PRODUCTS_A_WEIGHT * rows * (fmean(self.weights) if self.weights else 0.0)
-        least = _SECONDS_A_STEP if self.compiled else _SECONDS_A_PLAIN_STEP
-        return least + _SECONDS_A_PRODUCT * products
+        return self._costs.step + self._costs.product * products
 
     def _class_of(self, name: str, value: Any) -> Hashable:
         """The value itself where it isn't known to make the same design as others."""

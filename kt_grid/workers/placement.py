@@ -20,10 +20,12 @@ _BYTES_PER_PROCESS = 2**30
 # A worker that is a new interpreter imports TensorFlow, which takes some seconds.
 _SECONDS_WORTH_MOVING = 60.0
 _SECONDS_OF_A_START = 4.0
-_SECONDS_OF_A_COPY = 0.3
+# The first use of TensorFlow in a copy; by `scripts/benchmark_workers.py speed neurons init`.
+_SECONDS_OF_A_COPY = 0.5
 # What a search must gain by other processes, to make up for errors in foreseeing it.
-_LEAST_GAIN = 0.5
-# One process builds models, compiles and trains side by side, and uses this many cores.
+_LEAST_GAIN = 1.0
+# One process builds models, compiles and trains side by side, and uses so many cores: 1.3 in
+# `/usr/bin/time kt-grid run all --workers 1`, 1.4 in the grid wine48 of `scripts/workloads.py`.
 _CORES_OF_ONE = 1.3
 _SPARES = 16
 # The first trial starts what the others use, so it says little of them unless it took longer.
@@ -77,8 +79,9 @@ class Placement:
     """Decides where trials run.
 
     Attributes:
-        workers: Number of processes; 1 for this one; "auto" for as many as there are cores and
-            memory for, or GPUs, where that is expected to be faster, and else this one.
+        workers: Number of processes, as far as there are cores; 1 for this one; "auto" for as many
+            as there are cores and memory for, or GPUs, where that is expected to be faster, and
+            else this one.
         scheduler: Address of a Dask scheduler, such as `tcp://host:8786`.
         timeout: Seconds that a trial may take.
         racing: Whether a trial may be given up for one before it, so that each has to wait for
@@ -129,7 +132,7 @@ class Placement:
 
         Args:
             left: Number of trials to run.
-            foresee: Returns the seconds that they take here, roughly.
+            foresee: Returns the processor seconds that they take, roughly.
             tell: Is told in a line what was decided, if there was something to decide.
 
         Raises:
@@ -139,6 +142,8 @@ class Placement:
         self._moved = not self.begins_here
         if not self.scheduler:
             self._check_gpus()
+        if isinstance(self.workers, int) and self._count(left) < min(self.workers, left):
+            tell(f"{self._count(left)} workers, one for each core, as more would be slower")
         if self._moved or self.racing or self.workers != AUTO or not left:
             return
         count = self._count(left)
@@ -146,7 +151,7 @@ class Placement:
             return
         start = _SECONDS_OF_A_COPY if has_spares() else _SECONDS_OF_A_START
         seconds = foresee()
-        self._moved = seconds * (1 - _CORES_OF_ONE / count) > start + _LEAST_GAIN
+        self._moved = seconds * (1 / _CORES_OF_ONE - 1 / count) > start + _LEAST_GAIN
         if self._moved:
             tell(f"{count} workers ({_told_machine()}); --workers 1 for one")
 
@@ -217,9 +222,11 @@ class Placement:
         return DaskCluster(self.scheduler, shared, environment=environment, timeout=timeout)
 
     def _count(self, left: int) -> int:
+        devices = len(gpus())
         if isinstance(self.workers, int):
-            return max(1, min(self.workers, left))
-        return max(1, min(_count_fitting(), left, len(gpus()) or left))
+            # A training uses one core, unless it is for a GPU.
+            return max(1, min(self.workers, left, self.workers if devices else cores()))
+        return max(1, min(_count_fitting(), left, devices or left))
 
 
 def spares(workers: int | str, timeout: float | None, scheduler: str | None) -> int:
@@ -235,8 +242,8 @@ def spares(workers: int | str, timeout: float | None, scheduler: str | None) -> 
     if workers == AUTO and timeout is None:
         fitting = min(_count_fitting(), _SPARES)
         return fitting if fitting > 1 else 0
-    count = 1 if workers == AUTO else _check_workers(workers)
-    return int(count) if timeout is not None or count != 1 else 0
+    count = 1 if workers == AUTO else int(_check_workers(workers))
+    return min(count, cores()) if timeout is not None or count != 1 else 0
 
 
 def _count_fitting() -> int:

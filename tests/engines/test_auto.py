@@ -31,7 +31,7 @@ class Model(keras_tuner.HyperModel):
 
 
 def trained(hypermodel, **fit):
-    arguments = FitArguments(epochs=1, batch_size=4, **fit)
+    arguments = FitArguments(**{"epochs": 1, "batch_size": 4, **fit})
     return list(
         Auto().run(Trainings(hypermodel, keras_tuner.HyperParameters(), ROWS, arguments, TASKS))
     )
@@ -44,10 +44,13 @@ def trained(hypermodel, **fit):
         pytest.param(Model(lambda: keras.layers.Conv2D(2, 3)), {}, "fused", "", id="convolution"),
         pytest.param(
             Model(lambda: keras.layers.Conv2D(4_000, 3)),
-            {},
+            {"epochs": 25},
             "keras",
             "convolutions",
             id="large-convolution",
+        ),
+        pytest.param(
+            Model(lambda: keras.layers.Conv2D(4_000, 3)), {}, "fused", "", id="for-few-steps"
         ),
         pytest.param(
             Model(

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import kt_grid
+from kt_grid.analysis.vocabulary import PYTHON
 from kt_grid.errors import ObjectiveError, PredictionError, StoreError, UsageError
-from kt_grid.report.formats import render
+from kt_grid.report.base import Subject
+from kt_grid.report.formats import format_named, render
 from kt_grid.search.results import Results, read_results
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.results import read_results as read_stored
@@ -172,7 +174,8 @@ def test_figures_are_matplotlibs_and_shown_with_captions(store, tmp_path):
 def test_a_report_is_written_in_the_format_of_the_files_ending(store, tmp_path, name, style):
     found, path = read_results(store), tmp_path / name
     assert found.report(path) == str(path)
-    assert path.read_text(encoding="utf-8") == render(found, style) == found.report(format=style)
+    expected = format_named(style).render([Subject(found, words=PYTHON)])
+    assert path.read_text(encoding="utf-8") == expected == found.report(format=style)
     assert found.report(str(tmp_path / "other"), format="json")
     assert json.loads((tmp_path / "other").read_text(encoding="utf-8"))
 

@@ -101,6 +101,8 @@ def test_trials_move_once_their_pace_is_known(clock, seconds, compiled, moves):
         pytest.param("auto", 100, 100.0, False, True, id="much to do"),
         pytest.param("auto", 100, 5.0, False, False, id="less than new processes take to start"),
         pytest.param("auto", 100, 5.0, True, True, id="processes that wait"),
+        pytest.param("auto", 100, 3.0, True, True, id="just enough"),
+        pytest.param("auto", 100, 2.5, True, False, id="not quite enough"),
         pytest.param("auto", 100, 0.5, True, False, id="hardly anything to do"),
         pytest.param("auto", 1, 100.0, True, False, id="one trial"),
         pytest.param("auto", 0, 0.0, True, False, id="nothing to do"),
@@ -125,6 +127,7 @@ def test_where_trials_begin(monkeypatch, clock, workers, left, seconds, spare, e
         pytest.param(1, None, None, 0, id="one"),
         pytest.param(1, 5.0, None, 1, id="one with a timeout"),
         pytest.param("3", None, None, 3, id="three"),
+        pytest.param(9, None, None, 4, id="more than cores"),
         pytest.param("auto", None, "tcp://host:1", 0, id="a scheduler"),
     ],
 )
@@ -132,6 +135,12 @@ def test_copies_are_made_for_the_workers_that_there_may_be(
     clock, workers, timeout, scheduler, count
 ):
     assert placement.spares(workers, timeout, scheduler) == count
+
+
+def test_more_workers_than_cores_are_told_to_be_fewer(clock):
+    assert begun(Placement(9)) == "4 workers, one for each core, as more would be slower"
+    assert begun(Placement(9), left=3) == ""
+    assert begun(Placement(4)) == ""
 
 
 @pytest.fixture
@@ -187,8 +196,9 @@ def test_one_worker_moves_for_memory_only(clock):
         pytest.param("auto", 100, 4 * 2**30, 3, id="memory"),
         pytest.param("auto", 100, None, 4, id="unknown memory"),
         pytest.param("auto", 100, 2**20, 1, id="no memory"),
-        pytest.param(16, 100, 2**20, 16, id="asked for"),
-        pytest.param(16, 5, 2**40, 5, id="more than trials"),
+        pytest.param(3, 100, 2**20, 3, id="asked for"),
+        pytest.param(16, 100, 2**40, 4, id="more than cores"),
+        pytest.param(16, 3, 2**40, 3, id="more than trials"),
     ],
 )
 def test_there_are_as_many_workers_as_make_sense(monkeypatch, clock, workers, left, memory, count):
