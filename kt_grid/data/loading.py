@@ -1,5 +1,6 @@
 """A data file becomes a `Dataset`."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,8 @@ _PLAIN = Reading()
 # What pandas calls a column without a name, which is the index that it wrote before.
 _UNNAMED = ("", "Unnamed: 0")
 _ASIDE = "--groups, --folds-from or --sample-weight"
+# Such as 1,234 where no mark of groups is declared.
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
 def read_data(
@@ -285,7 +288,8 @@ def _how(table: Table, position: int, reading: Reading) -> str:
     odd = ~(numbers | column.rows_with(lambda text: is_missing(text, reading)))
     if not odd.any():
         return ""
-    if numbers.sum() > odd.sum():
+    grouped = column.rows_with(lambda text: _GROUPED.fullmatch(text) is not None) & odd
+    if numbers.sum() + grouped.sum() > (odd & ~grouped).sum():
         row, name = int(np.argmax(odd)), table.names[position]
         error = table.refuse(row, position)
         raise DataError(

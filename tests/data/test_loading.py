@@ -795,3 +795,13 @@ def test_several_targets_of_numbers(write, raises):
     words = write("\n".join(["a,b,t", *(line.replace(",", ",x") for line in LINES)]))
     with raises(DataError, "numbers in each of several targets"):
         data.read_csv(words, "b,t")
+
+
+@pytest.mark.parametrize("cells", ["1,234;5,678;9,012", "1,234;5;6", "1,234;5,678;red"])
+def test_numbers_in_groups_are_no_categories_unless_named(tmp_path, cells, raises):
+    path = tmp_path / "groups.csv"
+    rows = "".join(f"{cell};{row % 2}\n" for row, cell in enumerate(cells.split(";")))
+    path.write_text(f"price;sold\n{rows}", encoding="utf-8")
+    with raises(DataError, "column 1 ('price')", "--encode 'price=one-hot'"):
+        data.read_csv(path, reading=Reading(encode={"": "one-hot"}))
+    assert data.read_csv(path, reading=Reading(encode={"price": "one-hot"})).x.shape == (3, 3)
