@@ -39,6 +39,8 @@ _ARGUMENTS = re.compile(r"^(Arguments received by|Call arguments received by)", 
 _PASSING = re.compile(
     r"(^|: )(WorkerDiedError|WorkerSlowError|MemoryError|ResourceExhaustedError)(:|$)"
 )
+# What Keras says before the cause of an error in a layer's `call`.
+_BEFORE = re.compile(r".*Error encountered:\n+(?=.)", re.DOTALL)
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -207,7 +209,7 @@ def may_succeed_again(reason: str) -> bool:
 
 def _cause(text: str) -> str:
     """The line that says what is wrong, which stands below a heading where there is one."""
-    plain = _STYLES.sub("", text).strip()
+    plain = _BEFORE.sub("", _STYLES.sub("", text)).strip()
     first_line = plain.partition("\n")[0].strip()
     if not first_line.startswith(_HEADINGS):
         return first_line

@@ -47,6 +47,11 @@ IN_A_LAYER = (
     '\x1b[1mInput 0 of layer "dense" is incompatible.\x1b[0m\n\n'
     "Arguments received by Sequential.call():\n  • inputs=tf.Tensor(shape=(8, 2))"
 )
+WITHIN_CALL = (
+    "Exception encountered when calling Mine.call().\n\n"
+    "\x1b[1mCould not automatically infer the output shape / dtype of 'mine' (of type Mine). "
+    "Error encountered:\n\nunlucky\x1b[0m\n\nArguments received by Mine.call():\n  • args=()"
+)
 IN_A_GRAPH = (
     "Graph execution error:\n\nDetected at node MatMul defined at (most recent call last):\n"
     '<stack traces unavailable>\n  File "my.py", line 3, in call\n'
@@ -60,6 +65,8 @@ IN_A_GRAPH = (
     [
         pytest.param("unlucky\nand more", "unlucky", id="first line"),
         pytest.param(IN_A_LAYER, 'Input 0 of layer "dense" is incompatible.', id="layer"),
+        pytest.param(WITHIN_CALL, "unlucky", id="call"),
+        pytest.param("Error encountered:", "Error encountered:", id="nothing below"),
         pytest.param(
             IN_A_GRAPH, "Matrix size-incompatible: In[0]: [8,3], In[1]: [4,1]", id="graph"
         ),

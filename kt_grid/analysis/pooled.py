@@ -5,7 +5,7 @@ different folds with each other.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -120,11 +120,26 @@ class Pooled:
     confusion: tuple[tuple[int, ...], ...] = ()
 
 
-def pool(held_out: HeldOut) -> Pooled:
+class Meaning(Protocol):
+    """Says what outputs of a model mean, by the loss that it was trained with."""
+
+    def values(self, raw: Numbers) -> Numbers:
+        """Return outputs as doubles; those of a classifier as probabilities."""
+
+    def chosen(self, values: Numbers) -> Numbers | None:
+        """Return the index of the class that is predicted for each row; None without classes."""
+
+    def true_classes(self, y: Numbers, values: Numbers) -> Numbers | None:
+        """Return the index of each row's true class; None where the targets are no classes."""
+
+
+def pool(held_out: HeldOut, meaning: Meaning | None = None) -> Pooled:
     """Compute the figures that fit the kind of the targets.
 
     Args:
         held_out: Predictions for held-out rows.
+        meaning: What they mean; guessed from their shapes where nothing says it, as in a directory
+            that version 0.1.0 wrote.
 
     Returns:
         For classes the accuracy and the confusion matrix, for two classes also the AUC and the
@@ -132,13 +147,35 @@ def pool(held_out: HeldOut) -> Pooled:
         root of the mean squared error, and R² (1 minus the squared error's share of the
         targets' variance).
     """
+    if meaning is not None:
+        return _by_meaning(held_out.y_true, meaning.values(held_out.y_pred), meaning)
     y_true, y_pred = _classes(held_out.y_true), held_out.y_pred
     y_pred = y_pred[:, 0] if y_pred.ndim == 2 and y_pred.shape[1] == 1 else y_pred
     if y_pred.ndim == 2 and y_true.ndim == 1:
         return _of_classes(y_true, y_pred.argmax(axis=1), {})
-    if y_pred.ndim == 1 and set(np.unique(y_true).tolist()) == {0, 1} and _are_shares(y_pred):
-        figures = {"auc": roc_auc(y_true, y_pred), "threshold": best_threshold(y_true, y_pred)}
-        return _of_classes(y_true.astype(np.intp), (y_pred > 0.5).astype(np.intp), figures)
+    if y_pred.ndim == 1 and _are_two(y_true) and _are_shares(y_pred):
+        chosen = (y_pred > 0.5).astype(np.intp)
+        return _of_classes(y_true.astype(np.intp), chosen, _of_shares(y_true, y_pred))
+    return _of_numbers(y_true, y_pred)
+
+
+def _by_meaning(y_true: Numbers, values: Numbers, meaning: Meaning) -> Pooled:
+    true, chosen = meaning.true_classes(y_true, values), meaning.chosen(values)
+    if true is None or chosen is None:
+        return _of_numbers(y_true, values)
+    two = values.shape[1] == 1 and _are_two(true)
+    return _of_classes(true, chosen, _of_shares(true, values[:, 0]) if two else {})
+
+
+def _are_two(y_true: Numbers) -> bool:
+    return set(np.unique(y_true).tolist()) == {0, 1}
+
+
+def _of_shares(y_true: Numbers, y_pred: Numbers) -> dict[str, float]:
+    return {"auc": roc_auc(y_true, y_pred), "threshold": best_threshold(y_true, y_pred)}
+
+
+def _of_numbers(y_true: Numbers, y_pred: Numbers) -> Pooled:
     errors = np.asarray(y_pred, np.float64) - np.asarray(y_true, np.float64).reshape(y_pred.shape)
     spread = np.sum((y_true - y_true.mean(axis=0)) ** 2, dtype=np.float64)
     figures = {

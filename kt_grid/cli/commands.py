@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -44,7 +45,7 @@ from kt_grid.search.selection import parse_trial, refit_command
 from kt_grid.space import check_grid, make_axes, parse_grid
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.files import write_output
-from kt_grid.store.results import SearchResults, read_results
+from kt_grid.store.results import SearchResults, TrialResult, read_results
 from kt_grid.workers.local import fork_spares, processes_kept
 from kt_grid.workers.placement import spares
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kt_grid.search.observer import Observer
+    from kt_grid.search.outputs import Outputs
 
 app = typer.Typer(
     name="kt-grid",
@@ -197,7 +199,11 @@ def report(
         if live and output is None:
             clear_screen()
         if pooled:
-            _write(render_pooled(map(pool_best, stores, searches), style), output)
+            best = [
+                pool_best(store, results, partial(_meaning, results))
+                for store, results in zip(stores, searches, strict=True)
+            ]
+            _write(render_pooled(best, style), output)
         else:
             _show_report(searches, chosen, output, published=published, side_by_side=side_by_side)
         return searches
@@ -210,6 +216,12 @@ def report(
         _tell_unfinished(results)
     if any(results.damage for results in searches):
         raise typer.Exit(FAILED)
+
+
+def _meaning(results: SearchResults, trial: TrialResult) -> "Outputs | None":
+    from kt_grid.search.held_out import known_outputs
+
+    return known_outputs(results.about, trial.parameters)
 
 
 def _show_report(

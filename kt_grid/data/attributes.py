@@ -5,6 +5,7 @@ import random
 import re
 import types
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,17 @@ _OPEN = frozenset(
 )
 # What draws at random, and goes on from where it was.
 GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
+# What Keras's constructors were given, which stands in other attributes too; bookkeeping.
+_OF_KERAS = ("_auto_config", "_self_", "_track", "_lock", "_dtype_policy_lock")
+# Whether and where a layer is used, by all models, of which one's are found from its tensors; how a
+# model was last trained.
+_USES = frozenset(
+    (
+        *("_inbound_nodes", "_outbound_nodes", "_nodes", "_called", "history", "_epoch_iterator"),
+        *("_eval_epoch_iterator", "stop_training", "stop_evaluating", "stop_predicting"),
+        *("train_function", "test_function", "predict_function"),
+    )
+)
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
@@ -80,3 +92,20 @@ def snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def is_bookkeeping(name: Any, held: Mapping[str, Any]) -> bool:
+    """Whether an attribute of one of Keras's objects says nothing of what it does.
+
+    Args:
+        name: The attribute's.
+        held: All attributes of the object.
+    """
+    if not isinstance(name, str) or name.startswith(_OF_KERAS) or name in _USES:
+        return True
+    if name == "_jit_compile":
+        # Of a model that isn't compiled Keras settles it when it is first asked for.
+        return held.get("compiled") is False
+    # Keras puts a function of its own around the `build` of a class, which the class shows.
+    wraps = name == "build" and issubclass(type(held[name]), types.FunctionType)
+    return wraps and package_of(held[name]) == "keras"

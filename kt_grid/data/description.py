@@ -34,6 +34,7 @@ from kt_grid.data.attributes import (
     GENERATORS,
     attributes_of,
     entries_of,
+    is_bookkeeping,
     package_of,
     root_of,
     shows_all,
@@ -73,10 +74,6 @@ _OF_CLASSES = frozenset(
         *("__annotate__", "__annotate_func__", "__annotations_cache__", "__classdictcell__"),
     )
 )
-# What Keras's constructors were given, which stands in other attributes too; bookkeeping.
-_OF_KERAS = ("_auto_config", "_self_", "_track", "_lock", "_dtype_policy_lock")
-# Where a layer is used, by all models that use it; those of one model are found from its tensors.
-_USES = frozenset(("_inbound_nodes", "_outbound_nodes", "_nodes"))
 _ADDRESS = re.compile(r"\d{9,}")
 _LARGEST_ARRAY = 2**30
 # Installed packages that don't count as the user's own even where a search is given one of theirs.
@@ -541,7 +538,7 @@ class _Walk:
             return
         drawn = of_keras and "_init_seed" in held and held["_init_seed"] is None
         for name, each in sorted(held.items(), key=lambda item: str(item[0])):
-            if of_keras and (_is_bookkeeping(name, each) or (drawn and name == "seed")):
+            if of_keras and (is_bookkeeping(name, held) or (drawn and name == "seed")):
                 continue
             if of_keras and name in ("name", "_name"):
                 self._name(value, each)
@@ -589,12 +586,3 @@ def digest_text(described: Any) -> str:
 
 def _text(described: Any) -> str:
     return json.dumps(described, sort_keys=True)
-
-
-def _is_bookkeeping(name: Any, value: Any) -> bool:
-    """Whether an attribute of one of Keras's objects says nothing of what it does."""
-    if not isinstance(name, str) or name.startswith(_OF_KERAS) or name in _USES:
-        return True
-    # Keras puts a function of its own around the `build` of a class, which the class shows.
-    wraps = name == "build" and _is(value, types.FunctionType)
-    return wraps and package_of(value) == "keras"

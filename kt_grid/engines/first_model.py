@@ -113,6 +113,25 @@ def choose_objective(
     return objective, (*told, *_boundary(chosen, compiled[0].loss))
 
 
+def doubt_objective(objective: Objective, compiled: Sequence[Compiled]) -> tuple[str, ...]:
+    """Tell of an objective whose metric is another one than its name says.
+
+    Args:
+        objective: What somebody asked for.
+        compiled: What the models compile.
+
+    Returns:
+        A line for each of Keras's metrics of that name of which other values are better.
+    """
+    named = {m.kind for one in compiled for m in one.metrics if f"val_{m.name}" == objective.name}
+    return tuple(
+        f"objective {objective}, but the models compile {kind.name} by that name, of which "
+        f"{'lower' if kind.direction == 'min' else 'higher'} is better"
+        for kind in named
+        if kind is not None and kind.direction not in (None, objective.direction)
+    )
+
+
 def has_meaning(metric: CompiledMetric, loss: Loss, y: Any = None) -> bool:
     """Tell whether an accuracy says something for a target and a loss together.
 

@@ -8,7 +8,9 @@ Only what is still as its layer's own initializer drew it is set, since all else
 the same way again: loaded, computed, or drawn after a seed.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
@@ -16,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kt_grid.data.description import Descriptions
-from kt_grid.data.own_modules import Source, own_sources
+from kt_grid.data.own_modules import is_own, own_sources
 from kt_grid.engines.fresh import SHARED_PARTS, draws, is_unseeded
 
 FirstWeights: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -84,16 +86,32 @@ def _find_variables(hypermodel: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _is_seeded(hypermodel: Any) -> bool:
-    """Whether the user's files may seed generators while they are imported."""
-    sources = own_sources([hypermodel, getattr(hypermodel, "build", None)])
-    return not sources or any(_names_seed(source) for source in sources.values())
+    """Whether the user's code may seed generators before layers are made outside of `build`.
+
+    It does so in the files that the model comes from, in the script that was started, or in a
+    notebook's cells, which IPython lists as `In`.
+    """
+    main = sys.modules.get("__main__")
+    script, cells = getattr(main, "__file__", None), getattr(main, "In", None)
+    files = [s.path for s in own_sources([hypermodel, getattr(hypermodel, "build", None)]).values()]
+    if script and is_own("__main__", script):
+        files.append(Path(script))
+    texts = [_read(path) for path in files if path]
+    texts += [str(cell).encode() for cell in cells or ()]
+    return not texts or any(map(_names_seed, texts))
 
 
-def _names_seed(source: Source) -> bool:
-    if source.path is None:
-        return False
+def _read(path: Path) -> bytes:
     try:
-        code = compile(source.path.read_bytes(), str(source.path), "exec", dont_inherit=True)
-    except (OSError, SyntaxError, ValueError):
-        return True
+        return path.read_bytes()
+    except OSError:
+        return b"seed"
+
+
+def _names_seed(text: bytes) -> bool:
+    try:
+        code = compile(text, "", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        # Such as a notebook's command to the shell.
+        return b"seed" in text
     return any("seed" in name for name in code.co_names)

@@ -386,6 +386,10 @@ def _restorer(part: Any) -> Restore:
         return _reseeder(part, owner)
     if isinstance(part, GENERATORS):
         return _rewinder(part, owner)
+    if isinstance(part, keras.layers.Normalization):
+        # Adapting a layer sets more than its variables.
+        adapted = {name: vars(part).get(name) for name in ("mean", "variance")}
+        return lambda: _with(owner, lambda layer: vars(layer).update(adapted))
     kind: Any = type(part)
     if not _is_foreign(kind):
         return lambda: None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kt_grid.analysis.pooled import Pooled, pool
+from kt_grid.analysis.pooled import Meaning, Pooled, pool
 from kt_grid.errors import PredictionError, UsageError, printable
 from kt_grid.report.page import fill
 from kt_grid.report.tables import aligned, escaped, markdown
@@ -63,12 +63,17 @@ class PooledBest:
         return _matrix(self.classes, self.pooled)
 
 
-def pool_best(store: SearchStore, results: SearchResults) -> PooledBest:
+def pool_best(
+    store: SearchStore,
+    results: SearchResults,
+    meaning_of: Callable[[TrialResult], Meaning | None] = lambda _: None,
+) -> PooledBest:
     """Compute the figures of the best trial's held-out rows.
 
     Args:
         store: The search's directory.
         results: Its results.
+        meaning_of: Tells what the outputs of a trial's models mean, if that is known.
 
     Returns:
         The trial and its figures.
@@ -79,7 +84,8 @@ def pool_best(store: SearchStore, results: SearchResults) -> PooledBest:
     best = results.best
     if best is None:
         raise PredictionError(f"Expected a completed trial in {store.root}. Received: none")
-    return PooledBest(results, best, pool(read_predictions(store, best.trial_id, results.splits)))
+    held_out = read_predictions(store, best.trial_id, results.splits)
+    return PooledBest(results, best, pool(held_out, meaning_of(best)))
 
 
 def render_evaluation(source: str, evaluated: Pooled) -> str:

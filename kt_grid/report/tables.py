@@ -28,6 +28,8 @@ def aligned(rows: Cells, *, left: Collection[int] = ()) -> list[str]:
         >>> aligned([["a", "b"], ["10", "2"]])
         [' a  b', '10  2']
     """
+    if not rows:
+        return []
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [

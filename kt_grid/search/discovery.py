@@ -159,6 +159,28 @@ class Discovery:
         self.tree = DecisionTree.from_json(record["tree"])
 
 
+def recorded_loss(builds: Mapping[str, Any], parameters: Parameters) -> Loss | None:
+    """Tell the loss of a trial's models by what `to_json` returned.
+
+    Args:
+        builds: It.
+        parameters: The trial's.
+
+    Returns:
+        The loss; None if it isn't known.
+    """
+    losses = {Loss(**compiled["loss"]) for compiled in builds.get("compiled", [])}
+    if len({(loss.name, loss.from_logits) for loss in losses}) == 1:
+        return losses.pop()
+    known = Discovery(None, Arrays(None, None), FitArguments())
+    try:
+        known.take_over(builds)
+    except (GridError, LookupError):
+        return None
+    compiled = known.ways.get(known._way(parameters))
+    return None if compiled is None else compiled.loss
+
+
 def _index(index: Any) -> int:
     if type(index) is not int or index < 0:
         raise TypeError(f"no index {index!r}")

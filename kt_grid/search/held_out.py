@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kt_grid.data.arrays import Arrays, as_feed
-from kt_grid.data.targets import Loss
 from kt_grid.errors import PredictionError
+from kt_grid.search.discovery import recorded_loss
 from kt_grid.search.outputs import Outputs, numbered
 from kt_grid.search.setup import NETWORK_LOSS
+from kt_grid.space import Parameters
 from kt_grid.splitters import Split
 from kt_grid.store.held_out import HeldOut
 from kt_grid.store.records import SearchRecord
@@ -116,30 +117,36 @@ class PredictsHeldOut:
         return self._held_out(trial).confusion()
 
 
-def recorded_outputs(about: SearchRecord) -> Outputs:
-    """Tell what outputs mean by what a search's directory says.
+def known_outputs(about: SearchRecord, parameters: Parameters) -> Outputs | None:
+    """Tell what outputs of a trial's models mean by what a search's directory says.
 
     Args:
         about: What search.json says.
+        parameters: The trial's.
 
     Returns:
-        The meaning of its models' outputs.
+        Their meaning; None if search.json doesn't say it.
+    """
+    if not about.builds:
+        own = about.origin and about.origin.command and not about.origin.file
+        return Outputs(NETWORK_LOSS, tuple(about.labels)) if own else None
+    loss = recorded_loss(about.builds, parameters)
+    return None if loss is None else Outputs(loss, tuple(about.labels))
+
+
+def recorded_outputs(about: SearchRecord, parameters: Parameters) -> Outputs:
+    """As `known_outputs`, but refuse a search whose search.json doesn't say it.
 
     Raises:
-        PredictionError: If search.json doesn't say it, or its models are trained with several
-            losses.
+        PredictionError: If it is such.
     """
-    found = [Loss(**compiled["loss"]) for compiled in about.builds.get("compiled", [])]
-    if not about.builds and about.origin and about.origin.command and not about.origin.file:
-        found = [NETWORK_LOSS]
-    kinds = {(loss.name, loss.from_logits) for loss in found}
-    if len(kinds) != 1:
-        listed = ", ".join(sorted(name or "one of its own" for name, _ in kinds)) or "none"
+    outputs = known_outputs(about, parameters)
+    if outputs is None:
         raise PredictionError(
-            f"Expected a search.json that says the one loss of the models. Received: {listed}. "
-            "Ask the tuner, after its search(x, y)"
+            "Expected a search.json that says the loss of the trial's models. Received: none. Ask "
+            "the tuner, after its search(x, y)"
         )
-    return Outputs(found[0], tuple(about.labels))
+    return outputs
 
 
 def predict_held_out(models: Iterable[Any], splits: Iterable[Split], arrays: Arrays) -> HeldOut:

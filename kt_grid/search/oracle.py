@@ -529,5 +529,7 @@ def reason_of(trial: Any) -> str:
 def told_failures(trials: Sequence[Any]) -> str:
     """Say why no trial was completed, each reason once."""
     reasons = Counter(map(reason_of, trials))
-    listed = "; ".join(f"{reason} ({count} trials)" for reason, count in reasons.most_common(3))
+    listed = "; ".join(
+        f"{reason} ({count} trial{'s' * (count > 1)})" for reason, count in reasons.most_common(3)
+    )
     return f"Expected a trial to be completed. Received: {len(trials)} that failed: {listed}"

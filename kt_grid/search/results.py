@@ -201,9 +201,9 @@ class Results(PredictsHeldOut, SearchResults):
         }
 
     def _held_out(self, trial: Any) -> Predicted:
-        trial_id, store = find_trial(self, trial).trial_id, SearchStore.at(self.directory)
-        kept = read_predictions(store, trial_id, self.splits)
-        return Predicted(kept, recorded_outputs(self.about), self.folds)
+        found, store = find_trial(self, trial), SearchStore.at(self.directory)
+        kept = read_predictions(store, found.trial_id, self.splits)
+        return Predicted(kept, recorded_outputs(self.about, found.parameters), self.folds)
 
     def _best(self) -> TrialResult:
         if self.best is None:

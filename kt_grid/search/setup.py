@@ -335,11 +335,12 @@ def _choose_objective(
     stated: Objective | None, builds: "Discovery | None", given: Arrays, known: SearchRecord | None
 ) -> tuple[Objective, tuple[str, ...]]:
     """The objective that is stated, or what the models compile for such a target."""
-    if stated is not None:
-        return stated, ()
     if builds is None:
-        return Objective("val_accuracy", "max"), ()
-    from kt_grid.engines.first_model import choose_objective
+        return stated or Objective("val_accuracy", "max"), ()
+    from kt_grid.engines.first_model import choose_objective, doubt_objective
+
+    if stated is not None:
+        return stated, doubt_objective(stated, builds.compiled)
 
     if known is not None and not builds.compiled:
         # No model says anything now, so the choice stays what it was.

@@ -8,7 +8,9 @@ from sklearn import metrics
 
 from kt_grid.analysis import pooled
 from kt_grid.analysis.pooled import Pooled, pool
+from kt_grid.data.targets import Loss
 from kt_grid.errors import PredictionError, StoreError
+from kt_grid.search.outputs import Outputs
 from kt_grid.store.directory import SearchStore
 from kt_grid.store.held_out import HeldOut, read_predictions, write_predictions
 
@@ -80,6 +82,17 @@ def test_several_classes(one_hot):
     assert (figures.figures, figures.classes) == ({"accuracy": 0.75}, (0, 1, 2))
     expected = metrics.confusion_matrix(y_true, shares.argmax(axis=1))
     np.testing.assert_array_equal(figures.confusion, expected)
+
+
+def test_what_the_loss_says_counts_and_not_the_shapes():
+    """Logits of two classes are no shares, and shares of a regression no classes."""
+    y_true, raw = [0, 0, 1, 1], [[0.2], [-3.0], [2.0], [0.7]]
+    logits = Outputs(Loss("binary_crossentropy", 1, from_logits=True))
+    figures = pool(held_out(y_true, raw), logits)
+    assert (figures.figures["accuracy"], figures.confusion) == (0.75, ((1, 1), (0, 2)))
+    assert figures.figures["threshold"] == pytest.approx(1 / (1 + np.exp(-0.7)))
+    numbers = pool(held_out(y_true, [[0.1], [0.6], [0.55], [0.9]]), Outputs(Loss("mse", 1)))
+    assert (numbers.classes, "r2" in numbers.figures) == ((), True)
 
 
 def test_a_regression():

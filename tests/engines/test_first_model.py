@@ -13,7 +13,9 @@ from kt_grid.engines.first_model import (
     choose_objective,
     compiled_metrics,
     describe_compile,
+    doubt_objective,
 )
+from kt_grid.space.objective import parse_objective
 
 X = np.zeros((3, 2), np.float32)
 BCE, SPARSE, ONE_HOT = (
@@ -278,6 +280,23 @@ def test_the_objective_is_an_accuracy_that_has_a_meaning_for_every_model(
     assert str(objective) == expected
     # What is usual isn't worth a word.
     assert [why in note for note in notes] == [True] * bool(why)
+
+
+@pytest.mark.parametrize(
+    ("metric", "objective", "told"),
+    [
+        pytest.param("accuracy", "val_accuracy", 0, id="itself"),
+        pytest.param(keras.metrics.MeanSquaredError(name="auc"), "val_auc", 1, id="an error"),
+        pytest.param(keras.metrics.MeanSquaredError(name="auc"), "min:val_auc", 0, id="stated"),
+        pytest.param(keras.metrics.MeanSquaredError(name="auc"), "val_loss", 0, id="another"),
+        pytest.param(mine, "max:val_mine", 0, id="somebody's own"),
+    ],
+)
+def test_an_objective_whose_metric_has_another_name_is_told(metric, objective, told):
+    compiled = compiling("binary_crossentropy", metrics=[metric])
+    notes = doubt_objective(parse_objective(objective), [compiled, compiled])
+    words = "objective max:val_auc, but the models compile mean_squared_error by that name"
+    assert [note.startswith(words) for note in notes] == [True] * told
 
 
 def test_a_target_that_is_none_for_a_loss_is_left_to_its_trial():

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from textwrap import dedent
+from types import ModuleType
 
 import keras
 import numpy as np
@@ -61,6 +62,33 @@ def test_what_was_drawn_is_drawn_again_in_no_other_process(run_file):
     assert state(again) == begun
     assert later.keys() == first.keys()
     assert all(np.array_equal(later[place], first[place]) for place in first)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kept"),
+    [
+        pytest.param(["", "x = 1"], True, id="no seed"),
+        pytest.param(["", "np.random.seed(1)"], False, id="a seed"),
+        pytest.param(["", "%time random.seed(1)"], False, id="a seed in no Python"),
+        pytest.param(None, False, id="not IPython's"),
+    ],
+)
+def test_a_notebooks_layers_begin_as_in_its_first_session(monkeypatch, cells, kept):
+    """Unless a cell may have seeded them, since another seed is meant to count."""
+
+    def session():
+        main = ModuleType("__main__")
+        if cells is not None:
+            main.In = cells
+        monkeypatch.setitem(sys.modules, "__main__", main)
+        exec(dedent(HEAD) + dedent(BASE) + dedent(BUILD), vars(main))  # noqa: S102 - our own text
+        return as_hypermodel(main.build), main
+
+    model, module = session()
+    begun, first = state(module), first_weights(model)
+    other, again = session()
+    first_weights(other, first)
+    assert (state(again) == begun) is kept
 
 
 MADE = {

@@ -8,6 +8,7 @@ import itertools
 
 import pytest
 
+import kt_grid
 from foreign_code import running
 from foreign_code.habit import Habit
 from foreign_code.habits import HABITS
@@ -33,6 +34,21 @@ WAYS = itertools.cycle(itertools.product(("auto", "keras"), (False, True)))
 def test_a_habit_gives_what_it_means(habit, engine, resumed, tmp_path):
     expected = meant(habit, tmp_path)
     assert [*deviations(habit, tmp_path, expected, engine=engine, resumed=resumed)] == []
+
+
+OUTSIDE = ("trainable-base", "normalization-of", "compiled-anew", "base-in-a-cache")
+
+
+@pytest.mark.parametrize(
+    "habit", [h for h in HABITS if any(word in h.name for word in OUTSIDE)], ids=lambda h: h.name
+)
+def test_what_was_trained_is_known_again_where_models_share_what_is_outside(habit, tmp_path):
+    module = running.load(habit, habit.written, tmp_path, "users_file")
+    for observer in (None, running.StopsAfterOneFold()):
+        kt_grid.CrossValidationTuner(
+            module.build, "val_loss", kt_grid.KFold(2), max_trials=2,
+            directory=tmp_path, project_name="again", observer=observer,
+        ).search(running.X, running.Y)  # fmt: skip
 
 
 NO_SEED = Habit(

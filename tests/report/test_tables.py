@@ -25,3 +25,7 @@ def test_markdown():
 )
 def test_escaped(text, shown):
     assert escaped(text) == shown
+
+
+def test_a_table_of_nothing_is_empty():
+    assert aligned([]) == []

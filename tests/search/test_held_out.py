@@ -7,11 +7,13 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from kt_grid.data.targets import Loss
+from kt_grid.engines.first_model import Compiled
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.held_out import Predicted, predict_held_out, recorded_outputs
 from kt_grid.search.outputs import Outputs
 from kt_grid.search.results import read_results
 from kt_grid.search.tuner import CrossValidationTuner
+from kt_grid.space import DecisionTree, key, make_axes
 from kt_grid.splitters import KFold
 from kt_grid.store.held_out import HeldOut
 
@@ -155,6 +157,14 @@ def test_a_model_with_several_outputs_is_refused(raises):
         predict_held_out([Two()], [([0], [1])], Arrays(X, X))
 
 
+TWO_LOSSES = {
+    "tree": DecisionTree.from_axes(make_axes({"kind": ["a", "b"]})).to_json(),
+    "compiled": [Compiled(Loss(name)).to_json() for name in ("binary_crossentropy", "mse")],
+    "ways": {key({"kind": "a"}): 0, key({"kind": "b"}): 1},
+    "supplied": None,
+}
+
+
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
@@ -164,8 +174,9 @@ def test_a_model_with_several_outputs_is_refused(raises):
         pytest.param({"command": "kt-grid run neurons"}, "binary_crossentropy", id="network"),
         pytest.param({"command": "kt-grid run a.py", "file": "a.py"}, None, id="0.1.0's"),
         pytest.param(
-            {"builds": {"compiled": [{"loss": {"name": n}} for n in ("a", "b")]}}, None, id="two"
+            {"builds": {"compiled": [{"loss": {"name": n}} for n in ("a", "b")]}}, None, id="lost"
         ),
+        pytest.param({"builds": TWO_LOSSES}, "mse", id="by the trial's parameters"),
     ],
 )
 def test_what_outputs_mean_is_read_from_search_json(search_record, raises, entries, expected):
@@ -174,8 +185,8 @@ def test_what_outputs_mean_is_read_from_search_json(search_record, raises, entri
     record = search_record(**{n: e for n, e in entries.items() if n != "builds"}, labels=["x"])
     record = replace(record, builds=entries.get("builds", {}))
     if expected is None:
-        with raises(PredictionError, "the one loss", "Ask the tuner"):
-            recorded_outputs(record)
+        with raises(PredictionError, "the loss", "Ask the tuner"):
+            recorded_outputs(record, {"kind": "b"})
     else:
-        assert recorded_outputs(record).loss.name == expected
-        assert recorded_outputs(record).labels == ("x",)
+        outputs = recorded_outputs(record, {"kind": "b"})
+        assert (outputs.loss.name, outputs.labels) == (expected, ("x",))
