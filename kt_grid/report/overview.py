@@ -36,8 +36,13 @@ def summary(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
 
 
 def summary_columns(subjects: Sequence[Subject]) -> list[SearchColumn]:
-    """Return the columns that say something of one of the searches at least."""
-    return [c for c in SUMMARY if any(c.value(subject) is not None for subject in subjects)]
+    """Return the columns that say something of one of the searches at least.
+
+    The objective does where there are several.
+    """
+    objectives = {subject.results.objective.name for subject in subjects}
+    shown = [c for c in SUMMARY if c is not _OBJECTIVE or len(objectives) > 1]
+    return [c for c in shown if any(c.value(subject) is not None for subject in subjects)]
 
 
 def summary_cells(subjects: Sequence[Subject]) -> list[list[str]]:
@@ -86,11 +91,13 @@ def _score(key: str, value: Callable[[Subject], Any], *, matters: bool = False) 
     return Column(key, value, figure, title=key.replace("_", " "), matters=matters)
 
 
+_OBJECTIVE = _word("objective", lambda subject: subject.results.objective.name, matters=True)
 SUMMARY: tuple[SearchColumn, ...] = (
     _word("experiment", lambda subject: subject.results.experiment, matters=True),
     _word("finished", lambda subject: subject.results.finished),
     _word("combinations", lambda subject: subject.results.total),
     _word("best", _of_best(lambda best: name(best.trial.parameters)), matters=True),
+    _OBJECTIVE,
     _score("mean", _of_best(lambda best: best.trial.mean), matters=True),
     _score("std", _of_best(lambda best: best.trial.std)),
     _score("standard_error", _of_best(lambda best: best.error)),

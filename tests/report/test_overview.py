@@ -11,6 +11,7 @@ import pytest
 from kt_grid.plan.experiments import REGISTRY
 from kt_grid.report.base import Subject, TextFormat
 from kt_grid.report.formats import FORMATS, render, render_several
+from kt_grid.report.overview import summary_cells
 from kt_grid.report.published import published_results
 from kt_grid.store.results import read_results
 
@@ -128,3 +129,15 @@ def test_one_search_can_be_shown_as_one_of_several(searches):
     assert render_several(alone, side_by_side=True) == f"# batch_epochs\n{render(searches[0])}"
     document = json.loads(render_several(alone, "json", side_by_side=True))
     assert [search["experiment"] for search in document["searches"]] == ["batch_epochs"]
+
+
+def test_the_objective_is_named_where_there_are_several(make_search):
+    def heads(*objectives):
+        made = [
+            make_search({"n": [1]}, [[0.5] * 3], name=name, objective=objective)
+            for name, objective in zip("ab", objectives, strict=True)
+        ]
+        return summary_cells([Subject(read_results(store)) for store in made])[0]
+
+    assert "objective" in heads("max:val_accuracy", "min:val_loss")
+    assert "objective" not in heads("max:val_accuracy", "max:val_accuracy")
