@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 import kt_grid
+from kt_grid.analysis.wording import count
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
 from kt_grid.cli.parameters import GroupedCommand, options_of, takes_options
@@ -417,7 +418,10 @@ def _show_plan(planned: Plan) -> None:
         typer.echo({n: v for n, v in parameters.items() if n not in planned.unlisted})
     fits = len(trials) * planned.splits
     most = "at most " if planned.options.only else ""
-    typer.echo(f"{len(trials)} trials, {most}{fits} fits")
+    typer.echo(f"{count(len(trials), 'trial')}, {most}{count(fits, 'fit')}")
+    failure = planned.failure()
+    if failure:
+        complain(f"a build fails: {failure}")
     trained = planned.trained()
     if trained:
         complain(f"{trained} of these trials are finished already")

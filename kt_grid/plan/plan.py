@@ -70,6 +70,12 @@ class Plan:
         explore = None if builds is None else builds.explore
         return list(self.setup.tree.combinations(self.grid, explore, self.options.max_trials))
 
+    def failure(self) -> str | None:
+        """Tell why a build fails, of the first trial that is known to; None if there is none."""
+        builds = self.setup.builds
+        reasons = () if builds is None else map(builds.failure_of, self.trials())
+        return next((reason for reason in reasons if reason is not None), None)
+
     def trained(self) -> int:
         """Count the trials among these that the directory already holds."""
         if self.store.exists() and not self.options.overwrite:

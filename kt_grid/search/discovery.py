@@ -103,6 +103,14 @@ class Discovery:
         compiled = self.ways[way]
         return Loss("") if compiled is None else compiled.loss
 
+    def failure_of(self, parameters: Parameters) -> str | None:
+        """Tell why a trial's build fails; None if it isn't known to."""
+        if self.ways.get(way := self._way(parameters)) is not None or way not in self.ways:
+            return None
+        given = self._given(parameters)
+        error = probe(self.hypermodel, given, self.arrays, self.fit, new=self.new).error
+        return None if error is None else describe_error(error)
+
     def _way(self, parameters: Parameters) -> str:
         given = self._given(parameters)
         asked = {one.name for one in self.tree.asked(given)}

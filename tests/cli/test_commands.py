@@ -1077,8 +1077,9 @@ FAULTS = {
 @pytest.mark.parametrize(("content", "told"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_of_the_users_file_is_told_with_its_place(call, place, content, told):
     (place / "own.py").write_text(content, encoding="utf-8")
-    ended = call(*RUN_OWN, "--quiet")
+    planned, ended = call(*RUN_OWN, "--dry-run"), call(*RUN_OWN, "--quiet")
     assert (ended.status, ended.stdout[:3]) in ((2, ""), (1, "nan"))
+    assert re.search(told, planned.stderr.splitlines()[-1])
     told = told.replace("Expected", "kt-grid: Expected") if ended.status == 2 else f".*{told}"
     assert re.fullmatch(told, ended.stderr.splitlines()[-1])
     assert "fault in kt-grid" not in ended.stderr
