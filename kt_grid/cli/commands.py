@@ -18,11 +18,11 @@ import kt_grid
 from kt_grid.analysis.wording import count
 from kt_grid.cli import options as opt
 from kt_grid.cli import process
+from kt_grid.cli.live import clear_screen
+from kt_grid.cli.live import watch as follow
 from kt_grid.cli.parameters import GroupedCommand, options_of, takes_options
 from kt_grid.cli.process import FAILED, complain
 from kt_grid.cli.searches import Summary, find_store, find_stores, summaries, summarise
-from kt_grid.cli.watching import clear_screen
-from kt_grid.cli.watching import watch as follow
 from kt_grid.engines.backend import import_backend, load_backend
 from kt_grid.errors import DamageError, UsageError
 from kt_grid.plan.experiments import REGISTRY, Experiment, load_experiment, write_template

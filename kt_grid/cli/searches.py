@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kt_grid.cli.watching import is_running
+from kt_grid.cli.live import is_running
 from kt_grid.errors import KtGridError, StoreError, UsageError, printable
 from kt_grid.plan.experiments import REGISTRY, load_experiment
 from kt_grid.store.directory import SearchStore

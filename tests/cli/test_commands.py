@@ -23,8 +23,8 @@ from sampling import sampled
 
 import kt_grid
 import kt_grid.cli
+import kt_grid.cli.live
 import kt_grid.cli.process
-import kt_grid.cli.watching
 from kt_grid.data import bundled
 from kt_grid.search.tuner import CrossValidationTuner
 from kt_grid.store.directory import SearchStore
@@ -787,7 +787,7 @@ def test_a_report_follows_a_search_while_it_runs(call, place, monkeypatch):
     watch = ("report", "neurons", "--watch")
     assert call(*watch) == call(*watch[:2])
     states = iter([True, True])
-    monkeypatch.setattr(kt_grid.cli.watching, "is_running", lambda _: next(states))
+    monkeypatch.setattr(kt_grid.cli.live, "is_running", lambda _: next(states))
     call(*watch, "--output", "live.html", "--format", "html")
     assert "</html>" in (place / "live.html").read_text()
     assert [*states] == [True]

@@ -2,8 +2,8 @@
 
 import pytest
 
-import kt_grid.cli.watching
-from kt_grid.cli.watching import watch
+import kt_grid.cli.live
+from kt_grid.cli.live import watch
 from kt_grid.store.results import read_results
 
 DONE = [0.5, 0.5, 0.5]
@@ -20,7 +20,7 @@ DONE = [0.5, 0.5, 0.5]
 )
 def test_results_are_shown_until_a_search_ends(make_search, monkeypatch, running, finished, shown):
     states, counts, waited = iter(running), [], []
-    monkeypatch.setattr(kt_grid.cli.watching, "is_running", lambda _: next(states))
+    monkeypatch.setattr(kt_grid.cli.live, "is_running", lambda _: next(states))
     store = make_search({"units": [1, 2]}, [])
 
     def show():
@@ -39,7 +39,7 @@ def test_results_are_shown_until_a_search_ends(make_search, monkeypatch, running
 def test_several_are_followed_until_none_runs(make_search, monkeypatch):
     stores = [make_search({"units": [1, 2]}, [DONE], name=name) for name in "ab"]
     states = iter([True, False, False, True, False, False])
-    monkeypatch.setattr(kt_grid.cli.watching, "is_running", lambda _: next(states))
+    monkeypatch.setattr(kt_grid.cli.live, "is_running", lambda _: next(states))
     times = []
     watch(stores, lambda: times.append(1) or [read_results(store) for store in stores], print)
     assert len(times) == 3
