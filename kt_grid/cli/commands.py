@@ -362,7 +362,7 @@ def _read_command(line: str) -> tuple[str, Options]:
 
 
 def _experiments(words: list[str], options: Options) -> list[Experiment]:
-    if any(word.partition(":")[0].endswith(".py") or ":" in word for word in words):
+    if any(":" in word or Path(word).is_file() for word in words):
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
         _load_backend(options)
     return [load_experiment(word) for word in words]
