@@ -192,7 +192,8 @@ def test_any_grid_word(grid):
         lengths |= {name: len(listed) for name, listed in asked.items()}
         assert set(lengths) <= {"neurons", "epochs", "batch_size"}
         assert len(trials) == len(set(trials)) == math.prod(lengths.values())
-        assert total == f"{len(trials)} trials, {3 * len(trials)} fits"
+        more = "s" * (len(trials) > 1)
+        assert total == f"{len(trials)} trial{more}, {3 * len(trials)} fits"
 
 
 OPTIONS = (
