@@ -154,6 +154,7 @@ def test_overwriting_survives_a_kill_at_every_moment(search, tmp_path):
         assert render(tuner.search_results()) == render(whole), last
 
 
+@pytest.mark.full
 def test_real_searches_survive_real_kills(tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, "--kills", "1", "--seed", "5", "--grid", "momentum=0.9"],

@@ -77,8 +77,10 @@ def table(name, named):
     ("name", "model", "named", "write"),
     [
         pytest.param("breast_cancer", "binary", True, "csv", id="binary-names"),
-        pytest.param("iris", "sparse", True, "csv", id="iris-names"),
-        pytest.param("wine", "one_hot", False, "parquet", id="wine-from-1-one-hot"),
+        pytest.param("iris", "sparse", True, "csv", id="iris-names", marks=pytest.mark.full),
+        pytest.param(
+            "wine", "one_hot", False, "parquet", id="wine-from-1-one-hot", marks=pytest.mark.full
+        ),
     ],
 )
 def test_classes(call, tmp_path, name, model, named, write):

@@ -76,7 +76,9 @@ def terminal(command, columns, **environment):
     ("columns", "described"),
     [
         pytest.param(80, "a_rather_long…", id="80 columns"),
-        pytest.param(110, "a_rather_long_name_of_a_search", id="110 columns"),
+        pytest.param(
+            110, "a_rather_long_name_of_a_search", id="110 columns", marks=pytest.mark.full
+        ),
     ],
 )
 def test_progress_is_whole_and_goes_on_from_where_it_was(tmp_path, columns, described):

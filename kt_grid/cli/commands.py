@@ -1,5 +1,6 @@
 """The commands: parse, make one library call, render."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -362,7 +363,8 @@ def _read_command(line: str) -> tuple[str, Options]:
 
 
 def _experiments(words: list[str], options: Options) -> list[Experiment]:
-    if any(":" in word or Path(word).is_file() for word in words):
+    # pathlib raises where a word is too long for a name, or no path at all.
+    if any(":" in word or os.path.isfile(word) for word in words):  # noqa: PTH113
         # A user's file imports Keras itself, and with it TensorFlow's log would appear.
         _load_backend(options)
     return [load_experiment(word) for word in words]

@@ -821,6 +821,7 @@ def test_zoom_refines_reuses_and_goes_on(call, place):
     assert "zoom to units=2,4,6,8,9" in deeper.stderr
 
 
+@pytest.mark.full
 def test_an_interrupted_zoom_goes_on(call, place):
     start(*RUN_OWN, "--grid", "units=2,9,6", cwd=place, OWN_ENDS="SIGINT:5")
     told = call(*RUN_OWN, "--zoom", "--dry-run").stderr

@@ -177,10 +177,10 @@ HABITS = {
 
 SAMPLES = {
     "keras": (
-        *("metric", "excluded from weight decay", "schedule in an optimizer"),
-        *("frozen layer", "batch normalization", "adapted layer of a functional model"),
+        *("metric", "schedule in an optimizer", "batch normalization"),
+        "adapted layer of a functional model",
     ),
-    "auto": ("optimizer", "trained layer", "adapted layer"),
+    "auto": ("optimizer", "trained layer"),
 }
 # A step that is traced is counted once, however often it is taken.
 COUNTS = ("schedule with a state", "schedule in an optimizer", "loss with a state")

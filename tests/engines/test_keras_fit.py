@@ -92,7 +92,7 @@ def assert_same(weights, expected, **tolerance):
             id="batch norm",
             marks=pytest.mark.full,
         ),
-        pytest.param(network(Doubled), False, id="custom layer"),
+        pytest.param(network(Doubled), False, id="custom layer", marks=pytest.mark.full),
     ],
 )
 def test_a_fold_gives_the_same_alone_and_after_others(build, shares):
@@ -282,6 +282,7 @@ def test_early_stopping_gives_the_weights_of_its_best_epoch():
         assert again.scores == pytest.approx(one.scores, rel=1e-5)
 
 
+@pytest.mark.full
 def test_half_precision_that_scales_the_loss_is_trained_fold_after_fold():
     """Keras's optimizer around another one keeps its variables in an order that changes."""
     before = keras.config.dtype_policy()

@@ -40,7 +40,13 @@ OUTSIDE = ("trainable-base", "normalization-of", "compiled-anew", "base-in-a-cac
 
 
 @pytest.mark.parametrize(
-    "habit", [h for h in HABITS if any(word in h.name for word in OUTSIDE)], ids=lambda h: h.name
+    "habit",
+    [
+        pytest.param(habit, id=habit.name, marks=() if word == OUTSIDE[0] else pytest.mark.full)
+        for word in OUTSIDE
+        for habit in HABITS
+        if word in habit.name
+    ],
 )
 def test_what_was_trained_is_known_again_where_models_share_what_is_outside(habit, tmp_path):
     module = running.load(habit, habit.written, tmp_path, "users_file")
@@ -66,7 +72,7 @@ NO_SEED = Habit(
 )
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.full), 2])
 def test_layers_without_a_seed_begin_as_they_did_in_the_first_process(
     tmp_path, monkeypatch, workers
 ):

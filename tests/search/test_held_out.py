@@ -36,7 +36,10 @@ def searched(directory, model=build, x=X, y=WORDS, cv=None, **options):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("kept", [False, True], ids=["worked out", "kept"])
+@pytest.mark.parametrize(
+    "kept",
+    [pytest.param(False, id="worked out"), pytest.param(True, id="kept", marks=pytest.mark.full)],
+)
 def test_each_row_is_predicted_by_the_model_that_does_not_know_it(tmp_path, kept):
     tuner = searched(tmp_path, keep_predictions=kept, engine="keras")
     table = tuner.held_out_predictions()

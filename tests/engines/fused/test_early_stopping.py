@@ -60,7 +60,13 @@ def trained(engine, rows, fit, hypermodel):
             {"use_ema": True, "ema_momentum": 0.5},
             id="weights of rows, groups, averaged weights",
         ),
-        pytest.param(ROWS, {"early_stopping": 9, "epochs": 6}, {}, id="never stops"),
+        pytest.param(
+            ROWS,
+            {"early_stopping": 9, "epochs": 6},
+            {},
+            id="never stops",
+            marks=pytest.mark.full,
+        ),
         pytest.param(
             ROWS,
             {"early_stopping": None, "epochs": 4},

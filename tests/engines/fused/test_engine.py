@@ -281,7 +281,7 @@ SHORT = FitArguments(epochs=1, batch_size=10)
     sampled(
         MODELS,
         *("relu, zeros, no_dropout", "l2, activity", "batch_norm, layer_norm"),
-        *("sum, label_smoothing", "mean_squared, many_metrics", "recurrent"),
+        *("sum, label_smoothing", "mean_squared, many_metrics"),
     ),
 )
 def test_model_is_trained_alike(name, rows, tasks):
@@ -583,6 +583,7 @@ def test_a_search_does_not_depend_on_how_the_last_one_trained(fits, rows, tasks)
             ],
             1,
             id="learning_rates",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             [
@@ -598,6 +599,7 @@ def test_a_search_does_not_depend_on_how_the_last_one_trained(fits, rows, tasks)
             [lambda a=a: compiled(dense(activation=a)) for a in ("relu", "tanh")],
             2,
             id="activations",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             [
