@@ -158,7 +158,7 @@ def _write_trial(store, trial_id, values, outcome, objective):
 class StubEngine:
     """Scores by the seed alone, in no time; its models are bytes. Notes what it trains."""
 
-    name, compiled = "stub", 0
+    name, programs = "stub", 0
 
     def __init__(self):
         self.trained = []

@@ -43,9 +43,9 @@ class Auto:
         self._keras = KerasFit()
 
     @property
-    def compiled(self) -> int:
+    def programs(self) -> int:
         """Programs that were compiled."""
-        return self._fused.compiled
+        return self._fused.programs
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.

@@ -130,7 +130,7 @@ class Engine(Protocol):
     name: str
 
     @property
-    def compiled(self) -> int:
+    def programs(self) -> int:
         """Programs that it has compiled; TensorFlow keeps them for the process's life."""
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:

@@ -38,7 +38,7 @@ class CompiledMetric:
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompileArguments:
     """What a model is compiled with.
 
     Attributes:
@@ -70,7 +70,7 @@ class Compiled:
 
 
 def choose_objective(
-    compiled: Sequence[Compiled], arrays: Arrays
+    models: Sequence[CompileArguments], arrays: Arrays
 ) -> tuple[Objective, tuple[str, ...]]:
     """Choose the objective of a search that states none.
 
@@ -78,17 +78,17 @@ def choose_objective(
     of each of them together, as it has none for a target of numbers; else the loss.
 
     Args:
-        compiled: What the models compile.
+        models: What the models are compiled with.
         arrays: The rows, with the target as the data has it.
 
     Returns:
         `val_accuracy`, or an accuracy by another name, to be maximised, or `val_loss`, to be
         minimised; and what is worth telling of that, a line each.
     """
-    if not compiled:  # the trials will say what is wrong with them
+    if not models:  # the trials will say what is wrong with them
         return Objective("val_accuracy", "max", stated=False), ()
     targets, common, why = Targets(arrays), None, "the models compile no accuracy in common"
-    for one in dict.fromkeys(compiled):
+    for one in dict.fromkeys(models):
         try:
             y = targets.for_loss(one.loss).y
         except DataError:  # its trial will say so
@@ -110,20 +110,20 @@ def choose_objective(
     objective = Objective(f"val_{chosen.name}", "max", stated=False)
     usual = chosen.name == "accuracy"
     told = () if usual else (f"objective {objective}, because the model compiles it",)
-    return objective, (*told, *_boundary(chosen, compiled[0].loss))
+    return objective, (*told, *_boundary(chosen, models[0].loss))
 
 
-def doubt_objective(objective: Objective, compiled: Sequence[Compiled]) -> tuple[str, ...]:
+def doubt_objective(objective: Objective, models: Sequence[CompileArguments]) -> tuple[str, ...]:
     """Tell of an objective whose metric is another one than its name says.
 
     Args:
         objective: What somebody asked for.
-        compiled: What the models compile.
+        models: What the models are compiled with.
 
     Returns:
         A line for each of Keras's metrics of that name of which other values are better.
     """
-    named = {m.kind for one in compiled for m in one.metrics if f"val_{m.name}" == objective.name}
+    named = {m.kind for one in models for m in one.metrics if f"val_{m.name}" == objective.name}
     return tuple(
         f"objective {objective}, but the models compile {kind.name} by that name, of which "
         f"{'lower' if kind.direction == 'min' else 'higher'} is better"
@@ -175,9 +175,9 @@ def _boundary(metric: CompiledMetric, loss: Loss) -> tuple[str, ...]:
     )
 
 
-def describe_compile(model: Any) -> Compiled:
+def describe_compile(model: Any) -> CompileArguments:
     """Tell what a model is compiled with."""
-    return Compiled(
+    return CompileArguments(
         loss_of(model),
         tuple(compiled_metrics(model)),
         _outputs(model),

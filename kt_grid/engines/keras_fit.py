@@ -38,7 +38,7 @@ class KerasFit:
     """
 
     name = "keras"
-    compiled = 0
+    programs = 0
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch.

@@ -7,7 +7,7 @@ from typing import Any
 from kt_grid.data.arrays import Arrays
 from kt_grid.engines.arguments import FitArguments, overrides_fit
 from kt_grid.engines.base import build_model
-from kt_grid.engines.first_model import Compiled, describe_compile
+from kt_grid.engines.first_model import CompileArguments, describe_compile
 from kt_grid.engines.own_fit import declare_fit
 from kt_grid.engines.session import generators_kept, settings_kept
 from kt_grid.errors import NewEntryError
@@ -25,14 +25,14 @@ class Probe:
     Attributes:
         asked: What was asked for, in this order; up to where it failed, if it did.
         parameters: The values of what was asked for.
-        compiled: What the model is compiled with; nothing if its build failed.
+        compile_arguments: What the model is compiled with; nothing if its build failed.
         supplied: Names of arguments that a `fit` of its own passes on by itself.
         error: What the build raised; None if it didn't.
     """
 
     asked: tuple[Asked, ...]
     parameters: Parameters
-    compiled: Compiled | None = None
+    compile_arguments: CompileArguments | None = None
     supplied: frozenset[str] = frozenset()
     error: Exception | None = None
 
@@ -76,7 +76,7 @@ def probe(
                 reuse_kernels=True,
                 only_look=True,
             )
-            shown["compiled"] = describe_compile(model)
+            shown["compile_arguments"] = describe_compile(model)
         except NewEntryError:
             raise
         except Exception as error:  # whatever it is, it is the trial's failure

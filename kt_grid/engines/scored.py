@@ -41,9 +41,9 @@ class Scored:
         self._extras = extras
 
     @property
-    def compiled(self) -> int:
+    def programs(self) -> int:
         """Programs that were compiled."""
-        return self._engine.compiled
+        return self._engine.programs
 
     def run(self, trainings: Trainings) -> Iterator[Trained]:
         """Train each task from scratch, and score it.

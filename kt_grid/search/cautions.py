@@ -24,14 +24,14 @@ class _Compiled(Protocol):
 
 
 def find_cautions(
-    given: Arrays, fit: FitArguments, compiled: Sequence[_Compiled], losses: Sequence[Loss]
+    given: Arrays, fit: FitArguments, models: Sequence[_Compiled], losses: Sequence[Loss]
 ) -> Iterator[str]:
     """Look at the sizes of classes, and at the scale of features where no layer evens it out.
 
     Args:
         given: The rows, with the target as the data has it.
         fit: How they are trained on.
-        compiled: What is known of the models; none of those of kt-grid's own experiments.
+        models: What is known of the models; none of those of kt-grid's own experiments.
         losses: What they compile.
 
     Yields:
@@ -40,7 +40,7 @@ def find_cautions(
     weighted = fit.class_weight or given.sample_weight is not None
     if not weighted and losses and all(loss.for_classes for loss in losses):
         yield from _uneven(given)
-    if compiled and not any(one.takes_any_scale for one in compiled):
+    if models and not any(one.takes_any_scale for one in models):
         yield from _unscaled(given.x)
 
 

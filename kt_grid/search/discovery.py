@@ -13,7 +13,7 @@ from typing import Any
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import Loss
 from kt_grid.engines.arguments import FitArguments
-from kt_grid.engines.first_model import Compiled
+from kt_grid.engines.first_model import CompileArguments
 from kt_grid.engines.probe import probe
 from kt_grid.errors import GridError, describe_error
 from kt_grid.space import Asked, DecisionTree, Grids, Parameters, check_grid, key
@@ -44,7 +44,7 @@ class Discovery:
     fit: FitArguments
     new: NewEntries = ALL_ENTRIES
     tree: DecisionTree = field(default_factory=DecisionTree)
-    ways: dict[str, Compiled | None] = field(default_factory=dict)
+    ways: dict[str, CompileArguments | None] = field(default_factory=dict)
     supplied: frozenset[str] | None = None
     _ahead: list[Parameters] = field(default_factory=list)
     _named: frozenset[str] = frozenset()
@@ -59,21 +59,21 @@ class Discovery:
             What it asked for, in this order.
         """
         found = probe(self.hypermodel, values, self.arrays, self.fit, new=self.new)
-        self.ways[key(found.parameters)] = found.compiled
-        if self.supplied is None and found.compiled is not None:
+        self.ways[key(found.parameters)] = found.compile_arguments
+        if self.supplied is None and found.compile_arguments is not None:
             self.supplied = found.supplied
         return found.asked
 
     @property
-    def compiled(self) -> list[Compiled]:
+    def compile_arguments(self) -> list[CompileArguments]:
         """What the models of the grid's first combinations compile, each once, in grid order."""
         found = (self.ways.get(self._way(parameters)) for parameters in self._ahead)
-        return list(dict.fromkeys(compiled for compiled in found if compiled is not None))
+        return list(dict.fromkeys(one for one in found if one is not None))
 
     @property
     def losses(self) -> list[Loss]:
         """The different losses among these, in the order in which they are met."""
-        return list(dict.fromkeys(compiled.loss for compiled in self.compiled))
+        return list(dict.fromkeys(one.loss for one in self.compile_arguments))
 
     def look_ahead(self, grid: Grids, most: int | None = None) -> None:
         """Run the builds of a grid's first combinations, where nothing is known of them.
@@ -99,9 +99,9 @@ class Discovery:
         if way not in self.ways:
             given = self._given(parameters)
             found = probe(self.hypermodel, given, self.arrays, self.fit, new=self.new)
-            self.ways[way] = found.compiled
-        compiled = self.ways[way]
-        return Loss("") if compiled is None else compiled.loss
+            self.ways[way] = found.compile_arguments
+        known = self.ways[way]
+        return Loss("") if known is None else known.loss
 
     def failure_of(self, parameters: Parameters) -> str | None:
         """Tell why a trial's build fails; None if it isn't known to."""
@@ -153,7 +153,7 @@ class Discovery:
             GridError: If it isn't whole.
         """
         try:
-            compiled = [Compiled.from_json(each) for each in record["compiled"]]
+            compiled = [CompileArguments.from_json(each) for each in record["compiled"]]
             self.ways = {
                 str(way): None if index is None else compiled[_index(index)]
                 for way, index in record["ways"].items()

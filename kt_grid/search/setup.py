@@ -267,7 +267,9 @@ def make_setup(
             *notes,
             *of_folds,
             *check_splits(splits, given.y, given.groups),
-            *find_cautions(given, arguments, () if builds is None else builds.compiled, losses),
+            *find_cautions(
+                given, arguments, () if builds is None else builds.compile_arguments, losses
+            ),
             *_unasked(tree, grid),
             *told,
         ),
@@ -340,12 +342,12 @@ def _choose_objective(
     from kt_grid.engines.first_model import choose_objective, doubt_objective
 
     if stated is not None:
-        return stated, doubt_objective(stated, builds.compiled)
+        return stated, doubt_objective(stated, builds.compile_arguments)
 
-    if known is not None and not builds.compiled:
+    if known is not None and not builds.compile_arguments:
         # No model says anything now, so the choice stays what it was.
         return replace(parse_objective(known.identity.objective), stated=False), ()
-    return choose_objective(builds.compiled, given)
+    return choose_objective(builds.compile_arguments, given)
 
 
 def _training_code(hypermodel: Any) -> str:

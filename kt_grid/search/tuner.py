@@ -446,7 +446,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self._tell_failure(ended)
         self.observer.trial(ended.hyperparameters.values, ended.score, self.keeper.best_score)
         self._left -= 1
-        self.oracle.suspended = self.placement.should_move(self._left, self.engine.compiled)
+        self.oracle.suspended = self.placement.should_move(self._left, self.engine.programs)
 
     def _tell_failure(self, trial: Any) -> None:
         """Tell a `search` why a trial failed; those that fail alike would fill the screen."""

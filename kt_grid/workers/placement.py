@@ -42,19 +42,19 @@ class Pace:
         self._first: float | None = None
         self._others: list[float] = []
         self._steady: list[float] = []
-        self._compiled = 0
+        self._programs = 0
         self._waited = True
 
-    def note(self, compiled: int) -> None:
+    def note(self, programs: int) -> None:
         """Note that a trial has ended.
 
         Args:
-            compiled: Programs that were compiled so far, some of them ahead of their trial.
+            programs: How many were compiled so far, some of them ahead of their trial.
         """
         now = time.monotonic()
         seconds, self._mark = now - self._mark, now
-        waited, self._waited = self._waited, compiled > self._compiled
-        self._compiled = compiled
+        waited, self._waited = self._waited, programs > self._programs
+        self._programs = programs
         if self._first is None:
             self._first = seconds
             return
@@ -172,21 +172,21 @@ class Placement:
         """Whether trials run in other processes by now."""
         return self._moved
 
-    def should_move(self, left: int, compiled: int) -> bool:
+    def should_move(self, left: int, programs: int) -> bool:
         """Tell whether the trials that are left had better run in worker processes.
 
         Args:
             left: Number of them.
-            compiled: Programs that this process has compiled, which it can't free.
+            programs: How many this process has compiled, which it can't free.
 
         Returns:
             True, once, if there is enough left to do, and cores to do it, or too much memory is
             used.
         """
-        self._pace.note(compiled)
+        self._pace.note(programs)
         if not self._moved and left and not self.racing:
             slow = self._count(left) > 1 and self._pace.seconds * left > _SECONDS_WORTH_MOVING
-            self._moved = slow or compiled >= _PROGRAMS_WORTH_MOVING
+            self._moved = slow or programs >= _PROGRAMS_WORTH_MOVING
             return self._moved
         return False
 

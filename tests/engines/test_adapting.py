@@ -93,7 +93,7 @@ def test_an_adapted_model_is_a_plain_one_on_standardised_rows(engine):
 
 def test_one_program_serves_all_folds_of_an_adapted_model():
     engine, _ = standardised(Fused)
-    assert engine.compiled == 1
+    assert engine.programs == 1
 
 
 def test_a_training_that_goes_on_does_so_with_its_own_statistics():

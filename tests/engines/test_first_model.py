@@ -9,7 +9,7 @@ import pytest
 from kt_grid.data.arrays import Arrays
 from kt_grid.data.targets import Loss
 from kt_grid.engines.first_model import (
-    Compiled,
+    CompileArguments,
     choose_objective,
     compiled_metrics,
     describe_compile,
@@ -157,7 +157,7 @@ def test_a_model_of_several_outputs_is_searched_by_its_loss():
     model = keras.Model(inputs, outputs)
     model.compile(loss={"a": BCE, "b": "mse"}, metrics={"a": ["accuracy"]})
     several = describe_compile(model)
-    assert several == Compiled(Loss(""), (), outputs=2, takes_any_scale=False)
+    assert several == CompileArguments(Loss(""), (), outputs=2, takes_any_scale=False)
     objective, notes = choose_objective([several], ROWS)
     assert str(objective) == "min:val_loss"
     assert "several outputs" in notes[0]
@@ -165,7 +165,7 @@ def test_a_model_of_several_outputs_is_searched_by_its_loss():
 
 def test_a_model_that_is_not_compiled_has_its_loss():
     bare = describe_compile(keras.Sequential())
-    assert bare == Compiled(Loss(""), takes_any_scale=False)
+    assert bare == CompileArguments(Loss(""), takes_any_scale=False)
     assert str(choose_objective([bare], ROWS)[0]) == "min:val_loss"
 
 
@@ -203,11 +203,11 @@ def test_a_models_loss_and_metrics_are_described(loss, units, described):
             id="objects",
         ),
         pytest.param(compiling("mse", metrics=[keras.metrics.Accuracy()]), id="of outputs"),
-        pytest.param(Compiled(Loss(""), (), 2), id="several outputs"),
+        pytest.param(CompileArguments(Loss(""), (), 2), id="several outputs"),
     ],
 )
 def test_what_is_compiled_goes_through_json(compiled):
-    assert Compiled.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
+    assert CompileArguments.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
 
 
 class Own(keras.layers.Layer):
@@ -234,7 +234,7 @@ def test_whether_a_model_takes_features_of_any_scale(layers, taken):
 def test_what_was_written_before_scales_were_looked_at_is_read():
     entry = compiling("mse").to_json()
     del entry["takes_any_scale"]
-    assert Compiled.from_json(entry).takes_any_scale
+    assert CompileArguments.from_json(entry).takes_any_scale
 
 
 def test_without_any_model_an_accuracy_is_hoped_for():

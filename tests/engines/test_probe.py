@@ -53,11 +53,11 @@ def test_a_probe_tells_what_is_asked_for_and_compiled():
     assert names(shown) == ["deep", "units_0", "units_1", "loss"]
     parameters = {"deep": 2, "units_0": 2, "units_1": 3, "loss": "binary_crossentropy"}
     assert shown.parameters == parameters
-    assert shown.compiled.loss == Loss("binary_crossentropy", 1)
-    assert [metric.name for metric in shown.compiled.metrics] == ["accuracy"]
+    assert shown.compile_arguments.loss == Loss("binary_crossentropy", 1)
+    assert [metric.name for metric in shown.compile_arguments.metrics] == ["accuracy"]
     assert shown.error is None
     other = probe(Logistic(), {"deep": 0, "loss": "mse"}, ARRAYS)
-    assert other.compiled.loss == Loss("mean_squared_error", 1)
+    assert other.compile_arguments.loss == Loss("mean_squared_error", 1)
 
 
 def test_what_is_kept_has_its_default_and_is_no_parameter():
@@ -79,7 +79,7 @@ def test_a_build_that_fails_is_told_with_what_it_asked_for():
     shown = probe(Fails(), {}, ARRAYS)
     assert names(shown) == ["seed"]
     assert repr(shown.error) == "ValueError('no model')"
-    assert shown.compiled is None
+    assert shown.compile_arguments is None
     assert (random.getstate(), np.random.get_state()[1].tolist()) == (python, numpy)
     assert (keras.config.dtype_policy(), keras.config.floatx()) == (policy, precision)
 

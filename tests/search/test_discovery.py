@@ -62,7 +62,7 @@ def test_every_combination_is_built_once(found):
 
 def test_losses_are_those_that_differ_in_the_order_in_which_they_are_met(found):
     assert found.losses == [MSE, BINARY]
-    assert [one.metrics[0].name for one in found.compiled] == ["accuracy"] * 2
+    assert [one.metrics[0].name for one in found.compile_arguments] == ["accuracy"] * 2
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_is_kept_is_taken_over_without_a_build(found):
     later.take_over(kept)
     later.look_ahead({})
     assert later.hypermodel.built == []
-    assert (later.tree.root, later.compiled) == (found.tree.root, found.compiled)
+    assert (later.tree.root, later.compile_arguments) == (found.tree.root, found.compile_arguments)
     assert later.losses == [MSE, BINARY]
     assert later.loss_of({"loss": "binary_crossentropy", "width": 2}) == BINARY
     assert later.loss_of({"loss": "mse", "width": 3}) == Loss("")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from kt_grid.data.targets import Loss
-from kt_grid.engines.first_model import Compiled
+from kt_grid.engines.first_model import CompileArguments
 from kt_grid.errors import PredictionError, UsageError
 from kt_grid.search.held_out import Predicted, predict_held_out, recorded_outputs
 from kt_grid.search.outputs import Outputs
@@ -162,7 +162,7 @@ def test_a_model_with_several_outputs_is_refused(raises):
 
 TWO_LOSSES = {
     "tree": DecisionTree.from_axes(make_axes({"kind": ["a", "b"]})).to_json(),
-    "compiled": [Compiled(Loss(name)).to_json() for name in ("binary_crossentropy", "mse")],
+    "compiled": [CompileArguments(Loss(name)).to_json() for name in ("binary_crossentropy", "mse")],
     "ways": {key({"kind": "a"}): 0, key({"kind": "b"}): 1},
     "supplied": None,
 }

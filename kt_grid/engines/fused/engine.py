@@ -138,13 +138,13 @@ class Fused:
         judge: Says why a model isn't to be trained here, or None if it is.
 
     Attributes:
-        compiled: Number of programs that were compiled.
+        programs: Number of programs that were compiled.
     """
 
     name = "fused"
 
     def __init__(self, judge: Judge | None = None) -> None:
-        self.compiled = 0
+        self.programs = 0
         self._judge = judge or refusal
         self._settings = Settings()
         self._held: tuple[Arrays, Any] | None = None
@@ -297,7 +297,7 @@ class Fused:
         with as_unsuitable():
             program = TrainingProgram(model, self._data, rows, trial.fit.batch_size)
         entries.append((program, program.describe(described)))
-        self.compiled += 1
+        self.programs += 1
         while len(self._programs) > _PROGRAMS:
             self._programs.popitem(last=False)
         return program

@@ -340,7 +340,7 @@ def test_batch_statistics_are_those_of_the_real_rows(name, rows, tasks):
     engine = Fused()
     make = lambda: compiled(BATCH_NORMS[name]())  # noqa: E731
     assert_same(make, rows, tasks[1:], FitArguments(epochs=2, batch_size=8), engine)
-    assert engine.compiled == 1
+    assert engine.programs == 1
 
 
 def test_class_weight(rows, tasks):
@@ -537,7 +537,7 @@ def test_programs_of_trials_to_come_are_made_meanwhile(rows, tasks):
         upcoming = [Upcoming(one, fit, tasks[0]) for one in spaces[number + 1 :]]
         given = Trainings(Model(), space, rows, fit, tasks[:1], upcoming)
         scores += [one.scores for one in engine.run(given)]
-        made.append(engine.compiled)
+        made.append(engine.programs)
     alone = [
         one.scores
         for space in spaces
@@ -616,7 +616,7 @@ def test_programs_are_shared(makes, programs, rows, tasks):
     equal_folds = [task for task in tasks if len(task.train) == 33]
     for make in makes:
         trained(engine, make, rows, equal_folds, FIT)
-    assert engine.compiled == programs
+    assert engine.programs == programs
 
 
 @pytest.mark.parametrize(
@@ -656,7 +656,7 @@ def test_programs_of_the_tutorials_experiments(experiment, fewer, programs, rows
         model = keras_tuner.HyperModel()
         model.build = loaded.model
         list(engine.run(Trainings(model, space, rows, fit, tasks[:1])))
-    assert engine.compiled == programs
+    assert engine.programs == programs
 
 
 @pytest.mark.parametrize("bound", [0.2, 0.6])
@@ -666,7 +666,7 @@ def test_bound_is_an_input(bound, rows, tasks):
     make = lambda b: dropped(0.0, kernel_constraint=keras.constraints.MaxNorm(b))  # noqa: E731
     trained(engine, make(4.0), rows, tasks[:1], FIT)
     weights = trained(engine, make(bound), rows, tasks[:1], FIT)[0][0][0]
-    assert engine.compiled == 1
+    assert engine.programs == 1
     assert np.linalg.norm(weights, axis=0).max() == pytest.approx(bound, rel=1e-4)
 
 
@@ -687,7 +687,7 @@ def test_momentum_is_an_input(nesterov, rows, tasks):
         alone = trained(Fused(), build, rows, tasks[:1], FIT)
         for mine, other in zip(shared[0][0], alone[0][0], strict=True):
             np.testing.assert_array_equal(mine, other)
-    assert engine.compiled == 1
+    assert engine.programs == 1
 
 
 class OwnFit(keras_tuner.HyperModel):
