@@ -60,18 +60,6 @@ def find_designs(runner: TrialRunner, oracle: GridOracle) -> "Designs":
     return Designs(runner, first, oracle.axes, compiled=not plain)
 
 
-def foresee_seconds(runner: TrialRunner, oracle: GridOracle, left: int) -> float:
-    """Foresee how many processor seconds the trials take that are left.
-
-    Args:
-        runner: Knows what trials consist of.
-        oracle: Knows the grid.
-        left: Number of trials that are left.
-    """
-    combinations = oracle.combinations(explore=False)
-    return find_designs(runner, oracle).seconds(combinations, left)
-
-
 @dataclass
 class Designs:
     """What is known of the designs of a search's models.

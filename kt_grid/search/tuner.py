@@ -4,10 +4,10 @@ import math
 import os
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras_tuner
@@ -27,7 +27,7 @@ from kt_grid.errors import (
     UnforeseenAxisError,
 )
 from kt_grid.search.contenders import find_contenders
-from kt_grid.search.designs import find_designs, foresee_seconds
+from kt_grid.search.designs import Designs, find_designs
 from kt_grid.search.dispatch import Dispatcher, pack_context
 from kt_grid.search.held_out import Predicted, predict_held_out
 from kt_grid.search.keras_tuners import (
@@ -332,14 +332,18 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         # Counted on, because to count them anew takes longer the larger the grid is.
         self._left = total - finished
         self.observer.begin(total, len(setup.splits), finished)
-        foresee = partial(foresee_seconds, self._require_runner(), self.oracle, self._left)
-        self.placement.begin(self._left, foresee, tell)
+        # Models are built for it, once, and only where it is asked for.
+        designs = cache(partial(find_designs, self._require_runner(), self.oracle))
+        combinations = partial(self.oracle.combinations, explore=False)
+        self.placement.begin(
+            self._left, lambda: designs().seconds(combinations(), self._left), tell
+        )
         try:
             # The folds of each, trained by an engine, and a record on disk for each of them.
-            self._run_trials(self._require_runner())
+            self._run_trials(self._require_runner(), designs)
             while self.keeper.reopen_lost(self.observer.note):
                 self._left += 1
-                self._run_trials(self._require_runner())
+                self._run_trials(self._require_runner(), designs)
         except keras_tuner.errors.FatalError as error:
             if isinstance(error.__cause__, KtGridError):
                 raise error.__cause__ from None
@@ -374,7 +378,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             observer=self.observer,
         )
 
-    def _run_trials(self, runner: TrialRunner) -> None:
+    def _run_trials(self, runner: TrialRunner, designs: Callable[[], Designs]) -> None:
         """Run the trials that are left: here, one after the other, or wherever they had better."""
         self.oracle.suspended = self.placement.moved
         if self.oracle.suspended:
@@ -382,9 +386,9 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
         else:
             super().search()
         if self.oracle.suspended:
-            self._run_elsewhere(runner)
+            self._run_elsewhere(runner, designs)
 
-    def _run_elsewhere(self, runner: TrialRunner) -> None:
+    def _run_elsewhere(self, runner: TrialRunner, designs: Callable[[], Designs]) -> None:
         """Run the trials that are left in worker processes or on a cluster."""
         self.oracle.suspended = False
         if self._left:
@@ -393,8 +397,7 @@ class CrossValidationTuner(ResultsOfDirectory, keras_tuner.Tuner):  # type: igno
             self.oracle.expensive_first(lambda own: runner.steps({**own, **most}), _LOOKAHEAD)
             with self.placement.open(pack_context(runner), self._left) as workers:
                 hooks = (self.on_trial_begin, self._end_elsewhere)
-                designs = find_designs(runner, self.oracle)
-                Dispatcher(self.oracle, runner, workers, *hooks, designs.of).run()
+                Dispatcher(self.oracle, runner, workers, *hooks, designs().of).run()
         self.on_search_end()
 
     def _end_elsewhere(self, trial: Any, metrics: dict[str, float] | None, reason: str) -> None:
