@@ -315,11 +315,11 @@ def _cautions(analysis: Analysis) -> Iterator[str]:
             "With 3 folds, and one combination much noisier than the others, equal ones are called "
             "significantly worse in up to 7 % of searches instead of 5 %."
         )
-    if folds <= _FEWEST + 1 and _trains_on(analysis):
+    if folds == _FEWEST + 1 and _trains_on(analysis):
         yield (
-            f"Combinations that differ in epochs alone share their training, so that their scores "
-            f"rise and fall together: with {folds} folds, and few others, equal ones are called "
-            "significantly worse in up to 9 % of searches instead of 5 %."
+            "Combinations that differ in epochs alone share their training, so that their scores "
+            "rise and fall together: with 3 folds, and few others, equal ones are called "
+            "significantly worse in about 8 % of searches instead of 5 %."
         )
     if rows is not None and rows < _FEW_ROWS:
         yield (

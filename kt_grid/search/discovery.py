@@ -105,7 +105,8 @@ class Discovery:
 
     def failure_of(self, parameters: Parameters) -> str | None:
         """Tell why a trial's build fails; None if it isn't known to."""
-        if self.ways.get(way := self._way(parameters)) is not None or way not in self.ways:
+        way = self._way(parameters)
+        if way not in self.ways or self.ways[way] is not None:
             return None
         given = self._given(parameters)
         error = probe(self.hypermodel, given, self.arrays, self.fit, new=self.new).error

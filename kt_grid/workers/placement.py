@@ -144,7 +144,8 @@ class Placement:
         if not self.scheduler:
             self._check_gpus()
         if isinstance(self.workers, int) and self._count(left) < min(self.workers, left):
-            tell(f"{self._count(left)} workers, one for each core, as more would be slower")
+            told = "1 worker" if self._count(left) == 1 else f"{self._count(left)} workers"
+            tell(f"{told}, one for each core, as more would be slower")
         if self._moved or self.racing or self.workers != AUTO or not left:
             return
         count = self._count(left)
@@ -154,7 +155,7 @@ class Placement:
         seconds = foresee()
         self._moved = seconds * (1 / _CORES_OF_ONE - 1 / count) > start + _LEAST_GAIN
         if self._moved:
-            tell(f"{count} workers ({_told_machine()}); --workers 1 for one")
+            tell(f"{count} workers ({_told_machine()})")
 
     def _check_gpus(self) -> None:
         """Refuse more workers than GPUs, unless that is what is wanted."""
